@@ -1,0 +1,21 @@
+import type { NodeViewChange } from '../model/assignment.ts';
+import type { ObservedTask } from '../model/task.ts';
+
+/**
+ * What a node must know to bring its tasks back with no manager in reach. Secrets are not in it:
+ * `data` puts of kind `secret` are left out before saving.
+ */
+export interface AgentState {
+  readonly nodeId: string;
+  readonly clusterId?: string;
+  /** The last complete view, as puts. */
+  readonly view: readonly NodeViewChange[];
+  /** Ends that the engine may have forgotten. */
+  readonly ended: readonly ObservedTask[];
+}
+
+export interface AgentDisk {
+  load(): Promise<AgentState | undefined>;
+  /** Atomic and durable before it resolves. */
+  save(state: AgentState): Promise<void>;
+}

@@ -1,0 +1,126 @@
+import type { LogFrame, LogQuery } from '../model/log.ts';
+import type { Health } from '../model/task.ts';
+import type { ContainerSpec, TaskTemplateSpec } from '../model/template.ts';
+
+/** A network endpoint to give a container. `networkName` is the engine's name for the network. */
+export interface ContainerEndpoint {
+  readonly networkName: string;
+  /** Without prefix length; absent: the engine chooses (predefined networks). */
+  readonly address?: string;
+}
+
+/** A file of the host that is bound into the container (resolv.conf, secrets, configs). */
+export interface BoundFile {
+  readonly source: string;
+  readonly target: string;
+  readonly readOnly: boolean;
+}
+
+export interface CreateContainer {
+  readonly name: string;
+  readonly spec: ContainerSpec;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly endpoints: readonly ContainerEndpoint[];
+  /** Share the network of this container instead of having endpoints. */
+  readonly joinContainerId?: string;
+  readonly hostPorts: TaskTemplateSpec['hostPorts'];
+  readonly files: readonly BoundFile[];
+  readonly logDriver?: TaskTemplateSpec['logDriver'];
+}
+
+/** What the engine says of a container. */
+export interface RuntimeContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly state: 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
+  readonly pid?: number;
+  readonly exitCode?: number;
+  readonly outOfMemory: boolean;
+  /** The engine's own words when a start failed. */
+  readonly error?: string;
+  readonly health: Health;
+  /** Last lines of a failing health check. */
+  readonly healthLog?: string;
+  readonly hostPorts: readonly {
+    readonly protocol: 'tcp' | 'udp' | 'sctp';
+    readonly targetPort: number;
+    readonly publishedPort: number;
+  }[];
+}
+
+/** "Look at this container now": never the truth itself. `reset`: look at all of them. */
+export type RuntimeEvent =
+  | { readonly kind: 'container'; readonly containerId: string; readonly labels: Readonly<Record<string, string>> }
+  | { readonly kind: 'network'; readonly networkName: string }
+  | { readonly kind: 'reset' };
+
+export interface RuntimeNetwork {
+  /** The engine's own id. */
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Name of the bridge device on the host. */
+  readonly bridge?: string;
+}
+
+export interface CreateRuntimeNetwork {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly subnet: string;
+  readonly gateway: string;
+  /** A small range of the subnet that the engine may hand out by itself and that we never use. */
+  readonly reservedRange?: string;
+  readonly internal: boolean;
+  readonly bridge: string;
+  readonly mtu?: number;
+  readonly enableIpv6: boolean;
+}
+
+export interface RuntimeInfo {
+  readonly version: string;
+  readonly apiVersion: string;
+  readonly hostname: string;
+  readonly os: string;
+  readonly architecture: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly plugins: readonly { readonly type: string; readonly name: string }[];
+}
+
+/**
+ * A container engine, seen by the agent. Failures are TuttiErrors: `not-found` (image, container),
+ * `conflict` (name or address in use), `invalid-argument`, `unavailable` (engine does not answer), `internal`.
+ * Start and stop of what already is so are no errors.
+ */
+export interface ContainerRuntime {
+  info(signal: AbortSignal): Promise<RuntimeInfo>;
+  /** The image's id, or undefined where the engine does not have it. */
+  findImage(reference: string, signal: AbortSignal): Promise<string | undefined>;
+  pullImage(
+    reference: string,
+    options: { readonly registryAuth?: string; readonly signal: AbortSignal },
+  ): Promise<void>;
+  createContainer(request: CreateContainer, signal: AbortSignal): Promise<string>;
+  startContainer(containerId: string, signal: AbortSignal): Promise<void>;
+  /** Sends the stop signal, waits for the grace period, kills. Resolves when the container has stopped. */
+  stopContainer(
+    containerId: string,
+    options: { readonly graceMs: number; readonly signal: AbortSignal },
+  ): Promise<void>;
+  killContainer(containerId: string, signal: AbortSignal): Promise<void>;
+  /** With its anonymous volumes. Removing what is not there is no error. */
+  removeContainer(containerId: string, signal: AbortSignal): Promise<void>;
+  inspectContainer(containerId: string, signal: AbortSignal): Promise<RuntimeContainer | undefined>;
+  /** All containers, stopped ones too, that carry this label (`key` or `key=value`). */
+  listContainers(label: string, signal: AbortSignal): Promise<readonly RuntimeContainer[]>;
+  createNetwork(request: CreateRuntimeNetwork, signal: AbortSignal): Promise<RuntimeNetwork>;
+  listNetworks(label: string, signal: AbortSignal): Promise<readonly RuntimeNetwork[]>;
+  removeNetwork(name: string, signal: AbortSignal): Promise<void>;
+  /** Detaches a container by force: clears a stale endpoint. */
+  disconnect(networkName: string, containerId: string, signal: AbortSignal): Promise<void>;
+  logs(containerId: string, query: LogQuery, signal: AbortSignal): AsyncIterable<LogFrame>;
+  /** Never ends before the signal; reconnects by itself and says `reset` each time it had to. */
+  events(signal: AbortSignal): AsyncIterable<RuntimeEvent>;
+}

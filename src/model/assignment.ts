@@ -1,0 +1,98 @@
+import type { Labels } from './labels.ts';
+import type { EndpointMode, PublishedPort } from './service.ts';
+import type { TaskAddress } from './task.ts';
+import type { DesiredState } from './task-state.ts';
+import type { TaskTemplateSpec } from './template.ts';
+
+/** One task that a node has to hold. Dropped from the set: the node removes its containers. */
+export interface TaskAssignment {
+  readonly taskId: string;
+  readonly serviceId: string;
+  readonly serviceName: string;
+  readonly serviceLabels: Labels;
+  readonly slot: number;
+  readonly templateId: string;
+  readonly desired: DesiredState;
+  readonly addresses: readonly TaskAddress[];
+  /** Its end is durable with the manager: it is kept for its logs only. */
+  readonly ended: boolean;
+  readonly registryAuth?: string;
+}
+
+/** A network that a node needs for one of its tasks. */
+export interface NetworkAssignment {
+  readonly networkId: string;
+  readonly name: string;
+  readonly labels: Labels;
+  readonly subnet: string;
+  readonly gateway: string;
+  readonly internal: boolean;
+  readonly ingress: boolean;
+  readonly enableIpv6: boolean;
+  readonly vxlanId?: number;
+  readonly driverOptions: Readonly<Record<string, string>>;
+  /** The node's own network of this name (`host`, `bridge`): nothing is made for it. */
+  readonly predefined: boolean;
+}
+
+export interface TemplateAssignment {
+  readonly templateId: string;
+  readonly spec: TaskTemplateSpec;
+}
+
+/** Content of a secret or config, base64. Held in memory, written to tmpfs only. */
+export interface DataAssignment {
+  readonly id: string;
+  readonly kind: 'secret' | 'config';
+  readonly data: string;
+}
+
+/** A service as discovery knows it: what names mean on which networks. */
+export interface CatalogService {
+  readonly serviceId: string;
+  readonly name: string;
+  readonly endpointMode: EndpointMode;
+  readonly networks: readonly {
+    readonly networkId: string;
+    readonly aliases: readonly string[];
+    /** Without prefix length; absent for `dnsrr`. */
+    readonly virtualAddress?: string;
+  }[];
+  /** Published ports of mode `ingress`. */
+  readonly ports: readonly PublishedPort[];
+}
+
+/** A task as discovery knows it. `ready`: desired running, observed running, healthy, not known dead. */
+export interface CatalogTask {
+  readonly taskId: string;
+  readonly serviceId: string;
+  readonly nodeId: string;
+  /** `<service>.<slot>.<task id>`. */
+  readonly name: string;
+  readonly hostname?: string;
+  readonly addresses: readonly TaskAddress[];
+  readonly ready: boolean;
+}
+
+/** Everything a manager tells an agent, by kind and id. */
+export interface NodeView {
+  readonly tasks: ReadonlyMap<string, TaskAssignment>;
+  readonly templates: ReadonlyMap<string, TemplateAssignment>;
+  readonly networks: ReadonlyMap<string, NetworkAssignment>;
+  readonly data: ReadonlyMap<string, DataAssignment>;
+  readonly catalogServices: ReadonlyMap<string, CatalogService>;
+  readonly catalogTasks: ReadonlyMap<string, CatalogTask>;
+}
+
+/** One difference between two node views. */
+export type NodeViewChange =
+  | { readonly put: 'task'; readonly value: TaskAssignment }
+  | { readonly put: 'template'; readonly value: TemplateAssignment }
+  | { readonly put: 'network'; readonly value: NetworkAssignment }
+  | { readonly put: 'data'; readonly value: DataAssignment }
+  | { readonly put: 'catalog-service'; readonly value: CatalogService }
+  | { readonly put: 'catalog-task'; readonly value: CatalogTask }
+  | {
+      readonly drop: 'task' | 'template' | 'network' | 'data' | 'catalog-service' | 'catalog-task';
+      readonly id: string;
+    };

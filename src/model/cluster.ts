@@ -1,0 +1,52 @@
+import type { Instant } from './instant.ts';
+import type { Labels } from './labels.ts';
+
+/** The settings of a cluster that the docker CLI shows and changes (`docker swarm update`). */
+export interface ClusterSpec {
+  readonly name: string;
+  readonly labels: Labels;
+  /** Ended tasks kept for each slot. */
+  readonly taskHistoryLimit: number;
+  readonly heartbeatPeriodMs: number;
+  readonly snapshotInterval: number;
+  readonly keepOldSnapshots: number;
+  readonly logEntriesForSlowFollowers: number;
+  readonly electionTick: number;
+  readonly heartbeatTick: number;
+  readonly certificateExpiryMs: number;
+  readonly autoLockManagers: boolean;
+  readonly defaultLogDriver?: {
+    readonly name: string;
+    readonly options: Readonly<Record<string, string>>;
+  };
+}
+
+/** Swarm's defaults (swarmkit manager/manager.go). */
+export const clusterDefaults: ClusterSpec = {
+  name: 'default',
+  labels: {},
+  taskHistoryLimit: 5,
+  heartbeatPeriodMs: 5_000,
+  snapshotInterval: 10_000,
+  keepOldSnapshots: 0,
+  logEntriesForSlowFollowers: 500,
+  electionTick: 10,
+  heartbeatTick: 1,
+  certificateExpiryMs: 90 * 24 * 3_600_000,
+  autoLockManagers: false,
+};
+
+/** The one cluster row; there is none before `swarm init` and after `swarm leave`. */
+export interface Cluster {
+  readonly id: string;
+  /** Store revision of the last change of what a person declared; guards read-modify-write. */
+  readonly version: number;
+  readonly createdAt: Instant;
+  readonly updatedAt: Instant;
+  readonly spec: ClusterSpec;
+  readonly advertiseAddress: string;
+  readonly defaultAddressPools: readonly string[];
+  readonly subnetPrefixLength: number;
+  readonly dataPathPort: number;
+  readonly joinTokens: { readonly worker: string; readonly manager: string };
+}

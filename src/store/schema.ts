@@ -1,0 +1,117 @@
+import type { Cluster } from '../model/cluster.ts';
+import { stackLabel } from '../model/labels.ts';
+import type { Network } from '../model/network.ts';
+import type { Node } from '../model/node.ts';
+import type { Config, Secret } from '../model/secret.ts';
+import type { Service } from '../model/service.ts';
+import type { Task } from '../model/task.ts';
+import type { TaskTemplate } from '../model/template.ts';
+
+/** Every table of the store. A table is added here, in `tableIndexes`, and nowhere else. */
+export interface Rows {
+  readonly clusters: Cluster;
+  readonly nodes: Node;
+  readonly services: Service;
+  readonly templates: TaskTemplate;
+  readonly tasks: Task;
+  readonly networks: Network;
+  readonly secrets: Secret;
+  readonly configs: Config;
+}
+
+export type TableName = keyof Rows;
+
+/** The keys under which an index files a row; none: the row is not in that index. */
+export type IndexKeys<Row> = (row: Row) => readonly string[];
+
+type IndexTable = { readonly [T in TableName]: Readonly<Record<string, IndexKeys<Rows[T]>>> };
+
+/** Names are unique whatever their case, as in Swarm. */
+export function nameKey(name: string): string {
+  return name.toLowerCase();
+}
+
+export function slotKey(task: Pick<Task, 'serviceId' | 'slot' | 'nodeId'>): string {
+  return `${task.serviceId}/${task.slot > 0 ? task.slot : `node:${task.nodeId ?? ''}`}`;
+}
+
+export function addressKey(networkId: string, address: string): string {
+  return `${networkId}/${address.split('/')[0] ?? address}`;
+}
+
+export function portKey(protocol: string, publishedPort: number): string {
+  return `${protocol}/${publishedPort}`;
+}
+
+/** The indexes of each table: derived, in memory, kept with every commit. */
+export const tableIndexes = {
+  clusters: {},
+  nodes: { hostname: (node: Node) => [nameKey(node.description.hostname)] },
+  services: {
+    name: (service: Service) => [nameKey(service.spec.name)],
+    stack: (service: Service) => present(service.spec.labels[stackLabel]),
+    /** Published ports of mode `ingress`, see `portKey`. */
+    port: (service: Service) =>
+      service.publishedPorts
+        .filter((port) => port.mode === 'ingress' && port.publishedPort !== undefined)
+        .map((port) => portKey(port.protocol, port.publishedPort ?? 0)),
+    /** Virtual addresses, see `addressKey`. */
+    address: (service: Service) =>
+      service.virtualAddresses.map((vip) => addressKey(vip.networkId, vip.address)),
+    removing: (service: Service) => (service.removing === true ? ['yes'] : []),
+    dependsOn: (service: Service) => service.spec.dependsOn.map((one) => nameKey(one.service)),
+  },
+  templates: {
+    service: (template: TaskTemplate) => [template.serviceId],
+    network: (template: TaskTemplate) => template.spec.networks.map((one) => one.networkId),
+    /** Secrets and configs in use, by id. */
+    data: (template: TaskTemplate) =>
+      template.spec.containers.flatMap((container) =>
+        [...container.secrets, ...container.configs].map((file) => file.sourceId),
+      ),
+  },
+  tasks: {
+    service: (task: Task) => [task.serviceId],
+    /** See `slotKey`. */
+    slot: (task: Task) => [slotKey(task)],
+    node: (task: Task) => present(task.nodeId),
+    template: (task: Task) => [task.templateId],
+    /** See `addressKey`. Held until the end is known; an orphan's container may still live. */
+    address: (task: Task) =>
+      task.end === undefined || task.end.state === 'orphaned'
+        ? task.addresses.map((one) => addressKey(one.networkId, one.address))
+        : [],
+    network: (task: Task) => task.addresses.map((one) => one.networkId),
+    /** Tasks that wait for the scheduler. */
+    unplaced: (task: Task) =>
+      task.nodeId === undefined && task.end === undefined ? [task.serviceId] : [],
+    /** Tasks of a service that are wanted and did not end. */
+    live: (task: Task) => (isLive(task) ? [task.serviceId] : []),
+  },
+  networks: {
+    name: (network: Network) => [nameKey(network.spec.name)],
+    stack: (network: Network) => present(network.spec.labels[stackLabel]),
+    ingress: (network: Network) => (network.spec.ingress ? ['yes'] : []),
+  },
+  secrets: {
+    name: (secret: Secret) => [nameKey(secret.spec.name)],
+    stack: (secret: Secret) => present(secret.spec.labels[stackLabel]),
+  },
+  configs: {
+    name: (config: Config) => [nameKey(config.spec.name)],
+    stack: (config: Config) => present(config.spec.labels[stackLabel]),
+  },
+} as const satisfies IndexTable;
+
+export type IndexName<T extends TableName> = keyof (typeof tableIndexes)[T] & string;
+
+function isLive(task: Task): boolean {
+  return (
+    task.end === undefined &&
+    (task.desired === 'ready' || task.desired === 'running' || task.desired === 'complete')
+  );
+}
+
+function present(value: string | undefined): readonly string[] {
+  return value === undefined ? [] : [value];
+}

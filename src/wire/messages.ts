@@ -1,0 +1,49 @@
+import type { NodeViewChange } from '../model/assignment.ts';
+import type { LogFrame, LogQuery } from '../model/log.ts';
+import type { NodeDescription } from '../model/node.ts';
+import type { ObservedTask } from '../model/task.ts';
+
+/**
+ * What agent and manager say to each other over a session. The first message of an agent is `hello`
+ * with everything that it observes; the first of a manager is `assign` with `full: true`; afterwards
+ * both send differences. Ages replace clock times: `since` in an ObservedTask is the sender's clock, and
+ * `sentAt` lets the receiver shift it to its own.
+ */
+export type AgentMessage =
+  | {
+      readonly kind: 'hello';
+      readonly nodeId: string;
+      readonly sentAt: number;
+      readonly description: NodeDescription;
+      readonly tasks: readonly ObservedTask[];
+    }
+  | {
+      readonly kind: 'observed';
+      readonly sentAt: number;
+      readonly tasks: readonly ObservedTask[];
+      /** Tasks whose containers, addresses and files are gone from the node. */
+      readonly gone: readonly string[];
+    }
+  | { readonly kind: 'description'; readonly description: NodeDescription }
+  | { readonly kind: 'beat'; readonly sentAt: number };
+
+export type ManagerMessage =
+  | {
+      readonly kind: 'assign';
+      readonly clusterId: string;
+      /** Rises with each message of one session; a gap means: reconnect. */
+      readonly sequence: number;
+      /** True: `changes` holds only puts and replaces everything known before. */
+      readonly full: boolean;
+      readonly changes: readonly NodeViewChange[];
+    }
+  | { readonly kind: 'beat'; readonly sentAt: number }
+  | { readonly kind: 'logs'; readonly requestId: string; readonly taskId: string; readonly query: LogQuery }
+  | { readonly kind: 'cancel'; readonly requestId: string }
+  /** The node left the cluster: remove everything that is the cluster's, forget the node's identity. */
+  | { readonly kind: 'leave' };
+
+/** What an agent uploads on a log stream of its own. */
+export type LogMessage =
+  | { readonly kind: 'frame'; readonly frame: LogFrame }
+  | { readonly kind: 'failed'; readonly message: string };
