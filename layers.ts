@@ -1,0 +1,111 @@
+/**
+ * The layers of `src/`, as data: what each module may import, and what it may use of Node and npm.
+ * What is not written here is refused (`tools/tidy/`): a module without a row, an import without an
+ * entry, a package without an entry. Extend it in the change that needs it; see docs/architecture.md.
+ */
+
+/**
+ * - `pure`: no I/O, no clock, no dice. Time and randomness are arguments.
+ * - `shell`: drives pure code through the interfaces of `host`; no clock, no dice, no I/O of its own.
+ * - `real`: the world is in reach: clock, dice, `process`, sockets, files.
+ */
+type Kind = 'pure' | 'shell' | 'real';
+
+export interface Layer {
+  readonly kind: Kind;
+  /** Modules of `src/` that may be imported, or single files of them such as `manager/control-plane.ts`. */
+  readonly imports: readonly string[];
+  /** npm packages and `node:` modules that may be imported; `node:*` is all of Node. */
+  readonly uses?: readonly string[];
+  /** The same for `import type` alone. */
+  readonly usesTypes?: readonly string[];
+  /** What test files of the module may import or use besides `layerOfTests`. */
+  readonly tests?: { readonly imports?: readonly string[]; readonly uses?: readonly string[] };
+}
+
+const ground = ['lib', 'model'];
+const pureCores = [
+  'store',
+  'orchestrator',
+  'allocator',
+  'scheduler',
+  'task',
+  'overlay',
+  'catalog',
+  'compose',
+];
+/** What dialects may know of the manager: the door, not the house. */
+const controlPlane = 'manager/control-plane.ts';
+
+/** Rows stand in order: a module imports only from rows above its own. */
+export const layers = {
+  lib: { kind: 'pure', imports: [] },
+  model: { kind: 'pure', imports: ['lib'] },
+  wire: { kind: 'pure', imports: ground },
+  host: { kind: 'pure', imports: [...ground, 'wire'] },
+
+  store: { kind: 'pure', imports: [...ground, 'host'] },
+  orchestrator: { kind: 'pure', imports: [...ground, 'store'] },
+  allocator: { kind: 'pure', imports: [...ground, 'store'] },
+  scheduler: { kind: 'pure', imports: [...ground, 'store'] },
+  task: { kind: 'pure', imports: ground },
+  overlay: { kind: 'pure', imports: ground },
+  catalog: { kind: 'pure', imports: [...ground, 'store'] },
+  compose: { kind: 'pure', imports: ground, uses: ['yaml'] },
+
+  manager: {
+    kind: 'shell',
+    imports: [...ground, 'wire', 'host', 'store', 'orchestrator', 'allocator', 'scheduler'],
+  },
+  agent: {
+    kind: 'shell',
+    imports: [...ground, 'wire', 'host', 'task', 'overlay', 'catalog'],
+  },
+  os: {
+    kind: 'real',
+    imports: [...ground, 'wire', 'host'],
+    uses: ['node:*', 'dns-packet'],
+  },
+
+  docker: {
+    kind: 'shell',
+    imports: [...ground, 'store/view.ts', controlPlane],
+    uses: ['find-my-way', 'zod'],
+    usesTypes: ['node:http', 'node:stream'],
+  },
+  api: {
+    kind: 'shell',
+    imports: [...ground, 'compose', 'store/view.ts', controlPlane],
+    uses: ['find-my-way', 'zod'],
+    usesTypes: ['node:http', 'node:stream'],
+  },
+  client: { kind: 'real', imports: ground, uses: ['node:*'] },
+  cli: {
+    kind: 'real',
+    imports: [...ground, 'compose', 'client'],
+    uses: ['node:*', 'commander'],
+  },
+  /** `src/main.ts`, the composition root: the only file that constructs adapters. */
+  main: {
+    kind: 'real',
+    imports: [
+      ...ground,
+      'wire',
+      'host',
+      ...pureCores,
+      'manager',
+      'agent',
+      'os',
+      'docker',
+      'api',
+      'client',
+      'cli',
+    ],
+    uses: ['node:*'],
+  },
+} as const satisfies Readonly<Record<string, Layer>>;
+
+/** What each `*.test.ts` in `src/` may use besides what its module may. Tests of a pure core stay pure. */
+export const layerOfTests = {
+  uses: ['node:test', 'node:assert/strict', 'fast-check'],
+} as const;
