@@ -1,0 +1,161 @@
+import { chmod, rm } from 'node:fs/promises';
+import * as http2 from 'node:http2';
+import { connect } from 'node:net';
+import type { Logger } from '../host/logger.ts';
+import type { AgentTransport, ManagerTransportHandler } from '../host/transport.ts';
+import { TuttiError } from '../lib/error.ts';
+import { parseAgentMessage, parseLogMessage, parseManagerMessage } from '../wire/parse.ts';
+import { endSide, messageStream } from './message-stream.ts';
+
+/*
+ * Sessions between agents and a manager: HTTP/2 over a Unix socket, lines of JSON both ways. One stream
+ * is the session, every log that is read has one more, so that a slow reader of logs holds up nothing.
+ */
+
+const sessionPath = '/session';
+const logsPath = '/logs/';
+const settings: http2.Settings = { initialWindowSize: 1024 * 1024, enablePush: false };
+
+export interface SessionServer {
+  /** Ends every session and takes no more. */
+  close(): Promise<void>;
+}
+
+/** Listens on a Unix socket that only its owner may open, replacing what a dead process left there. */
+export async function serveSessions(options: {
+  readonly socketPath: string;
+  readonly handler: ManagerTransportHandler;
+  readonly logger: Logger;
+}): Promise<SessionServer> {
+  const server = http2.createServer({ settings });
+  const connections = new Set<http2.ServerHttp2Session>();
+  server.on('session', (connection) => {
+    connections.add(connection);
+    connection.on('error', (error) => {
+      options.logger.debug('session connection failed', { error: error.message });
+    });
+    connection.once('close', () => connections.delete(connection));
+  });
+  server.on('stream', (stream: http2.ServerHttp2Stream, headers) => {
+    void serveStream(stream, { path: headers[':path'] ?? '', ...options });
+  });
+  await listen(server, options.socketPath);
+  return {
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const connection of connections) connection.destroy();
+      await closed;
+    },
+  };
+}
+
+/** An agent's way to the manager that listens on the socket. One connection carries all streams. */
+export function sessionClient(options: { readonly socketPath: string }): AgentTransport {
+  let current: Connection | undefined;
+  const open = async (path: string, signal: AbortSignal): Promise<http2.ClientHttp2Stream> => {
+    if (current === undefined || current.session.closed || current.session.destroyed) {
+      current = openConnection(options.socketPath);
+    }
+    return await openStream(current, { path, signal });
+  };
+  return {
+    async openSession(signal) {
+      return messageStream(await open(sessionPath, signal), parseManagerMessage);
+    },
+    async openLogs(requestId, signal) {
+      const path = logsPath + encodeURIComponent(requestId);
+      return messageStream(await open(path, signal), refuseMessage);
+    },
+  };
+}
+
+async function serveStream(
+  stream: http2.ServerHttp2Stream,
+  request: {
+    readonly path: string;
+    readonly handler: ManagerTransportHandler;
+    readonly logger: Logger;
+  },
+): Promise<void> {
+  const { path, handler, logger } = request;
+  if (path !== sessionPath && !path.startsWith(logsPath)) {
+    stream.respond({ ':status': 404 }, { endStream: true });
+    return;
+  }
+  stream.respond({ ':status': 200, 'content-type': 'application/x-ndjson' });
+  try {
+    if (path === sessionPath) {
+      await handler.onSession(messageStream(stream, parseAgentMessage));
+    } else {
+      const requestId = decodeURIComponent(path.slice(logsPath.length));
+      await handler.onLogs(requestId, messageStream(stream, parseLogMessage));
+    }
+    endSide(stream);
+  } catch (error) {
+    const { code, message } = TuttiError.from(error);
+    logger.warn('a stream of an agent ended with an error', { path, code, error: message });
+    stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+  }
+}
+
+async function listen(server: http2.Http2Server, socketPath: string): Promise<void> {
+  await rm(socketPath, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(socketPath, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  await chmod(socketPath, 0o600);
+}
+
+/** The connection ends with its last stream, so that nothing keeps a process alive that is done. */
+interface Connection {
+  readonly session: http2.ClientHttp2Session;
+  streams: number;
+}
+
+function openConnection(socketPath: string): Connection {
+  const session = http2.connect('http://manager', {
+    settings,
+    createConnection: () => connect(socketPath),
+  });
+  session.on('error', () => undefined); // every stream reports the loss to its own user
+  return { session, streams: 0 };
+}
+
+async function openStream(
+  connection: Connection,
+  options: { readonly path: string; readonly signal: AbortSignal },
+): Promise<http2.ClientHttp2Stream> {
+  const { path, signal } = options;
+  signal.throwIfAborted();
+  const headers = { ':method': 'POST', ':path': path };
+  const stream = connection.session.request(headers, { endStream: false });
+  connection.streams += 1;
+  const abort = (): void => stream.close(http2.constants.NGHTTP2_CANCEL);
+  signal.addEventListener('abort', abort, { once: true });
+  stream.once('close', () => {
+    signal.removeEventListener('abort', abort);
+    connection.streams -= 1;
+    if (connection.streams === 0) connection.session.close();
+  });
+  const status = await new Promise<number>((resolve, reject) => {
+    stream.once('response', (headers) => resolve(headers[':status'] ?? 0));
+    stream.once('error', (error) => reject(noAnswer(error)));
+    stream.once('close', () => reject(noAnswer(signal.reason)));
+  });
+  if (status === 200) return stream;
+  stream.close(http2.constants.NGHTTP2_CANCEL);
+  throw new TuttiError('unimplemented', `the manager answers ${path} with status ${status}`);
+}
+
+function noAnswer(cause: unknown): TuttiError {
+  const detail = cause instanceof Error ? `: ${cause.message}` : '';
+  return new TuttiError('unavailable', `the manager does not answer${detail}`, { cause });
+}
+
+function refuseMessage(): never {
+  throw new TuttiError('invalid-argument', 'a log stream carries no messages to the agent');
+}
