@@ -51,7 +51,11 @@ export interface RuntimeContainer {
 
 /** "Look at this container now": never the truth itself. `reset`: look at all of them. */
 export type RuntimeEvent =
-  | { readonly kind: 'container'; readonly containerId: string; readonly labels: Readonly<Record<string, string>> }
+  | {
+      readonly kind: 'container';
+      readonly containerId: string;
+      readonly labels: Readonly<Record<string, string>>;
+    }
   | { readonly kind: 'network'; readonly networkName: string }
   | { readonly kind: 'reset' };
 

@@ -8,7 +8,9 @@ export interface StoredRow {
 
 export type StoredChange =
   | { readonly kind: 'put'; readonly table: string; readonly id: string; readonly value: string }
-  | { readonly kind: 'delete'; readonly table: string; readonly id: string };
+  | { readonly kind: 'delete'; readonly table: string; readonly id: string }
+  /** Sets the schema version of the snapshot, which begins at 0; written with what a migration changes. */
+  | { readonly kind: 'schema-version'; readonly version: number };
 
 /** What a commit is conditional on: both must be the engine's own, or the commit is refused. */
 export interface CommitGuard {
@@ -18,9 +20,11 @@ export interface CommitGuard {
 }
 
 export interface StoreSnapshot {
+  /** 0 before the first commit. */
   readonly schemaVersion: number;
   readonly epoch: number;
   readonly revision: number;
+  /** In order of their arrival; to be walked once, before the next call of the engine. */
   readonly rows: Iterable<StoredRow>;
 }
 
@@ -37,8 +41,9 @@ export type CommitOutcome =
 
 /** Where desired state is durable. SQLite for one manager; one conformance suite holds for every engine. */
 export interface StoreEngine {
+  /** Throws `failed-precondition` when what is stored is damaged. */
   load(): Promise<StoreSnapshot>;
-  /** Takes the next epoch, whoever held the last one; returns it. */
+  /** Takes the next epoch, whoever held the last one; durable before it returns it. */
   takeEpoch(): Promise<number>;
   /** Atomic and durable before it resolves. At most one commit is in flight at a time. */
   commit(changes: readonly StoredChange[], guard: CommitGuard): Promise<CommitOutcome>;

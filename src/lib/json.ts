@@ -1,5 +1,11 @@
 /** What JSON can hold. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [key: string]: Json };
 
 /**
  * Whether two plain values (JSON shaped, `undefined` properties count as absent) say the same,
@@ -17,5 +23,7 @@ export function sameJson(left: unknown, right: unknown): boolean {
   const leftEntries = Object.entries(left).filter(([, value]) => value !== undefined);
   const rightMap = new Map(Object.entries(right).filter(([, value]) => value !== undefined));
   if (leftEntries.length !== rightMap.size) return false;
-  return leftEntries.every(([key, value]) => rightMap.has(key) && sameJson(value, rightMap.get(key)));
+  return leftEntries.every(
+    ([key, value]) => rightMap.has(key) && sameJson(value, rightMap.get(key)),
+  );
 }

@@ -5,7 +5,10 @@ export interface DataSpec {
   readonly name: string;
   readonly labels: Labels;
   readonly driver?: { readonly name: string; readonly options: Readonly<Record<string, string>> };
-  readonly templating?: { readonly name: string; readonly options: Readonly<Record<string, string>> };
+  readonly templating?: {
+    readonly name: string;
+    readonly options: Readonly<Record<string, string>>;
+  };
 }
 
 /** A secret row. `data` leaves the manager only in an assignment to a node that uses it. */

@@ -53,7 +53,10 @@ export type Mount =
       readonly readOnly: boolean;
       readonly noCopy?: boolean;
       readonly labels?: Labels;
-      readonly driver?: { readonly name: string; readonly options: Readonly<Record<string, string>> };
+      readonly driver?: {
+        readonly name: string;
+        readonly options: Readonly<Record<string, string>>;
+      };
       readonly subpath?: string;
     }
   | {
@@ -157,7 +160,10 @@ export interface TaskTemplateSpec {
     readonly publishedPort?: number;
   }[];
   readonly restart?: RestartPolicy;
-  readonly logDriver?: { readonly name: string; readonly options: Readonly<Record<string, string>> };
+  readonly logDriver?: {
+    readonly name: string;
+    readonly options: Readonly<Record<string, string>>;
+  };
   /** Raised by `--force`: makes an equal template a different one. */
   readonly forceUpdate: number;
   readonly runtime?: string;

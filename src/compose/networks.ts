@@ -1,0 +1,150 @@
+import { stackLabel } from '../model/labels.ts';
+import type { NetworkSpec, SubnetSpec } from '../model/network.ts';
+import type { NetworkAttachmentSpec } from '../model/template.ts';
+import type { Field } from './field.ts';
+import { type Scope, scopedName } from './scope.ts';
+
+export interface StackNetworks {
+  /** Full names by the names that the document uses. */
+  readonly names: ReadonlyMap<string, string>;
+  /** Networks to make, by the names that the document uses; external ones are not among them. */
+  readonly specs: ReadonlyMap<string, NetworkSpec>;
+}
+
+export const defaultNetwork = 'default';
+
+/** Reads the top-level `networks`; the `default` one is there whether it is written or not. */
+export function readNetworks(root: Field, stack: string): StackNetworks {
+  const names = new Map<string, string>();
+  const specs = new Map<string, NetworkSpec>();
+  const field = root.at('networks');
+  const members = field.absent ? [] : field.members();
+  for (const [key, network] of members) {
+    const external = network.at('external');
+    const isExternal = external.isMapping || external.boolean() === true;
+    const oldName = external.isMapping ? external.at('name').string() : undefined;
+    const named = network.at('name').string() ?? oldName;
+    names.set(key, named ?? (isExternal ? key : scopedName(stack, key)));
+    const spec = networkSpec(network, { stack, name: names.get(key) ?? key });
+    if (!isExternal) specs.set(key, spec);
+  }
+  if (!names.has(defaultNetwork)) {
+    const name = scopedName(stack, defaultNetwork);
+    names.set(defaultNetwork, name);
+    specs.set(defaultNetwork, { ...emptyNetwork, name, labels: { [stackLabel]: stack } });
+  }
+  return { names, specs };
+}
+
+const emptyNetwork: NetworkSpec = {
+  name: '',
+  labels: {},
+  driver: 'overlay',
+  driverOptions: {},
+  internal: false,
+  attachable: false,
+  ingress: false,
+  enableIpv6: false,
+  subnets: [],
+};
+
+function networkSpec(
+  field: Field,
+  scope: { readonly stack: string; readonly name: string },
+): NetworkSpec {
+  const driver = field.at('driver').string() ?? 'overlay';
+  if (driver !== 'overlay' && driver !== 'bridge') {
+    field.at('driver').fail(`the network driver "${driver}" is not supported; use overlay`);
+  }
+  const options = field.at('driver_opts');
+  const labels = field.at('labels');
+  const spec: NetworkSpec = {
+    ...emptyNetwork,
+    name: scope.name,
+    driverOptions: options.absent ? {} : options.labels(),
+    labels: { ...(labels.absent ? {} : labels.labels()), [stackLabel]: scope.stack },
+    internal: field.at('internal').boolean() ?? false,
+    attachable: field.at('attachable').boolean() ?? false,
+    enableIpv6: field.at('enable_ipv6').boolean() ?? false,
+    subnets: readSubnets(field.at('ipam')),
+  };
+  field.at('enable_ipv4');
+  if (!field.absent) field.refuseUnknown();
+  return spec;
+}
+
+function readSubnets(ipam: Field): readonly SubnetSpec[] {
+  if (ipam.absent) return [];
+  ipam.at('driver');
+  ipam.at('options');
+  const config = ipam.at('config');
+  const subnets = config.absent ? [] : config.items();
+  return subnets.flatMap((item) => {
+    const subnet = item.at('subnet').string();
+    const gateway = item.at('gateway').string();
+    const ipRange = item.at('ip_range').string();
+    item.at('aux_addresses');
+    if (subnet === undefined) return [];
+    return [
+      {
+        subnet,
+        ...(gateway !== undefined && { gateway }),
+        ...(ipRange !== undefined && { ipRange }),
+      },
+    ];
+  });
+}
+
+/** The networks that a service joins, each with the aliases under which it answers there. */
+export function readAttachments(
+  service: Field,
+  options: { readonly key: string; readonly scope: Scope },
+): readonly NetworkAttachmentSpec[] {
+  const { key, scope } = options;
+  const mode = service.at('network_mode').string();
+  if (mode !== undefined) return attachByMode(service.at('network_mode'), mode);
+  const field = service.at('networks');
+  const joined: readonly (readonly [string, Field])[] = field.isMapping
+    ? field.members()
+    : field.absent
+      ? [[defaultNetwork, field]]
+      : field.items().map((item) => [item.string() ?? '', item] as const);
+  return joined.flatMap(([name, member]) => {
+    const networkId = scope.networkNames.get(name);
+    if (networkId === undefined) {
+      member.fail(`the network "${name}" is not declared; add it under the top-level "networks"`);
+      return [];
+    }
+    const own = member.isMapping ? aliasesOf(member) : [];
+    const aliases = [...own, key].filter((alias, at, all) => all.indexOf(alias) === at);
+    return [{ networkId, aliases, driverOptions: {} }];
+  });
+}
+
+function aliasesOf(member: Field): readonly string[] {
+  for (const unsupported of ['ipv4_address', 'ipv6_address', 'link_local_ips', 'mac_address']) {
+    const field = member.at(unsupported);
+    if (!field.absent) {
+      field.findings.warn(
+        field.path,
+        'tasks get their addresses from the network; this is ignored',
+      );
+    }
+  }
+  for (const quiet of ['priority', 'gw_priority', 'interface_name', 'driver_opts'])
+    member.at(quiet);
+  const aliases = member.at('aliases');
+  const names = aliases.absent ? [] : aliases.strings();
+  member.refuseUnknown();
+  return names;
+}
+
+function attachByMode(field: Field, mode: string): readonly NetworkAttachmentSpec[] {
+  if (mode === 'host' || mode === 'bridge' || mode === 'none') {
+    return [{ networkId: mode, aliases: [], driverOptions: {} }];
+  }
+  field.fail(
+    `"${mode}" is not supported; use host, none or bridge, or put both services on one network`,
+  );
+  return [];
+}

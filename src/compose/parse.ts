@@ -1,0 +1,150 @@
+import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type ScalarTag } from 'yaml';
+import { TuttiError } from '../lib/error.ts';
+import { isMapping, type Mapping } from './field.ts';
+import type { Findings } from './findings.ts';
+import { type Environment, interpolate } from './interpolate.ts';
+
+/** Marks a value that takes the place of what it is merged over instead of joining it (`!override`). */
+export class Override {
+  readonly value: unknown;
+
+  constructor(value: unknown) {
+    this.value = value;
+  }
+}
+
+/** Marks a value that removes what it is merged over (`!reset`). */
+export class Reset {
+  readonly kind = 'reset';
+}
+
+const maxAliases = 10_000;
+
+/**
+ * Reads a YAML document into plain values and replaces its variables. Line numbers are in the errors.
+ *
+ * @throws TuttiError `invalid-argument` when the text is no YAML mapping.
+ */
+export function parseDocumentText(
+  text: string,
+  options: {
+    readonly fileName: string;
+    readonly environment: Environment;
+    readonly findings: Findings;
+  },
+): Mapping {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, {
+    merge: true,
+    lineCounter,
+    uniqueKeys: true,
+    logLevel: 'error',
+    customTags: (tags) => [...tags, ...(['!reset', '!override'] as const).map(plainTag)],
+  });
+  const problem = document.errors[0];
+  if (problem !== undefined) {
+    const line = problem.linePos?.[0].line ?? 1;
+    const sentence = problem.message.split('\n')[0] ?? problem.message;
+    throw new TuttiError('invalid-argument', `${options.fileName}:${line}: ${sentence}`);
+  }
+  const tagged = collectTags(document.contents);
+  const plain: unknown = toPlain(document, options.fileName);
+  if (!isMapping(plain)) {
+    throw new TuttiError(
+      'invalid-argument',
+      `${options.fileName}: expected a mapping with "services"`,
+    );
+  }
+  const expanded = expand(plain, { ...options, path: '' });
+  return mark(expanded, { tagged, path: '' }) as Mapping;
+}
+
+function toPlain(document: ReturnType<typeof parseDocument>, fileName: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: maxAliases });
+  } catch (error) {
+    throw new TuttiError('invalid-argument', `${fileName}: ${TuttiError.from(error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Lets the parser accept the tag; `collectTags` sees it. */
+function plainTag(tag: string): ScalarTag {
+  return { tag, resolve: (text: string) => text };
+}
+
+function collectTags(contents: unknown): ReadonlyMap<string, string> {
+  const tagged = new Map<string, string>();
+  const walk = (node: unknown, path: string): void => {
+    if (typeof node !== 'object' || node === null) return;
+    const tag = 'tag' in node ? node.tag : undefined;
+    if (tag === '!reset' || tag === '!override') tagged.set(path, tag);
+    if (isMap(node)) {
+      for (const pair of node.items) {
+        if (isPair(pair) && isScalar(pair.key))
+          walk(pair.value, `${path}/${String(pair.key.value)}`);
+      }
+    } else if (isSeq(node)) {
+      for (const [index, item] of node.items.entries()) walk(item, `${path}/${index}`);
+    }
+  };
+  walk(contents, '');
+  return tagged;
+}
+
+function mark(
+  value: unknown,
+  at: { readonly tagged: ReadonlyMap<string, string>; readonly path: string },
+): unknown {
+  if (at.tagged.size === 0) return value;
+  const tag = at.tagged.get(at.path);
+  if (tag === '!reset') return new Reset();
+  const inner = mapMembers(value, (member, key) =>
+    mark(member, { tagged: at.tagged, path: `${at.path}/${key}` }),
+  );
+  return tag === '!override' ? new Override(inner) : inner;
+}
+
+function expand(
+  value: unknown,
+  at: {
+    readonly path: string;
+    readonly environment: Environment;
+    readonly findings: Findings;
+  },
+): unknown {
+  if (typeof value === 'string') return expandText(value, at);
+  return mapMembers(value, (member, key) =>
+    expand(member, { ...at, path: at.path === '' ? key : `${at.path}.${key}` }),
+  );
+}
+
+function expandText(
+  text: string,
+  at: {
+    readonly path: string;
+    readonly environment: Environment;
+    readonly findings: Findings;
+  },
+): string {
+  if (!text.includes('$')) return text;
+  try {
+    const result = interpolate(text, at.environment);
+    for (const name of result.unset) {
+      at.findings.warn(at.path, `the variable ${name} is not set; it became an empty string`);
+    }
+    return result.text;
+  } catch (error) {
+    at.findings.error(at.path, TuttiError.from(error).message);
+    return text;
+  }
+}
+
+function mapMembers(value: unknown, change: (member: unknown, key: string) => unknown): unknown {
+  if (Array.isArray(value)) return value.map((item: unknown, index) => change(item, String(index)));
+  if (!isMapping(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) => [key, change(member, key)]),
+  );
+}

@@ -1,0 +1,202 @@
+import { stackImageLabel, stackLabel } from '../model/labels.ts';
+import type {
+  DependencyCondition,
+  PublishedPort,
+  ServiceDeclaration,
+  ServiceDependency,
+  ServiceSpec,
+} from '../model/service.ts';
+import type { TaskTemplateSpec } from '../model/template.ts';
+import { readContainer } from './container.ts';
+import { readMode, readPlacement, readRestart, readUpdateSettings } from './deploy.ts';
+import type { Field } from './field.ts';
+import { readAttachments } from './networks.ts';
+import { readPorts } from './ports.ts';
+import { type Scope, scopedName } from './scope.ts';
+
+/** Keys that change nothing here, with what a person should know about it. */
+const ignoredKeys: Readonly<Record<string, string>> = {
+  container_name: 'containers are named after service, slot and task',
+  domainname: 'it is not passed on to containers',
+  external_links: 'use a network that both share',
+  ipc: 'it is not passed on to containers',
+  links: 'services on one network find each other by name already',
+  mac_address: 'it is chosen by the container engine',
+  pid: 'it is not passed on to containers',
+  userns_mode: 'it is not passed on to containers',
+  cgroup: 'it is not passed on to containers',
+  cgroup_parent: 'it is not passed on to containers',
+  cgroupns_mode: 'it is not passed on to containers',
+  uts: 'it is not passed on to containers',
+  cpu_shares: 'use deploy.resources',
+  cpuset: 'use deploy.resources',
+  cpu_quota: 'use deploy.resources',
+  cpu_period: 'use deploy.resources',
+  cpu_count: 'use deploy.resources',
+  cpu_percent: 'use deploy.resources',
+  cpu_rt_period: 'use deploy.resources',
+  cpu_rt_runtime: 'use deploy.resources',
+  memswap_limit: 'use deploy.resources',
+  mem_swappiness: 'use deploy.resources',
+  oom_kill_disable: 'it is not passed on to containers',
+  blkio_config: 'it is not passed on to containers',
+  device_cgroup_rules: 'it is not passed on to containers',
+  storage_opt: 'it is not passed on to containers',
+  annotations: 'they are not passed on to containers',
+  label_file: 'put the labels under "labels"',
+  volumes_from: 'name the volume in both services',
+  post_start: 'hooks are not run',
+  pre_start: 'hooks are not run',
+  pre_stop: 'hooks are not run',
+  credential_spec: 'it exists on Windows only',
+  isolation: 'it exists on Windows only',
+  use_api_socket: 'bind the socket explicitly',
+  gpus: 'devices are not reserved',
+  models: 'models are not run',
+};
+
+/** Keys that mean nothing to whoever runs a stack. */
+const quietKeys = [
+  'attach',
+  'develop',
+  'expose',
+  'extends',
+  'profiles',
+  'provider',
+  'pull_refresh_after',
+] as const;
+
+const deployKeys = [
+  'mode',
+  'replicas',
+  'labels',
+  'update_config',
+  'rollback_config',
+  'restart_policy',
+  'placement',
+  'resources',
+  'endpoint_mode',
+] as const;
+
+function refuseUnknownDeploy(deploy: Field): void {
+  for (const key of deployKeys) deploy.at(key);
+  deploy.refuseUnknown();
+}
+
+/** One service of a document, compiled. */
+export async function readService(
+  service: Field,
+  options: { readonly key: string; readonly scope: Scope },
+): Promise<ServiceDeclaration> {
+  const { key, scope } = options;
+  for (const quiet of quietKeys) service.at(quiet);
+  for (const [ignored, why] of Object.entries(ignoredKeys)) {
+    const field = service.at(ignored);
+    if (!field.absent) field.findings.warn(field.path, `ignored: ${why}`);
+  }
+  const container = await readContainer(service, scope);
+  const ports = readPorts(service.at('ports'));
+  const template = readTemplate(service, { key, scope, container, ports });
+  const spec = readSpec(service, { key, scope, image: container.image, ports });
+  refuseUnknownDeploy(service.at('deploy'));
+  service.refuseUnknown();
+  return { spec, template };
+}
+
+function readTemplate(
+  service: Field,
+  parts: {
+    readonly key: string;
+    readonly scope: Scope;
+    readonly container: TaskTemplateSpec['containers'][number];
+    readonly ports: readonly PublishedPort[];
+  },
+): TaskTemplateSpec {
+  const restart = readRestart(service);
+  const logDriver = readLogging(service.at('logging'));
+  const runtime = service.at('runtime').string();
+  return {
+    containers: [parts.container],
+    networks: readAttachments(service, parts),
+    hostPorts: parts.ports
+      .filter((port) => port.mode === 'host')
+      .map(({ protocol, targetPort, publishedPort }) => ({
+        protocol,
+        targetPort,
+        ...(publishedPort !== undefined && { publishedPort }),
+      })),
+    forceUpdate: 0,
+    ...(restart !== undefined && { restart }),
+    ...(logDriver !== undefined && { logDriver }),
+    ...(runtime !== undefined && { runtime }),
+  };
+}
+
+function readSpec(
+  service: Field,
+  parts: {
+    readonly key: string;
+    readonly scope: Scope;
+    readonly image: string;
+    readonly ports: readonly PublishedPort[];
+  },
+): ServiceSpec {
+  const deploy = service.at('deploy');
+  const update = readUpdateSettings(deploy.at('update_config'));
+  const rollback = readUpdateSettings(deploy.at('rollback_config'));
+  const labels = deploy.at('labels');
+  const { stack } = parts.scope;
+  return {
+    name: scopedName(stack, parts.key),
+    labels: {
+      ...(labels.absent ? {} : labels.labels()),
+      [stackImageLabel]: parts.image,
+      [stackLabel]: stack,
+    },
+    mode: readMode(service),
+    endpointMode: deploy.at('endpoint_mode').oneOf(['vip', 'dnsrr'] as const) ?? 'vip',
+    ports: parts.ports,
+    placement: readPlacement(service),
+    dependsOn: readDependencies(service.at('depends_on'), stack),
+    ...(update !== undefined && { update }),
+    ...(rollback !== undefined && { rollback }),
+  };
+}
+
+function readLogging(field: Field): TaskTemplateSpec['logDriver'] {
+  if (field.absent) return undefined;
+  const name = field.at('driver').string();
+  const options = field.at('options');
+  const values = options.absent ? {} : options.labels();
+  field.refuseUnknown();
+  return { name: name ?? '', options: values };
+}
+
+const conditions: Readonly<Record<string, DependencyCondition>> = {
+  service_started: 'started',
+  service_healthy: 'healthy',
+  service_completed_successfully: 'completed-successfully',
+};
+
+function readDependencies(field: Field, stack: string): readonly ServiceDependency[] {
+  if (field.absent) return [];
+  if (!field.isMapping) {
+    return field.strings().map((name) => ({
+      service: scopedName(stack, name),
+      condition: 'started',
+      required: true,
+    }));
+  }
+  return field.members().map(([name, member]) => {
+    const text = member.at('condition').string();
+    const condition = text === undefined ? 'started' : conditions[text];
+    if (condition === undefined) {
+      const known = Object.keys(conditions).join(', ');
+      member.at('condition').fail(`expected one of ${known}, found "${text ?? ''}"`);
+    }
+    const required = member.at('required').boolean() ?? true;
+    member.at('restart');
+    if (!member.absent) member.refuseUnknown();
+    return { service: scopedName(stack, name), condition: condition ?? 'started', required };
+  });
+}
