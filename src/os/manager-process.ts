@@ -1,0 +1,160 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, watch } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+import type { Clock } from '../host/clock.ts';
+import type { Logger } from '../host/logger.ts';
+import type { DataLayout } from './data-layout.ts';
+
+const firstRetryMs = 100;
+const longestRetryMs = 5_000;
+/** A manager that lived this long was healthy: the next one starts at once. */
+const healthyAfterMs = 10_000;
+const stopGraceMs = 10_000;
+
+export interface ManagerProcessOptions {
+  readonly layout: DataLayout;
+  /** Program and arguments of a manager. */
+  readonly command: readonly [string, ...string[]];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Keeps one `tutti manager` alive beside this process. It is no child that dies with its parent: one that
+ * still lives when the daemon comes back is adopted.
+ */
+export class ManagerProcess {
+  readonly #options: ManagerProcessOptions;
+
+  constructor(options: ManagerProcessOptions) {
+    this.#options = options;
+  }
+
+  /** Runs until the signal; then stops the manager and resolves when it is gone. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, logger, layout } = this.#options;
+    let retryMs = 0;
+    while (!signal.aborted) {
+      const startedAt = clock.now();
+      const lifeline = (await this.#adopt()) ?? (await this.#spawn(signal));
+      if (lifeline !== undefined) {
+        await until(lifeline, signal);
+        lifeline.destroy();
+        if (signal.aborted) break;
+        logger.warn('the manager is gone', { livedMs: clock.now() - startedAt });
+      }
+      retryMs =
+        clock.now() - startedAt > healthyAfterMs
+          ? 0
+          : Math.min(Math.max(retryMs * 2, firstRetryMs), longestRetryMs);
+      await clock.sleep(retryMs, signal).catch(() => undefined);
+    }
+    await stopByPid(layout, this.#options);
+  }
+
+  async #adopt(): Promise<Socket | undefined> {
+    const lifeline = await tryConnect(this.#options.layout.managerLifeSocket);
+    if (lifeline !== undefined) this.#options.logger.info('found a living manager');
+    return lifeline;
+  }
+
+  async #spawn(signal: AbortSignal): Promise<Socket | undefined> {
+    const { layout, command, logger } = this.#options;
+    const log = openSync(layout.managerLogPath, 'a', 0o600);
+    const [program, ...args] = command;
+    const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log] });
+    closeSync(log);
+    child.unref();
+    const lifeline = await whenReady(layout.managerLifeSocket, { child, signal });
+    if (lifeline !== undefined) logger.info('started the manager', { pid: child.pid });
+    else if (!signal.aborted) {
+      logger.error('the manager did not start', { exitCode: child.exitCode, log: layout.managerLogPath });
+    }
+    return lifeline;
+  }
+}
+
+async function tryConnect(path: string): Promise<Socket | undefined> {
+  const socket = connect(path);
+  try {
+    await once(socket, 'connect');
+    return socket;
+  } catch {
+    // Nobody listens there: absence is the answer, not a failure.
+    socket.destroy();
+    return undefined;
+  }
+}
+
+/** Waits for the socket to appear in its directory, or for the child to end. */
+async function whenReady(
+  path: string,
+  options: { readonly child: ChildProcess; readonly signal: AbortSignal },
+): Promise<Socket | undefined> {
+  const { child, signal } = options;
+  const { promise, resolve } = Promise.withResolvers<Socket | undefined>();
+  const look = (): void => {
+    void tryConnect(path).then((socket) => {
+      if (socket !== undefined) resolve(socket);
+    });
+  };
+  const watcher = watch(dirname(path), look);
+  const giveUp = (): void => resolve(undefined);
+  child.once('exit', giveUp);
+  child.once('error', giveUp);
+  signal.addEventListener('abort', giveUp, { once: true });
+  look();
+  try {
+    return await promise;
+  } finally {
+    watcher.close();
+    child.off('exit', giveUp);
+    signal.removeEventListener('abort', giveUp);
+  }
+}
+
+async function until(lifeline: Socket, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  lifeline.resume();
+  lifeline.once('close', () => resolve());
+  lifeline.on('error', () => resolve());
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  await promise;
+}
+
+/** The pid of the manager of this data directory, or undefined where none lives. */
+async function livingPid(layout: DataLayout): Promise<number | undefined> {
+  try {
+    const pid = Number((await readFile(layout.managerPidPath, 'utf8')).trim());
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8');
+    return commandLine.includes(layout.dataDirectory) ? pid : undefined;
+  } catch {
+    // No pid file or no such process: it is gone.
+    return undefined;
+  }
+}
+
+async function stopByPid(layout: DataLayout, options: ManagerProcessOptions): Promise<void> {
+  const pid = await livingPid(layout);
+  if (pid === undefined) return;
+  const lifeline = await tryConnect(layout.managerLifeSocket);
+  process.kill(pid, 'SIGTERM');
+  if (lifeline === undefined) return;
+  const grace = new AbortController();
+  const timeout = options.clock.sleep(stopGraceMs, grace.signal).then(
+    () => 'timeout' as const,
+    () => 'stopped' as const,
+  );
+  const outcome = await Promise.race([
+    timeout,
+    until(lifeline, grace.signal).then(() => 'stopped' as const),
+  ]);
+  if (outcome === 'timeout') {
+    options.logger.warn('the manager did not stop in time; killing it', { pid });
+    process.kill(pid, 'SIGKILL');
+  }
+  grace.abort();
+}
