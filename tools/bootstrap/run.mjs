@@ -1,0 +1,32 @@
+// Plain JavaScript: runs on the Node that the machine has, before anything is installed.
+import { spawn } from 'node:child_process';
+
+/**
+ * Runs a program to its end and keeps what it wrote.
+ *
+ * @param {string} program
+ * @param {readonly string[]} parameters
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options]
+ * @returns {Promise<{ code: number | null, output: string }>} `code` is null when a signal ended the
+ *   program or when it could not be started; `output` then says why.
+ */
+export function runProgram(program, parameters, options = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(program, parameters, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    const keep = (chunk) => {
+      output += chunk;
+    };
+    child.stdout.setEncoding('utf8').on('data', keep);
+    child.stderr.setEncoding('utf8').on('data', keep);
+    child.once('error', (error) => resolve({ code: null, output: `${output}${error.message}` }));
+    child.once('close', (code, signal) =>
+      resolve({ code, output: signal === null ? output : `${output}ended by ${signal}` }),
+    );
+  });
+}
+
+/** The last lines of a program's output, for an error message. */
+export function lastLines(output, count = 12) {
+  return output.trimEnd().split('\n').slice(-count).join('\n');
+}
