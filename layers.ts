@@ -69,13 +69,12 @@ export const layers = {
 
   docker: {
     kind: 'shell',
-    imports: [...ground, 'store/view.ts', controlPlane],
-    uses: ['find-my-way', 'zod'],
-    usesTypes: ['node:http', 'node:stream'],
+    imports: [...ground, 'host', 'store/view.ts', controlPlane],
+    uses: ['zod'],
   },
   api: {
     kind: 'shell',
-    imports: [...ground, 'compose', 'store/view.ts', controlPlane],
+    imports: [...ground, 'host', 'compose', 'store/view.ts', controlPlane],
     uses: ['find-my-way', 'zod'],
     usesTypes: ['node:http', 'node:stream'],
   },
