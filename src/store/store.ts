@@ -1,0 +1,287 @@
+import type { Logger } from '../host/logger.ts';
+import type { CommitOutcome, StoreEngine } from '../host/store-engine.ts';
+import { assert } from '../lib/assert.ts';
+import { TuttiError } from '../lib/error.ts';
+import { deepFreeze } from '../lib/freeze.ts';
+import type { Batch } from './batch.ts';
+import { runBatch } from './batch.ts';
+import { encodeChange } from './codec.ts';
+import type { Loaded } from './load.ts';
+import { loadTables } from './load.ts';
+import type { Migration } from './migrations.ts';
+import { migrations } from './migrations.ts';
+import { outcomeError } from './outcome.ts';
+import type { QueuedUpdate } from './queued-update.ts';
+import { queueUpdate } from './queued-update.ts';
+import type { Tables } from './tables.ts';
+import { absorbAll, asTransaction, asView, overlaysOn, sealAll } from './tables.ts';
+import { differences } from './tables-difference.ts';
+import type { Change, Commit, Transaction, View } from './view.ts';
+
+export interface StoreOptions {
+  readonly logger?: Logger;
+  /** For tests of migrations. */
+  readonly migrations?: readonly Migration[];
+  readonly limits?: Partial<StoreLimits>;
+  /** Makes a change of a row in place throw: for tests and simulation. */
+  readonly freezeRows?: boolean;
+}
+
+export interface StoreLimits {
+  /** Updates that may wait; one more is refused with `resource-exhausted`. */
+  readonly queuedUpdates: number;
+  /** Updates that share a commit. */
+  readonly batchUpdates: number;
+  /** A batch takes no further update once it has changed this many rows. */
+  readonly batchRows: number;
+}
+
+const defaultLimits: StoreLimits = { queuedUpdates: 16_384, batchUpdates: 1_024, batchRows: 8_192 };
+
+/** `fenced`: what is durable is not known, or not ours to change, until a reload. */
+type StoreState =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'fenced'; readonly error: TuttiError }
+  | { readonly kind: 'closed' };
+
+/**
+ * Typed tables with indexes in memory over a durable engine. Updates are synchronous closures; those
+ * that wait while a commit is in flight share the next one. Readers outside of an update see only what
+ * is durable. See docs/design/store.md.
+ */
+export class Store {
+  /** What is durable now. The same object for the life of the store. */
+  readonly view: View;
+  readonly #engine: StoreEngine;
+  readonly #logger: Logger | undefined;
+  readonly #migrations: readonly Migration[];
+  readonly #limits: StoreLimits;
+  readonly #freezeRows: boolean;
+  readonly #listeners = new Set<(commit: Commit) => void>();
+  readonly #queue: QueuedUpdate[] = [];
+  #tables: Tables;
+  #revision: number;
+  #epoch: number;
+  #state: StoreState = { kind: 'open' };
+  /** The commits in progress; resolved when the queue is empty. Never rejects. */
+  #working: Promise<void> | undefined;
+  #reloading: Promise<void> | undefined;
+
+  private constructor(
+    engine: StoreEngine,
+    from: Loaded & { readonly epoch: number; readonly options: StoreOptions },
+  ) {
+    this.#engine = engine;
+    this.#logger = from.options.logger;
+    this.#migrations = from.options.migrations ?? migrations;
+    this.#limits = { ...defaultLimits, ...from.options.limits };
+    this.#freezeRows = from.options.freezeRows ?? false;
+    this.#tables = from.tables;
+    this.#revision = from.revision;
+    this.#epoch = from.epoch;
+    this.view = asView(
+      () => this.#tables,
+      () => this.#revision,
+    );
+  }
+
+  /**
+   * Takes the epoch, loads everything, migrates where needed. Throws what the engine throws, and
+   * `failed-precondition` when the store is damaged or of a newer schema.
+   */
+  static async open(engine: StoreEngine, options: StoreOptions = {}): Promise<Store> {
+    const epoch = await engine.takeEpoch();
+    const loaded = await loadTables(engine, { migrations: options.migrations ?? migrations });
+    return new Store(engine, { ...loaded, epoch, options });
+  }
+
+  /** Revision of the last durable commit; rises by one with each. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Why updates are refused until `reload`; `undefined` while they are not. */
+  get fencedBy(): TuttiError | undefined {
+    return this.#state.kind === 'fenced' ? this.#state.error : undefined;
+  }
+
+  /**
+   * Runs the closure in a transaction and resolves with its result when its writes are durable. It sees
+   * the writes of all updates before it, durable or not. When it throws, its writes are dropped and the
+   * promise rejects with what it threw. It must be synchronous.
+   * Rejects with `resource-exhausted` (queue or disk full), `unavailable` (the engine failed; or the store
+   * is fenced or closed), and in these cases nothing has changed, except where the message says that
+   * it is unknown.
+   */
+  update<T>(run: (tx: Transaction) => T): Promise<T> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const { queued, promise } = queueUpdate(run);
+    this.#queue.push(queued);
+    this.#working ??= this.#work();
+    return promise;
+  }
+
+  /** Runs the closure in a transaction on what is durable and drops its writes: a plan, not an act. */
+  rehearse<T>(run: (tx: Transaction) => T): T {
+    const overlays = overlaysOn(this.#tables);
+    try {
+      return run(asTransaction(overlays, this.#revision + 1));
+    } finally {
+      sealAll(overlays);
+    }
+  }
+
+  /**
+   * Calls the listener with each commit once it is durable and visible, before its updates resolve. It
+   * must be quick; what it throws is logged and changes nothing. Returns how to stop it.
+   */
+  onCommit(listener: (commit: Commit) => void): () => void {
+    const own = (commit: Commit): void => listener(commit);
+    this.#listeners.add(own);
+    return () => this.#listeners.delete(own);
+  }
+
+  /**
+   * Takes a new epoch and loads again; ends the fence. Listeners get what turns out to be different as
+   * one commit. Throws as `open` does; the store is then fenced by that error and keeps its view.
+   */
+  reload(): Promise<void> {
+    if (this.#state.kind === 'closed') return Promise.reject(closedError());
+    this.#reloading ??= this.#loadAgain().finally(() => {
+      this.#reloading = undefined;
+    });
+    return this.#reloading;
+  }
+
+  /** Waits for the commit in flight, rejects what is queued, closes the engine. */
+  async close(): Promise<void> {
+    if (this.#state.kind === 'closed') return;
+    this.#state = { kind: 'closed' };
+    await this.#working;
+    await this.#reloading?.catch(() => undefined);
+    await this.#engine.close();
+  }
+
+  async #loadAgain(): Promise<void> {
+    this.#fence(fencedError('it is being loaded again'));
+    await this.#working;
+    try {
+      const epoch = await this.#engine.takeEpoch();
+      const loaded = await loadTables(this.#engine, { migrations: this.#migrations });
+      this.#replaceAll(loaded, epoch);
+    } catch (reason) {
+      const error = TuttiError.from(reason);
+      this.#fence(error);
+      throw error;
+    }
+  }
+
+  #fence(error: TuttiError): void {
+    if (this.#state.kind !== 'closed') this.#state = { kind: 'fenced', error };
+  }
+
+  #refusal(): TuttiError | undefined {
+    if (this.#state.kind === 'closed') return closedError();
+    if (this.#state.kind === 'fenced') return this.#state.error;
+    if (this.#queue.length < this.#limits.queuedUpdates) return undefined;
+    return new TuttiError(
+      'resource-exhausted',
+      `${this.#queue.length} updates are waiting for the store already`,
+      { hint: 'Try again later; the disk of the data directory may be too slow.' },
+    );
+  }
+
+  async #work(): Promise<void> {
+    // Updates of the same turn share the first commit.
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      const refusal = this.#state.kind === 'open' ? undefined : this.#refusal();
+      if (refusal === undefined) await this.#commitNext();
+      else for (const queued of this.#queue.splice(0)) queued.reject(refusal);
+    }
+    this.#working = undefined;
+  }
+
+  async #commitNext(): Promise<void> {
+    const batch = runBatch(this.#queue, {
+      tables: this.#tables,
+      revision: this.#revision + 1,
+      limits: this.#limits,
+    });
+    if (batch.changes.length === 0) {
+      for (const settle of batch.settlements) settle.done();
+      return;
+    }
+    const outcome = await this.#commit(batch);
+    if (outcome.kind === 'committed') {
+      this.#apply(batch);
+      for (const settle of batch.settlements) settle.done();
+      return;
+    }
+    const error = outcomeError(outcome);
+    this.#logger?.error('the store could not commit', {
+      outcome: outcome.kind,
+      why: error.message,
+    });
+    if (outcome.kind !== 'failed') this.#fence(fencedError(error.message));
+    for (const settle of batch.settlements) settle.failed(error);
+  }
+
+  async #commit(batch: Batch): Promise<CommitOutcome> {
+    try {
+      const stored = batch.changes.map(encodeChange);
+      return await this.#engine.commit(stored, { epoch: this.#epoch, revision: this.#revision });
+    } catch (reason) {
+      return { kind: 'unknown', message: TuttiError.from(reason).message };
+    }
+  }
+
+  #apply(batch: Batch): void {
+    this.#freeze(batch.changes);
+    absorbAll(batch.overlays, this.#tables);
+    this.#revision += 1;
+    this.#tell({ revision: this.#revision, changes: batch.changes });
+  }
+
+  #replaceAll(loaded: Loaded, epoch: number): void {
+    if (this.#state.kind === 'closed') throw closedError();
+    assert(epoch > this.#epoch, `epoch ${epoch} was taken after ${this.#epoch}`);
+    const changes = differences(this.#tables, loaded.tables);
+    this.#tables = loaded.tables;
+    this.#revision = loaded.revision;
+    this.#epoch = epoch;
+    this.#state = { kind: 'open' };
+    this.#freeze(changes);
+    if (changes.length > 0) this.#tell({ revision: this.#revision, changes });
+  }
+
+  #freeze(changes: readonly Change[]): void {
+    if (this.#freezeRows) for (const change of changes) deepFreeze(change.after);
+  }
+
+  #tell(commit: Commit): void {
+    for (const listener of Array.from(this.#listeners)) {
+      try {
+        listener(commit);
+      } catch (reason) {
+        const { message, stack } = TuttiError.from(reason);
+        this.#logger?.error('a listener of the store failed', { message, stack });
+      }
+    }
+  }
+}
+
+function closedError(): TuttiError {
+  return new TuttiError('unavailable', 'the store is closed');
+}
+
+function fencedError(why: string): TuttiError {
+  return new TuttiError('unavailable', `the store takes no writes: ${why}`, {
+    hint: 'It is loaded again by itself; try again in a few seconds.',
+  });
+}
