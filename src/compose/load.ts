@@ -87,8 +87,8 @@ class Loader {
     });
     const { include, ...rest } = own;
     const extended = await this.#extendServices(rest, source, depth);
-    const included = await this.#include(include, source, depth);
-    return merged(included, extended);
+    if (include === undefined || include === null) return extended;
+    return merged(await this.#include(include, source, depth), extended);
   }
 
   async #include(include: unknown, source: Source, depth: number): Promise<Mapping> {

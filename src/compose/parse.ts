@@ -20,6 +20,14 @@ export class Reset {
 
 const maxAliases = 10_000;
 
+/** `0400` is octal, as every Compose implementation reads it (YAML 1.1). */
+const oldOctal: ScalarTag = {
+  tag: 'tag:yaml.org,2002:int',
+  default: true,
+  test: /^0[0-7]+$/,
+  resolve: (text) => Number.parseInt(text, 8),
+};
+
 /**
  * Reads a YAML document into plain values and replaces its variables. Line numbers are in the errors.
  *
@@ -39,7 +47,7 @@ export function parseDocumentText(
     lineCounter,
     uniqueKeys: true,
     logLevel: 'error',
-    customTags: (tags) => [...tags, ...(['!reset', '!override'] as const).map(plainTag)],
+    customTags: (tags) => [oldOctal, ...tags, ...(['!reset', '!override'] as const).map(plainTag)],
   });
   const problem = document.errors[0];
   if (problem !== undefined) {

@@ -2,7 +2,7 @@ import type { PublishedPort } from '../model/service.ts';
 import type { Field } from './field.ts';
 
 const shortForm =
-  /^(?:(?<host>\[[0-9a-fA-F:]+\]|[0-9.]+):)?(?:(?<published>\d*(?:-\d+)?):)?(?<target>\d+(?:-\d+)?)(?:\/(?<protocol>\w+))?$/;
+  /^(?:(?<host>\[[0-9a-fA-F:]+\]|\d+(?:\.\d+){3}):)?(?:(?<published>\d*(?:-\d+)?):)?(?<target>\d+(?:-\d+)?)(?:\/(?<protocol>\w+))?$/;
 const protocols = ['tcp', 'udp', 'sctp'] as const;
 type Protocol = (typeof protocols)[number];
 
