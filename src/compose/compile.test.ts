@@ -233,8 +233,11 @@ test('what has no effect here is a warning with its path', async () => {
   ]);
 });
 
+function service(body: string): string {
+  return `services: { web: { image: nginx, ${body} } }`;
+}
+
 test('bad documents are refused with path, value and remedy', async () => {
-  const service = (body: string): string => `services: { web: { image: nginx, ${body} } }`;
   const table: readonly (readonly [string, RegExp])[] = [
     ['services: [', /compose\.yml:1: /],
     ['just text', /expected a mapping with "services"/],

@@ -214,7 +214,7 @@ async function readEnvironment(service: Field, scope: Scope): Promise<readonly s
       else values.set(name, resolved);
     }
   }
-  return [...values].map(([name, value]) => `${name}=${value}`).sort();
+  return [...values].map(([name, value]) => `${name}=${value}`).toSorted();
 }
 
 async function readEnvFile(field: Field, scope: Scope): Promise<ReadonlyMap<string, string>> {

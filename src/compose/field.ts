@@ -12,7 +12,7 @@ function kindOf(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
-  return `${JSON.stringify(value)}`;
+  return JSON.stringify(value);
 }
 
 /**

@@ -55,9 +55,9 @@ function mergeLists(base: readonly unknown[], over: readonly unknown[], key: str
 
 /** The path in the container of a volume, secret, config or device in short or long form. */
 function targetOf(item: unknown): string {
-  if (isMapping(item)) return String(item['target'] ?? item['source'] ?? JSON.stringify(item));
+  if (isMapping(item)) return JSON.stringify(item['target'] ?? item['source'] ?? item);
   const parts = String(item).split(':');
-  return parts[1] ?? parts[0] ?? '';
+  return JSON.stringify(parts[1] ?? parts[0]);
 }
 
 function asPairs(value: unknown): Record<string, unknown> {

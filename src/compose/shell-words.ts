@@ -1,5 +1,8 @@
 import { TuttiError } from '../lib/error.ts';
 
+const token = /\\\n|\\([^])|'([^']*)'|"((?:\\[^]|[^"\\])*)"|(\s+)|(["'])|([^\s"'\\]+)/gy;
+const escapedInQuotes = /\\(["\\$`\n])/g;
+
 /**
  * Splits a command line into words as a POSIX shell does: quotes and backslashes are understood, nothing is
  * expanded. Compose uses it for `command: some text`.
@@ -9,32 +12,18 @@ import { TuttiError } from '../lib/error.ts';
 export function shellWords(line: string): readonly string[] {
   const words: string[] = [];
   let word: string | undefined;
-  let quote = '';
-  for (let index = 0; index < line.length; index += 1) {
-    const character = line[index] ?? '';
-    if (quote === "'") {
-      if (character === "'") quote = '';
-      else word += character;
-    } else if (character === '\\') {
-      index += 1;
-      const next = line[index] ?? '';
-      const literal = quote === '"' && !'"\\$`\n'.includes(next);
-      if (next !== '\n') word = (word ?? '') + (literal ? `\\${next}` : next);
-    } else if (quote === '"') {
-      if (character === '"') quote = '';
-      else word += character;
-    } else if (character === '"' || character === "'") {
-      quote = character;
-      word ??= '';
-    } else if (/\s/.test(character)) {
+  for (const match of line.matchAll(token)) {
+    const [, escaped, single, double, space, open, plain] = match;
+    if (open !== undefined) {
+      throw new TuttiError('invalid-argument', `the ${open} quote in \`${line}\` is never closed`);
+    }
+    if (space !== undefined) {
       if (word !== undefined) words.push(word);
       word = undefined;
-    } else {
-      word = (word ?? '') + character;
+      continue;
     }
-  }
-  if (quote !== '') {
-    throw new TuttiError('invalid-argument', `the ${quote} quote in \`${line}\` is never closed`);
+    const quoted = double?.replace(escapedInQuotes, (_, one: string) => (one === '\n' ? '' : one));
+    word = (word ?? '') + (escaped ?? single ?? quoted ?? plain ?? '');
   }
   if (word !== undefined) words.push(word);
   return words;
