@@ -41,9 +41,11 @@ describe('virtual time', () => {
   it('does not pass by itself, nor further than asked', async () => {
     const clock = new VirtualClock();
     let woken = false;
-    const sleeping = clock.sleep(10).then(() => {
+    const sleep = async (): Promise<void> => {
+      await clock.sleep(10);
       woken = true;
-    });
+    };
+    const sleeping = sleep();
     await clock.advance(9);
     assert.equal(woken, false);
     await clock.advance(1);

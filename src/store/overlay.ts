@@ -22,7 +22,7 @@ export class Overlay<Row extends AnyRow> implements Layer<Row> {
   readonly #parent: Layer<Row>;
   /** `undefined`: the parent has the row and it is deleted here. */
   readonly #rows = new Map<string, Row | undefined>();
-  /** Ids of the parent that were deleted here and came back: they stand at the end. */
+  /** Ids of the parent that were deleted here and put again: while they are there, they stand at the end. */
   readonly #reborn = new Set<string>();
   readonly #filings = new Map<string, FilingChange>();
   #size: number;
@@ -102,7 +102,6 @@ export class Overlay<Row extends AnyRow> implements Layer<Row> {
 
   removeRow(id: string): void {
     this.#size -= 1;
-    this.#reborn.delete(id);
     this.#rows.delete(id);
     if (this.#parent.get(id) !== undefined) this.#rows.set(id, undefined);
   }
