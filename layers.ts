@@ -9,7 +9,7 @@
  * - `shell`: drives pure code through the interfaces of `host`; no clock, no dice, no I/O of its own.
  * - `real`: the world is in reach: clock, dice, `process`, sockets, files.
  */
-type Kind = 'pure' | 'shell' | 'real';
+export type Kind = 'pure' | 'shell' | 'real';
 
 export interface Layer {
   readonly kind: Kind;
@@ -106,5 +106,24 @@ export const layers = {
 
 /** What each `*.test.ts` in `src/` may use besides what its module may. Tests of a pure core stay pure. */
 export const layerOfTests = {
-  uses: ['node:test', 'node:assert/strict', 'fast-check'],
+  uses: [
+    'node:test',
+    'node:assert/strict',
+    'fast-check',
+    // For tables of cases in files.
+    'node:fs',
+    'node:path',
+    'node:url',
+  ],
 } as const;
+
+/**
+ * Folders beside `src/` that obey a kind as well, and their exceptions; the longest path counts. A
+ * simulation with a real clock or real dice in it replays nothing.
+ */
+export const kindOutside: Readonly<Record<string, Kind>> = {
+  sim: 'shell',
+  // Virtual time waits until everything that needs no time has happened.
+  'sim/clock.ts': 'real',
+  'sim/main.ts': 'real',
+};
