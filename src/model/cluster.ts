@@ -5,7 +5,7 @@ import type { Labels } from './labels.ts';
 export interface ClusterSpec {
   readonly name: string;
   readonly labels: Labels;
-  /** Ended tasks kept for each slot. */
+  /** Tasks kept for each slot, the current one among them, as Swarm counts; negative: all. */
   readonly taskHistoryLimit: number;
   readonly heartbeatPeriodMs: number;
   readonly snapshotInterval: number;

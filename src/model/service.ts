@@ -126,6 +126,8 @@ export interface UpdateStatus {
   readonly failures: number;
   /** Slots that were to be replaced when it began. */
   readonly slots: number;
+  /** Tasks that it started are watched for failures until then. */
+  readonly watchUntil?: Instant;
 }
 
 export interface JobStatus {

@@ -26,8 +26,10 @@ export interface Task {
   readonly serviceId: string;
   /** 1 … n for replicated services; 0 for global ones, whose slot is the node. Jobs count from 0. */
   readonly slot: number;
-  /** Set at creation for global services, else by the scheduler; never changed afterwards. */
+  /** Set when the scheduler places the task; never changed afterwards. */
   readonly nodeId?: string;
+  /** Global services and jobs: the one node for which the task was made. It is placed there or nowhere. */
+  readonly targetNodeId?: string;
   readonly templateId: string;
   /** Rises by one with each task of the same slot (or node): the highest is the current one. */
   readonly generation: number;
@@ -37,10 +39,21 @@ export interface Task {
   readonly startAfter?: Instant;
   readonly addresses: readonly TaskAddress[];
   readonly end?: TaskEnd;
-  /** When each restart of this slot under the same template happened; bounded by what the policy counts. */
+  /** When the last restarts of this slot under the same template happened; bounded. */
   readonly restarts: readonly Instant[];
-  /** True when its end was not followed by a replacement, by its restart policy. */
+  /** How many restarts there were in all, where a policy without a window counts them. */
+  readonly attempts?: number;
+  /** It ended, its restart policy wants no replacement, and it still stands for its slot. */
   readonly spent?: boolean;
+  /** Its successor exists already and is getting ready to take its place. */
+  readonly outgoing?: boolean;
+  /** Why it is no longer wanted; set together with desired `shutdown` or `removed`. */
+  readonly retirement?: Reason;
+  /**
+   * Made by an update. `starting`: the update waits for it. `started`: it ran for the update's delay.
+   * `failed`: it was counted as a failure.
+   */
+  readonly rollout?: 'starting' | 'started' | 'failed';
   /** Job iteration it belongs to. */
   readonly iteration?: number;
 }

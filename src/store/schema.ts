@@ -31,8 +31,10 @@ export function nameKey(name: string): string {
   return name.toLowerCase();
 }
 
-export function slotKey(task: Pick<Task, 'serviceId' | 'slot' | 'nodeId'>): string {
-  return `${task.serviceId}/${task.slot > 0 ? task.slot : `node:${task.nodeId ?? ''}`}`;
+/** A slot is a number, or for global services the node. */
+export function slotKey(task: Pick<Task, 'serviceId' | 'slot' | 'targetNodeId'>): string {
+  const { serviceId, slot, targetNodeId } = task;
+  return targetNodeId === undefined ? `${serviceId}/${slot}` : `${serviceId}/node:${targetNodeId}`;
 }
 
 export function addressKey(networkId: string, address: string): string {
@@ -60,6 +62,9 @@ export const tableIndexes = {
       service.virtualAddresses.map((vip) => addressKey(vip.networkId, vip.address)),
     removing: (service: Service) => (service.removing === true ? ['yes'] : []),
     dependsOn: (service: Service) => service.spec.dependsOn.map((one) => nameKey(one.service)),
+    /** Services and jobs with a slot on every node. */
+    global: (service: Service) =>
+      service.spec.mode.kind === 'global' || service.spec.mode.kind === 'global-job' ? ['yes'] : [],
   },
   templates: {
     service: (template: TaskTemplate) => [template.serviceId],
@@ -78,15 +83,20 @@ export const tableIndexes = {
     template: (task: Task) => [task.templateId],
     /** See `addressKey`. Held until the end is known; an orphan's container may still live. */
     address: (task: Task) =>
-      task.end === undefined || task.end.state === 'orphaned'
+      holdsAddresses(task)
         ? task.addresses.map((one) => addressKey(one.networkId, one.address))
         : [],
-    network: (task: Task) => task.addresses.map((one) => one.networkId),
-    /** Tasks that wait for the scheduler. */
-    unplaced: (task: Task) =>
-      task.nodeId === undefined && task.end === undefined ? [task.serviceId] : [],
+    /** Networks on which a task holds an address, as above. */
+    network: (task: Task) =>
+      holdsAddresses(task) ? task.addresses.map((one) => one.networkId) : [],
+    /** Tasks of a service that wait for the scheduler. */
+    unplaced: (task: Task) => (task.nodeId === undefined && isLive(task) ? [task.serviceId] : []),
     /** Tasks of a service that are wanted and did not end. */
     live: (task: Task) => (isLive(task) ? [task.serviceId] : []),
+    /** By template, the tasks that stand for their slots: one for each occupied slot. */
+    current: (task: Task) => (isCurrent(task) ? [task.templateId] : []),
+    /** Tasks of a service whose start an update waits for. */
+    rollout: (task: Task) => (task.rollout === 'starting' && isLive(task) ? [task.serviceId] : []),
   },
   networks: {
     name: (network: Network) => [nameKey(network.spec.name)],
@@ -105,11 +115,22 @@ export const tableIndexes = {
 
 export type IndexName<T extends TableName> = keyof (typeof tableIndexes)[T] & string;
 
-function isLive(task: Task): boolean {
-  return (
-    task.end === undefined &&
-    (task.desired === 'ready' || task.desired === 'running' || task.desired === 'complete')
-  );
+/** Whether a manager wants the task to be there, whatever became of it. */
+export function isWanted(task: Task): boolean {
+  return task.desired === 'ready' || task.desired === 'running' || task.desired === 'complete';
+}
+
+export function isLive(task: Task): boolean {
+  return task.end === undefined && isWanted(task);
+}
+
+/** Whether the task stands for its slot: wanted or spent, and not about to be replaced. */
+export function isCurrent(task: Task): boolean {
+  return task.outgoing !== true && (isWanted(task) || task.spent === true);
+}
+
+function holdsAddresses(task: Task): boolean {
+  return task.end === undefined || task.end.state === 'orphaned';
 }
 
 function present(value: string | undefined): readonly string[] {
