@@ -1,0 +1,159 @@
+import type { ControlPlane } from '../manager/control-plane.ts';
+import type { Network } from '../model/network.ts';
+import type {
+  NodeReport,
+  ServiceReport,
+  StackReport,
+  StatusReport,
+  TaskReport,
+} from '../model/report.ts';
+import type { Service } from '../model/service.ts';
+import type { Task } from '../model/task.ts';
+import { isEndState } from '../model/task-state.ts';
+
+/** A task as a person wants to see it. */
+export function reportTask(controlPlane: ControlPlane, task: Task): TaskReport {
+  const { view } = controlPlane;
+  const service = view.services.get(task.serviceId);
+  const node = task.nodeId === undefined ? undefined : view.nodes.get(task.nodeId);
+  const { state, since, reason } = controlPlane.taskStatus(task);
+  const serviceName = service?.spec.name ?? task.serviceId;
+  const nodeName = node?.description.hostname;
+  const template = view.templates.get(task.templateId);
+  return {
+    id: task.id,
+    name: `${serviceName}.${task.slot > 0 ? task.slot : (nodeName ?? task.nodeId ?? '')}`,
+    service: serviceName,
+    slot: task.slot,
+    image: template?.spec.containers[0]?.image ?? '',
+    desired: task.desired,
+    state,
+    since,
+    current: task.templateId === service?.templateId,
+    ...(task.nodeId !== undefined && { nodeId: task.nodeId }),
+    ...(nodeName !== undefined && { nodeName }),
+    ...(reason !== undefined && { reason }),
+  };
+}
+
+/** Tasks of a service that are wanted, or not yet stopped. */
+function activeTasks(controlPlane: ControlPlane, serviceId: string): readonly TaskReport[] {
+  return [...controlPlane.view.tasks.by('service', serviceId)]
+    .filter((task) => isWanted(task) || !isEndState(controlPlane.taskStatus(task).state))
+    .map((task) => reportTask(controlPlane, task))
+    .toSorted((left, right) => left.slot - right.slot || left.since - right.since);
+}
+
+function isWanted(task: Task): boolean {
+  return task.desired === 'ready' || task.desired === 'running' || task.desired === 'complete';
+}
+
+/** A service with how far it is. */
+export function reportService(controlPlane: ControlPlane, service: Service): ServiceReport {
+  const { view } = controlPlane;
+  const tasks = activeTasks(controlPlane, service.id);
+  const running = tasks.filter((task) => task.current && task.state === 'running').length;
+  const completed = service.job?.completions ?? 0;
+  const wanted = wantedTasks(service, tasks);
+  const isJob = service.spec.mode.kind.endsWith('-job');
+  const isUpdating =
+    service.update?.state === 'updating' || service.update?.state === 'rollback_started';
+  const settled = isJob ? completed >= wanted : running === wanted && tasks.length === running;
+  const template = view.templates.get(service.templateId);
+  return {
+    id: service.id,
+    name: service.spec.name,
+    mode: service.spec.mode.kind,
+    image: template?.spec.containers[0]?.image ?? '',
+    wanted,
+    running,
+    completed,
+    converged: settled && !isUpdating && service.removing !== true,
+    ports: service.publishedPorts,
+    removing: service.removing === true,
+    ...(service.update !== undefined && { update: service.update }),
+  };
+}
+
+function wantedTasks(service: Service, tasks: readonly TaskReport[]): number {
+  const { mode } = service.spec;
+  switch (mode.kind) {
+    case 'replicated':
+      return mode.replicas;
+    case 'replicated-job':
+      return mode.totalCompletions;
+    case 'global':
+    case 'global-job':
+      return tasks.filter((task) => task.desired !== 'shutdown' && task.desired !== 'removed')
+        .length;
+  }
+}
+
+/** Everything that carries the stack's label; undefined when nothing does. */
+export function reportStack(controlPlane: ControlPlane, name: string): StackReport | undefined {
+  const { view } = controlPlane;
+  const services = [...view.services.by('stack', name)].toSorted((left, right) =>
+    left.spec.name.localeCompare(right.spec.name),
+  );
+  const networks = [...view.networks.by('stack', name)];
+  const secrets = [...view.secrets.by('stack', name)];
+  const configs = [...view.configs.by('stack', name)];
+  if (services.length + networks.length + secrets.length + configs.length === 0) return undefined;
+  const reports = services.map((service) => reportService(controlPlane, service));
+  return {
+    name,
+    services: reports,
+    tasks: services.flatMap((service) => activeTasks(controlPlane, service.id)),
+    networks: networks.map((network: Network) => network.spec.name),
+    secrets: secrets.map((secret) => secret.spec.name),
+    configs: configs.map((config) => config.spec.name),
+    converged: reports.every((report) => report.converged),
+  };
+}
+
+/** Names of the stacks that have any object. */
+export function stackNames(controlPlane: ControlPlane): readonly string[] {
+  const { view } = controlPlane;
+  const names = new Set<string>();
+  for (const table of ['services', 'networks', 'secrets', 'configs'] as const) {
+    for (const name of view[table].keys('stack')) names.add(name);
+  }
+  return [...names].toSorted();
+}
+
+/** The cluster at a glance, with what is wrong first. */
+export function reportStatus(controlPlane: ControlPlane): StatusReport {
+  const { view } = controlPlane;
+  const services = [...view.services.all()].map((service) => reportService(controlPlane, service));
+  const tasks = [...view.services.all()].flatMap((service) =>
+    activeTasks(controlPlane, service.id),
+  );
+  const clusterId = controlPlane.cluster()?.id;
+  return {
+    ...(clusterId !== undefined && { clusterId }),
+    revision: view.revision,
+    nodes: [...view.nodes.all()].map((node) => reportNode(controlPlane, node.id)),
+    stacks: stackNames(controlPlane),
+    services: services.length,
+    runningTasks: services.reduce((sum, service) => sum + service.running, 0),
+    wantedTasks: services.reduce((sum, service) => sum + service.wanted, 0),
+    problems: tasks.filter((task) => task.desired === 'running' && task.state !== 'running'),
+  };
+}
+
+function reportNode(controlPlane: ControlPlane, nodeId: string): NodeReport {
+  const { view } = controlPlane;
+  const node = view.nodes.get(nodeId);
+  const tasks = [...view.tasks.by('node', nodeId)].filter(
+    (task) => controlPlane.taskStatus(task).state === 'running',
+  );
+  return {
+    id: nodeId,
+    hostname: node?.description.hostname ?? '',
+    address: node?.description.address ?? '',
+    role: node?.spec.role ?? 'worker',
+    availability: node?.spec.availability ?? 'active',
+    state: controlPlane.observed.node(nodeId)?.state ?? 'unknown',
+    tasks: tasks.length,
+  };
+}

@@ -1,0 +1,157 @@
+import type { HttpHandler, HttpReply, HttpRequest } from '../host/http.ts';
+import { type ErrorCode, TuttiError } from '../lib/error.ts';
+import type { ControlPlane } from '../manager/control-plane.ts';
+import { parseStackRequest } from './declaration-schema.ts';
+import { explainService, explainTask } from './explain.ts';
+import { reportStack, reportStatus, stackNames } from './reports.ts';
+import { watchStack } from './watch.ts';
+
+/** Where every route of Tutti's own API begins. */
+export const apiPrefix = '/tutti/v1/';
+
+const statusOfCode: Readonly<Record<ErrorCode, number>> = {
+  'invalid-argument': 400,
+  'failed-precondition': 400,
+  unauthenticated: 401,
+  'permission-denied': 403,
+  'not-found': 404,
+  'already-exists': 409,
+  conflict: 409,
+  'resource-exhausted': 507,
+  cancelled: 499,
+  internal: 500,
+  unimplemented: 501,
+  unavailable: 503,
+};
+
+/**
+ * Tutti's own API, for its command line: stacks as a whole, explanations, the cluster at a glance. Replies
+ * are JSON; errors are `{message, code, field?, hint?}`.
+ */
+export function apiRoutes(controlPlane: ControlPlane): HttpHandler {
+  return async (request) => {
+    try {
+      return await route(controlPlane, request);
+    } catch (reason) {
+      return errorReply(reason);
+    }
+  };
+}
+
+/** An error as this API tells it. */
+export function errorReply(reason: unknown): HttpReply {
+  const error = TuttiError.from(reason);
+  return json(statusOfCode[error.code], {
+    message: error.message,
+    code: error.code,
+    field: error.field,
+    hint: error.hint,
+  });
+}
+
+function json(status: number, value: unknown): HttpReply {
+  return {
+    kind: 'whole',
+    status,
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(value),
+  };
+}
+
+async function route(controlPlane: ControlPlane, request: HttpRequest): Promise<HttpReply> {
+  const [kind, name, verb, ...rest] = segmentsOf(request.path);
+  if (rest.length > 0) throw unknownRoute(request);
+  switch (kind) {
+    case 'status':
+      if (name === undefined && request.method === 'GET') {
+        return json(200, reportStatus(controlPlane));
+      }
+      break;
+    case 'tasks':
+      if (name !== undefined && verb === 'why' && request.method === 'GET') {
+        return json(200, explainTask(controlPlane, name));
+      }
+      break;
+    case 'services':
+      if (name !== undefined && verb === 'why' && request.method === 'GET') {
+        return json(200, explainService(controlPlane, name));
+      }
+      break;
+    case 'stacks':
+      return await routeStacks(controlPlane, { request, name, verb });
+    default:
+      break;
+  }
+  throw unknownRoute(request);
+}
+
+async function routeStacks(
+  controlPlane: ControlPlane,
+  call: {
+    readonly request: HttpRequest;
+    readonly name: string | undefined;
+    readonly verb: string | undefined;
+  },
+): Promise<HttpReply> {
+  const { request, name, verb } = call;
+  const action = `${request.method} ${verb ?? ''}`.trim();
+  if (name === undefined) {
+    if (action !== 'GET') throw unknownRoute(request);
+    const reports = stackNames(controlPlane).map((one) => reportStack(controlPlane, one));
+    return json(200, { stacks: reports.filter((report) => report !== undefined) });
+  }
+  switch (action) {
+    case 'GET':
+      return json(200, reportStack(controlPlane, name) ?? throwNoStack(name));
+    case 'GET watch':
+      return watchStack(controlPlane, { name, signal: request.signal });
+    case 'PUT': {
+      const { declaration, prune } = await stackRequest(request, name);
+      return json(200, { changes: await controlPlane.deployStack(declaration, { prune }) });
+    }
+    case 'POST plan': {
+      const { declaration, prune } = await stackRequest(request, name);
+      return json(200, await controlPlane.planStack(declaration, { prune }));
+    }
+    case 'DELETE':
+      return json(200, { changes: await controlPlane.removeStack(name) });
+    default:
+      throw unknownRoute(request);
+  }
+}
+
+async function stackRequest(
+  request: HttpRequest,
+  name: string,
+): Promise<ReturnType<typeof parseStackRequest>> {
+  const parsed = parseStackRequest(await request.body());
+  if (parsed.declaration.name !== name) {
+    throw new TuttiError(
+      'invalid-argument',
+      `body.declaration.name: "${parsed.declaration.name}" is not the "${name}" of the path`,
+      { field: 'body.declaration.name' },
+    );
+  }
+  return parsed;
+}
+
+function throwNoStack(name: string): never {
+  throw new TuttiError('not-found', `no such stack: ${name}`, {
+    hint: 'tutti stack ls lists the stacks.',
+  });
+}
+
+function segmentsOf(path: string): readonly string[] {
+  try {
+    return path.slice(apiPrefix.length).split('/').map(decodeURIComponent);
+  } catch (error) {
+    throw new TuttiError('invalid-argument', `the path ${path} is not percent-encoded`, {
+      field: 'path',
+      cause: error,
+    });
+  }
+}
+
+function unknownRoute(request: HttpRequest): TuttiError {
+  return new TuttiError('not-found', `no such route: ${request.method} ${request.path}`);
+}
