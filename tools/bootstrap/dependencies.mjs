@@ -95,7 +95,9 @@ function isForThisMachine(entry) {
   );
 }
 
-/** npm's `os`, `cpu` and `libc`: one name or a list of names, each of which may be negated by `!`. */
+/**
+ * npm's `os`, `cpu` and `libc`: one name or a list of names, each of which may be negated by `!`.
+ */
 function allows(field, name) {
   const list = [field ?? []].flat();
   if (list.length === 0) return true;

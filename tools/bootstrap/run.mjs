@@ -7,8 +7,8 @@ import { spawn } from 'node:child_process';
  * @param {string} program
  * @param {readonly string[]} parameters
  * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options]
- * @returns {Promise<{ code: number | null, output: string }>} `code` is null when a signal ended the
- *   program or when it could not be started; `output` then says why.
+ * @returns {Promise<{ code: number | null, output: string }>} `code` is null when a signal ended
+ *   the program or when it could not be started; `output` then says why.
  */
 export function runProgram(program, parameters, options = {}) {
   return new Promise((resolve) => {

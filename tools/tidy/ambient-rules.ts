@@ -96,7 +96,7 @@ export function checkAmbient(file: SourceFile): readonly Finding[] {
 
 /** Whether the identifier stands for a value, and is not the name of a property. */
 function isValue(node: Node, parent: Node): boolean {
-  if (parent.type === 'Property' && parent.shorthand) return true;
+  if (parent.type === 'Property' && parent.shorthand) return parent.value === node;
   if ('key' in parent && parent.key === node) return 'computed' in parent && parent.computed;
   if (parent.type === 'MemberExpression') return parent.object === node || parent.computed;
   if (parent.type === 'ImportSpecifier' || parent.type === 'ExportSpecifier') {

@@ -12,7 +12,9 @@ export function parseSource(path: string, text: string): Syntax {
   return first === undefined ? { program } : { program, error: first.message };
 }
 
-/** Calls `visit` for each node, outer before inner; returning `'skip'` leaves out what is inside. */
+/**
+ * Calls `visit` for each node, outer before inner; returning `'skip'` leaves out what is inside.
+ */
 export function walk(root: Node, visit: (node: Node, parent: Node | undefined) => 'skip' | void) {
   const descend = (node: Node, parent: Node | undefined): void => {
     if (visit(node, parent) === 'skip') return;

@@ -1,0 +1,13 @@
+export interface ProgramResult {
+  /** Null when a signal ended the program or when it could not be started. */
+  readonly code: number | null;
+  readonly output: string;
+}
+
+export function runProgram(
+  program: string,
+  parameters: readonly string[],
+  options?: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv },
+): Promise<ProgramResult>;
+
+export function lastLines(output: string, count?: number): string;
