@@ -59,29 +59,14 @@ function json(status: number, value: unknown): HttpReply {
 }
 
 async function route(controlPlane: ControlPlane, request: HttpRequest): Promise<HttpReply> {
-  const [kind, name, verb, ...rest] = segmentsOf(request.path);
+  const [kind = '', name, verb, ...rest] = segmentsOf(request.path);
   if (rest.length > 0) throw unknownRoute(request);
-  switch (kind) {
-    case 'status':
-      if (name === undefined && request.method === 'GET') {
-        return json(200, reportStatus(controlPlane));
-      }
-      break;
-    case 'tasks':
-      if (name !== undefined && verb === 'why' && request.method === 'GET') {
-        return json(200, explainTask(controlPlane, name));
-      }
-      break;
-    case 'services':
-      if (name !== undefined && verb === 'why' && request.method === 'GET') {
-        return json(200, explainService(controlPlane, name));
-      }
-      break;
-    case 'stacks':
-      return await routeStacks(controlPlane, { request, name, verb });
-    default:
-      break;
-  }
+  if (kind === 'stacks') return await routeStacks(controlPlane, { request, name, verb });
+  const action = `${request.method} ${kind}`;
+  if (action === 'GET status' && name === undefined) return json(200, reportStatus(controlPlane));
+  if (name === undefined || verb !== 'why') throw unknownRoute(request);
+  if (action === 'GET tasks') return json(200, explainTask(controlPlane, name));
+  if (action === 'GET services') return json(200, explainService(controlPlane, name));
   throw unknownRoute(request);
 }
 

@@ -7,7 +7,7 @@ import type { Observed } from '../model/observed.ts';
 import type { Reason } from '../model/reason.ts';
 import type { Config, DataSpec, Secret } from '../model/secret.ts';
 import type { Service, ServiceDeclaration } from '../model/service.ts';
-import type { StackChange, StackDeclaration } from '../model/stack.ts';
+import type { PlannedTask, StackChange, StackDeclaration } from '../model/stack.ts';
 import type { ObservedTask, Task } from '../model/task.ts';
 import type { TaskState } from '../model/task-state.ts';
 import type { Commit, View } from '../store/view.ts';
@@ -30,15 +30,6 @@ export interface InitCluster {
   readonly spec: ClusterSpec;
   readonly availability: NodeSpec['availability'];
   readonly forceNewCluster: boolean;
-}
-
-/** Where a new task would go, or why it could not. */
-export interface PlannedTask {
-  readonly service: string;
-  readonly slot: number;
-  readonly outcome:
-    | { readonly kind: 'placed'; readonly nodeId: string }
-    | { readonly kind: 'unplaced'; readonly reason: Reason };
 }
 
 export interface UpdateOptions {

@@ -1,4 +1,5 @@
 import type { NetworkSpec } from './network.ts';
+import type { Reason } from './reason.ts';
 import type { DataSpec } from './secret.ts';
 import type { ServiceDeclaration } from './service.ts';
 
@@ -25,4 +26,13 @@ export interface StackChange {
   readonly name: string;
   readonly action: StackAction;
   readonly differences: readonly string[];
+}
+
+/** Where a new task would go, or why it could not. */
+export interface PlannedTask {
+  readonly service: string;
+  readonly slot: number;
+  readonly outcome:
+    | { readonly kind: 'placed'; readonly nodeId: string; readonly nodeName: string }
+    | { readonly kind: 'unplaced'; readonly reason: Reason };
 }

@@ -1,0 +1,14 @@
+import type { CliContext } from './context.ts';
+
+interface InfoReply {
+  readonly Swarm?: { readonly LocalNodeState?: string };
+}
+
+/** Makes a cluster of this one machine where there is none yet, and says so. */
+export async function ensureCluster(context: CliContext): Promise<void> {
+  const info = await context.client.call<InfoReply>({ method: 'GET', path: '/info' });
+  if (info.Swarm?.LocalNodeState !== 'inactive') return;
+  const body = { ListenAddr: '0.0.0.0:2377', AdvertiseAddr: '127.0.0.1:2377' };
+  await context.client.call({ method: 'POST', path: '/swarm/init', body });
+  if (!context.json) context.output.note('made a cluster of this machine\n');
+}

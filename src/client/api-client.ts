@@ -1,0 +1,147 @@
+import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { createInterface } from 'node:readline';
+import { type ErrorCode, errorCodes, TuttiError } from '../lib/error.ts';
+
+export interface ApiCall {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Path and query. */
+  readonly path: string;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly signal?: AbortSignal;
+}
+
+/** Talks to a daemon over its Unix socket: the Docker-compatible API and Tutti's own. */
+export class ApiClient {
+  readonly socketPath: string;
+
+  constructor(socketPath: string) {
+    this.socketPath = socketPath;
+  }
+
+  /**
+   * The reply's JSON; undefined for an empty reply.
+   *
+   * @throws TuttiError as the daemon said it; `unavailable` when no daemon answers.
+   */
+  async call<Reply>(call: ApiCall): Promise<Reply> {
+    const response = await this.#send(call);
+    const text = await readText(response);
+    if ((response.statusCode ?? 500) >= 400) throw toError(response, text);
+    return (text === '' ? undefined : JSON.parse(text)) as Reply;
+  }
+
+  /** Each line of a streamed reply, parsed. Ends with the reply, or when the signal aborts. */
+  async *lines<Line>(call: ApiCall): AsyncGenerator<Line> {
+    const response = await this.#send(call);
+    if ((response.statusCode ?? 500) >= 400) throw toError(response, await readText(response));
+    try {
+      for await (const line of createInterface({ input: response })) {
+        if (line !== '') yield JSON.parse(line) as Line;
+      }
+    } catch (error) {
+      if (call.signal?.aborted !== true) throw error;
+    } finally {
+      response.destroy();
+    }
+  }
+
+  /** The reply's bytes as they come. */
+  async *bytes(call: ApiCall): AsyncGenerator<Uint8Array> {
+    const response = await this.#send(call);
+    if ((response.statusCode ?? 500) >= 400) throw toError(response, await readText(response));
+    try {
+      for await (const chunk of response) yield chunk as Uint8Array;
+    } finally {
+      response.destroy();
+    }
+  }
+
+  #send(call: ApiCall): Promise<IncomingMessage> {
+    const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const request = httpRequest(
+      {
+        socketPath: this.socketPath,
+        method: call.method,
+        path: call.path,
+        headers: {
+          Host: 'tutti',
+          ...(body !== undefined && {
+            'Content-Type': 'application/json',
+            'Content-Length': Buffer.byteLength(body),
+          }),
+        },
+        ...(call.signal !== undefined && { signal: call.signal }),
+      },
+      resolve,
+    );
+    request.once('error', (error) => reject(this.#unreachable(error, call.signal)));
+    request.end(body);
+    return promise;
+  }
+
+  #unreachable(error: Error, signal: AbortSignal | undefined): TuttiError {
+    if (signal?.aborted === true) {
+      return new TuttiError('cancelled', 'the request was given up', { cause: error });
+    }
+    return new TuttiError(
+      'unavailable',
+      `no daemon answers on ${this.socketPath}: ${error.message}`,
+      {
+        hint: 'Start one with `tutti daemon`, or name its socket with --socket or TUTTI_SOCKET.',
+        cause: error,
+      },
+    );
+  }
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of response) chunks.push(chunk as Uint8Array);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+interface ErrorBody {
+  readonly message?: string;
+  readonly code?: string;
+  readonly field?: string;
+  readonly hint?: string;
+}
+
+function toError(response: IncomingMessage, text: string): TuttiError {
+  const body = parseBody(text);
+  const code = errorCodes.find((one) => one === body.code) ?? codeOfStatus(response.statusCode);
+  return new TuttiError(
+    code,
+    body.message ?? `the daemon answered ${response.statusCode}: ${text}`,
+    {
+      ...(body.field !== undefined && { field: body.field }),
+      ...(body.hint !== undefined && { hint: body.hint }),
+    },
+  );
+}
+
+function parseBody(text: string): ErrorBody {
+  try {
+    return JSON.parse(text) as ErrorBody;
+  } catch {
+    // A reply that is no JSON is told as it is.
+    return {};
+  }
+}
+
+const codesByStatus: Readonly<Record<number, ErrorCode>> = {
+  400: 'invalid-argument',
+  401: 'unauthenticated',
+  403: 'permission-denied',
+  404: 'not-found',
+  409: 'conflict',
+  501: 'unimplemented',
+  503: 'unavailable',
+  507: 'resource-exhausted',
+};
+
+function codeOfStatus(status: number | undefined): ErrorCode {
+  return codesByStatus[status ?? 500] ?? 'internal';
+}
