@@ -163,6 +163,8 @@ function addStack(program: Command, host: ProgramHost): void {
   addStackLooks(stack, host);
 }
 
+type LogsTail = [{ readonly follow?: boolean; readonly tail: string }, Command];
+
 function addStackLooks(stack: Command, host: ProgramHost): void {
   stack
     .command('ls')
@@ -183,23 +185,17 @@ function addStackLooks(stack: Command, host: ProgramHost): void {
     .option('-f, --follow', 'go on as more comes')
     .option('-n, --tail <lines>', 'lines from the end of each task', 'all')
     .addHelpText('after', '\nExample:\n  tutti stack logs -f vote worker')
-    .action(
-      (
-        name: string,
-        service: string | undefined,
-        flags: { readonly follow?: boolean; readonly tail: string },
-        command: Command,
-      ) =>
-        run(host, {
-          command,
-          action: (context) =>
-            stackLogs(context, {
-              stack: name,
-              service,
-              follow: flags.follow === true,
-              tail: flags.tail,
-            }),
-        }),
+    .action((name: string, service: string | undefined, ...[flags, command]: LogsTail) =>
+      run(host, {
+        command,
+        action: (context) =>
+          stackLogs(context, {
+            stack: name,
+            service,
+            follow: flags.follow === true,
+            tail: flags.tail,
+          }),
+      }),
     );
   stack
     .command('rm')
