@@ -74,7 +74,7 @@ export const layers = {
 
   docker: {
     kind: 'shell',
-    imports: [...ground, 'host', 'store/view.ts', controlPlane],
+    imports: [...ground, 'host', 'store/schema.ts', 'store/view.ts', controlPlane],
     uses: ['zod'],
   },
   api: {

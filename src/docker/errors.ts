@@ -1,0 +1,66 @@
+import { type ErrorCode, TuttiError } from '../lib/error.ts';
+
+interface Wording {
+  readonly status: number;
+  /** The gRPC code that Swarm's own answers carry; clients look for these words. */
+  readonly grpc: string;
+}
+
+/** Error code to HTTP status: the one table of this dialect (moby api/server/httpstatus). */
+const wordings: Readonly<Record<ErrorCode, Wording>> = {
+  'invalid-argument': { status: 400, grpc: 'InvalidArgument' },
+  'not-found': { status: 404, grpc: 'NotFound' },
+  'already-exists': { status: 409, grpc: 'AlreadyExists' },
+  conflict: { status: 409, grpc: 'Unknown' },
+  'failed-precondition': { status: 400, grpc: 'FailedPrecondition' },
+  'resource-exhausted': { status: 507, grpc: 'ResourceExhausted' },
+  'permission-denied': { status: 403, grpc: 'PermissionDenied' },
+  unauthenticated: { status: 401, grpc: 'Unauthenticated' },
+  unimplemented: { status: 501, grpc: 'Unimplemented' },
+  unavailable: { status: 503, grpc: 'Unavailable' },
+  cancelled: { status: 499, grpc: 'Canceled' },
+  internal: { status: 500, grpc: 'Internal' },
+};
+
+export function statusOf(error: TuttiError): number {
+  // A body that is too large is the client's to change; a full disk is not.
+  if (error.code === 'resource-exhausted' && error.field === 'body') return 413;
+  return wordings[error.code].status;
+}
+
+/** One sentence that names the field; what to do follows where there is something to do. */
+export function sentenceOf(error: TuttiError): string {
+  const { field, hint, message } = error;
+  const named =
+    field === undefined || message.toLowerCase().includes(lastName(field))
+      ? message
+      : `${field}: ${message}`;
+  return hint === undefined ? named : `${named}${/[.!?]$/.test(named) ? '' : '.'} ${hint}`;
+}
+
+function lastName(field: string): string {
+  return (field.split('.').at(-1) ?? field).replace(/\[\d+\]$/, '').toLowerCase();
+}
+
+/** A refusal in the shape in which Swarm's managers answer: clients and scripts look for these words. */
+export function swarmError(code: ErrorCode, description: string): TuttiError {
+  return new TuttiError(code, `rpc error: code = ${wordings[code].grpc} desc = ${description}`);
+}
+
+/**
+ * Runs a write of the control plane; its refusals come out as Swarm would word them. `reword` may say a
+ * known refusal in Swarm's own sentence.
+ */
+export async function asSwarm<T>(
+  write: () => Promise<T>,
+  reword: (error: TuttiError) => string | undefined = () => undefined,
+): Promise<T> {
+  try {
+    return await write();
+  } catch (reason) {
+    const error = TuttiError.from(reason);
+    if (error.code === 'internal' || error.code === 'cancelled') throw error;
+    if (error.code === 'conflict') throw swarmError('conflict', 'update out of sequence');
+    throw swarmError(error.code, reword(error) ?? sentenceOf(error));
+  }
+}

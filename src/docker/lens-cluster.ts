@@ -1,0 +1,51 @@
+import type { Cluster, ClusterSpec } from '../model/cluster.ts';
+import { goTime, toNanoseconds } from './go-time.ts';
+import { unlessEmpty } from './omit-empty.ts';
+
+/** The cluster as `GET /swarm` and `/info` show it (moby api/types/swarm/swarm.go). */
+export function showCluster(cluster: Cluster): object {
+  return {
+    ID: cluster.id,
+    Version: { Index: cluster.version },
+    CreatedAt: goTime(cluster.createdAt),
+    UpdatedAt: goTime(cluster.updatedAt),
+    Spec: showClusterSpec(cluster.spec),
+    TLSInfo: {},
+    RootRotationInProgress: false,
+    DefaultAddrPool: unlessEmpty(cluster.defaultAddressPools) ?? null,
+    SubnetSize: cluster.subnetPrefixLength,
+    DataPathPort: cluster.dataPathPort,
+  };
+}
+
+export function showClusterWithTokens(cluster: Cluster): object {
+  const { worker, manager } = cluster.joinTokens;
+  return { ...showCluster(cluster), JoinTokens: { Worker: worker, Manager: manager } };
+}
+
+function showClusterSpec(spec: ClusterSpec): object {
+  return {
+    Name: spec.name,
+    Labels: spec.labels,
+    Orchestration: { TaskHistoryRetentionLimit: spec.taskHistoryLimit },
+    Raft: {
+      SnapshotInterval: spec.snapshotInterval,
+      KeepOldSnapshots: spec.keepOldSnapshots,
+      LogEntriesForSlowFollowers: spec.logEntriesForSlowFollowers,
+      ElectionTick: spec.electionTick,
+      HeartbeatTick: spec.heartbeatTick,
+    },
+    Dispatcher: { HeartbeatPeriod: toNanoseconds(spec.heartbeatPeriodMs) },
+    CAConfig: { NodeCertExpiry: toNanoseconds(spec.certificateExpiryMs) },
+    TaskDefaults: {
+      LogDriver:
+        spec.defaultLogDriver === undefined
+          ? undefined
+          : {
+              Name: spec.defaultLogDriver.name,
+              Options: unlessEmpty(spec.defaultLogDriver.options),
+            },
+    },
+    EncryptionConfig: { AutoLockManagers: spec.autoLockManagers },
+  };
+}

@@ -1,0 +1,87 @@
+import type { Cluster } from '../model/cluster.ts';
+import type { Node, NodeState, ObservedNode } from '../model/node.ts';
+import { goTime } from './go-time.ts';
+import { unlessEmpty, unlessZero } from './omit-empty.ts';
+
+/** The port that `docker swarm join` would be told; nothing listens there while there is one node. */
+const clusterPort = 2377;
+
+export interface NodeParts {
+  readonly node: Node;
+  readonly observed: ObservedNode | undefined;
+  readonly cluster: Cluster;
+  /** This manager is the leader: it is the only one that writes. */
+  readonly isLeader: boolean;
+}
+
+/** A node as Docker's JSON, keys in the order of Go's structs (moby api/types/swarm/node.go). */
+export function showNode(parts: NodeParts): object {
+  const { node, observed, cluster, isLeader } = parts;
+  const { description } = node;
+  return {
+    ID: node.id,
+    Version: { Index: node.version },
+    CreatedAt: goTime(node.createdAt),
+    UpdatedAt: goTime(node.updatedAt),
+    Spec: {
+      Name: node.spec.name,
+      Labels: node.spec.labels,
+      Role: node.spec.role,
+      Availability: node.spec.availability,
+    },
+    Description: {
+      Hostname: description.hostname,
+      Platform: { Architecture: description.architecture, OS: description.os },
+      Resources: { NanoCPUs: description.nanoCpus, MemoryBytes: description.memoryBytes },
+      Engine: {
+        EngineVersion: description.engineVersion,
+        Labels: unlessEmpty(description.engineLabels),
+        Plugins: unlessEmpty(showPlugins(node)),
+      },
+      TLSInfo: {},
+    },
+    Status: {
+      State: stateName(observed?.state ?? 'unknown'),
+      Message: unlessZero(observed?.state === 'ready' ? '' : (observed?.message ?? '')),
+      Addr: isLeader ? hostOf(cluster.advertiseAddress) : description.address,
+    },
+    ManagerStatus:
+      node.spec.role === 'manager'
+        ? {
+            Leader: unlessZero(isLeader),
+            Reachability: isLeader || observed?.state === 'ready' ? 'reachable' : 'unreachable',
+            Addr: withPort(cluster.advertiseAddress),
+          }
+        : undefined,
+  };
+}
+
+function showPlugins(node: Node): readonly object[] {
+  return node.description.plugins
+    .toSorted(
+      (left, right) => compare(left.type, right.type) || compare(left.name, right.name),
+    )
+    .map((plugin) => ({ Type: plugin.type, Name: plugin.name }));
+}
+
+function compare(left: string, right: string): number {
+  return left < right ? -1 : Number(left > right);
+}
+
+/** Docker knows no "unreachable": until a node counts as down, nothing is known of it. */
+function stateName(state: NodeState): string {
+  return state === 'unreachable' ? 'unknown' : state;
+}
+
+/** `10.0.0.1` or `10.0.0.1:2377`, as the advertised address was given. */
+export function withPort(address: string): string {
+  return hasPort(address) ? address : `${address.includes(':') ? `[${address}]` : address}:${clusterPort}`;
+}
+
+export function hostOf(address: string): string {
+  return hasPort(address) ? address.slice(0, address.lastIndexOf(':')) : address;
+}
+
+function hasPort(address: string): boolean {
+  return /^(?:[^:]+|\[[^\]]+\]):\d+$/.test(address);
+}
