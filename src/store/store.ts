@@ -86,13 +86,17 @@ export class Store {
   }
 
   /**
-   * Takes the epoch, loads everything, migrates where needed. Throws what the engine throws, and
-   * `failed-precondition` when the store is damaged or of a newer schema.
+   * Takes the epoch, loads everything, migrates where needed. On a full disk the store can be read and is
+   * fenced. Throws what the engine throws otherwise, and `failed-precondition` when the store is damaged
+   * or of a newer schema.
    */
   static async open(engine: StoreEngine, options: StoreOptions = {}): Promise<Store> {
-    const epoch = await engine.takeEpoch();
+    const taken = await takeEpoch(engine);
     const loaded = await loadTables(engine, { migrations: options.migrations ?? migrations });
-    return new Store(engine, { ...loaded, epoch, options });
+    const epoch = taken.epoch ?? 0;
+    const store = new Store(engine, { ...loaded, epoch, options });
+    if (taken.fencedBy !== undefined) store.#fence(taken.fencedBy);
+    return store;
   }
 
   /** Revision of the last durable commit; rises by one with each. */
@@ -273,6 +277,19 @@ export class Store {
         this.#logger?.error('a listener of the store failed', { message, stack });
       }
     }
+  }
+}
+
+/** The epoch; or why there is none to be had while the disk is full. */
+async function takeEpoch(
+  engine: StoreEngine,
+): Promise<{ readonly epoch?: number; readonly fencedBy?: TuttiError }> {
+  try {
+    return { epoch: await engine.takeEpoch() };
+  } catch (reason) {
+    const error = TuttiError.from(reason);
+    if (error.code !== 'resource-exhausted') throw error;
+    return { fencedBy: error };
   }
 }
 
