@@ -7,9 +7,9 @@ interface Timer {
 }
 
 /**
- * Time that passes only when told to. Timers fire one by one, in the order of their times and, at the same
- * time, of their making; after each, everything that follows from it in promises has happened before the
- * next one fires.
+ * Time that passes only when told to. Timers fire one by one, in the order of their times and, at
+ * the same time, of their making; after each, everything that follows from it in promises has
+ * happened before the next one fires.
  */
 export class VirtualClock implements Clock {
   #now: Instant;
@@ -66,8 +66,8 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Lets time pass until the condition holds, which is asked after each timer. Returns whether it did
-   * within the limit.
+   * Lets time pass until the condition holds, which is asked after each timer. Returns whether it
+   * did within the limit.
    */
   async runUntil(
     condition: () => boolean,

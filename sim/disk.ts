@@ -18,9 +18,10 @@ interface DiskState {
 }
 
 /**
- * A disk with a log. What is appended can be read at once, as from an operating system's cache, and is
- * safe after a sync. A crash of the process alone loses nothing; a crash of the machine keeps, loses or
- * tears what was not synced, and recovery reads the log up to the first record whose checksum is wrong.
+ * A disk with a log. What is appended can be read at once, as from an operating system's cache, and
+ * is safe after a sync. A crash of the process alone loses nothing; a crash of the machine keeps,
+ * loses or tears what was not synced, and recovery reads the log up to the first record whose
+ * checksum is wrong.
  */
 export class SimulatedDisk {
   /** No space left: nothing can be appended. */

@@ -58,6 +58,7 @@ export function storeEngineConformance(name: string, newStorage: () => EngineSto
     });
   };
   describe(`${name}: what is committed`, () => committing(test));
+  describe(`${name}: an engine`, () => using(test));
   describe(`${name}: the guard`, () => guarding(test));
   describe(`${name}: contents`, () => keeping(test));
   describe(`${name}: after many changes`, () => enduring(test));
@@ -119,8 +120,10 @@ function committing(test: Test): void {
     );
     await engine.close();
   });
+}
 
-  test('may be committed without a load before', async (storage) => {
+function using(test: Test): void {
+  test('commits without a load before', async (storage) => {
     const first = storage.open();
     await committed(first, [put('a', 1)]);
     await first.close();
@@ -135,7 +138,7 @@ function committing(test: Test): void {
     await second.close();
   });
 
-  test('is one at a time', async (storage) => {
+  test('has one commit in flight at a time', async (storage) => {
     const engine = storage.open();
     const first = engine.commit([put('a')], { epoch: 0, revision: 0 });
     await assert.rejects(engine.commit([put('b')], { epoch: 0, revision: 0 }), /in flight/);
@@ -156,7 +159,7 @@ function guarding(test: Test): void {
     await again.close();
   });
 
-  test('refuses what is not the current epoch and revision, and changes nothing', async (storage) => {
+  test('refuses an epoch or revision that is not current, changing nothing', async (storage) => {
     const engine = storage.open();
     const old = await engine.takeEpoch();
     await committed(engine, [put('a')]);

@@ -181,7 +181,7 @@ describe('a rehearsal', () => {
 });
 
 describe('a listener', () => {
-  it('gets before and after, when readers see the change and before the update resolves', async () => {
+  it('gets before and after, once readers see it and before the update resolves', async () => {
     const store = await quickStore();
     await store.update((tx) => tx.secrets.put(secret('a', 'old')));
     const seen: unknown[] = [];

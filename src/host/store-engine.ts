@@ -9,7 +9,10 @@ export interface StoredRow {
 export type StoredChange =
   | { readonly kind: 'put'; readonly table: string; readonly id: string; readonly value: string }
   | { readonly kind: 'delete'; readonly table: string; readonly id: string }
-  /** Sets the schema version of the snapshot, which begins at 0; written with what a migration changes. */
+  /**
+   * Sets the schema version of the snapshot, which begins at 0; written with what a migration
+   * changes.
+   */
   | { readonly kind: 'schema-version'; readonly version: number };
 
 /** What a commit is conditional on: both must be the engine's own, or the commit is refused. */
@@ -29,9 +32,10 @@ export interface StoreSnapshot {
 }
 
 /**
- * `committed`: on disk, survives a crash. `refused`: nothing happened; somebody else holds the epoch or
- * moved on. `unknown`: it may or may not be on disk; the caller must drop its epoch and load again.
- * `failed`: nothing happened, and why (a full disk, for example); the caller may try again.
+ * `committed`: on disk, survives a crash. `refused`: nothing happened; somebody else holds the
+ * epoch or moved on. `unknown`: it may or may not be on disk; the caller must drop its epoch and
+ * load again. `failed`: nothing happened, and why (a full disk, for example); the caller may try
+ * again.
  */
 export type CommitOutcome =
   | { readonly kind: 'committed' }
@@ -39,7 +43,10 @@ export type CommitOutcome =
   | { readonly kind: 'unknown'; readonly message: string }
   | { readonly kind: 'failed'; readonly code: 'disk-full' | 'io'; readonly message: string };
 
-/** Where desired state is durable. SQLite for one manager; one conformance suite holds for every engine. */
+/**
+ * Where desired state is durable. SQLite for one manager; one conformance suite holds for every
+ * engine.
+ */
 export interface StoreEngine {
   /** Throws `failed-precondition` when what is stored is damaged. */
   load(): Promise<StoreSnapshot>;

@@ -1,6 +1,6 @@
 /**
- * Where each row is in the file: table and id → number. Numbers rise and are not given twice while the
- * file is open. What was noted since the last `keep` can be taken back.
+ * Where each row is in the file: table and id → number. Numbers rise and are not given twice while
+ * the file is open. What was noted since the last `keep` can be taken back.
  */
 export class RowNumbers {
   readonly #numbers = new Map<string, Map<string, number>>();

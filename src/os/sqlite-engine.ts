@@ -26,8 +26,9 @@ interface Meta {
 }
 
 /**
- * The store engine for one manager: one SQLite file in WAL mode, synchronous=FULL, locked as long as it
- * is open. The write-ahead log is folded into the file whenever it has 1,000 pages, and cut to 64 MB.
+ * The store engine for one manager: one SQLite file in WAL mode, synchronous=FULL, locked as long
+ * as it is open. The write-ahead log is folded into the file whenever it has 1,000 pages, and cut
+ * to 64 MB.
  */
 export class SqliteEngine implements StoreEngine {
   readonly #path: string;
@@ -105,7 +106,7 @@ export class SqliteEngine implements StoreEngine {
     try {
       this.#database.exec('COMMIT');
     } catch (reason) {
-      // A full disk cuts the commit record off. Any other failure may have come after it was written.
+      // A full disk cuts the commit record off; other failures may come after it was written.
       return this.#rollBack(reason, isDiskFull(reason) ? 'nothing-written' : 'cannot-tell');
     }
     numbers.keep();

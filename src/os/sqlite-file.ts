@@ -10,8 +10,8 @@ const applicationId = 0x54757474;
 const layoutVersion = 1;
 
 /**
- * `rows.number` is ours and only rises, so that new rows are appended to the file's end: with the ids as
- * keys, which are random, 100,000 inserts took 14 times as long (docs/design/store.md).
+ * `rows.number` is ours and only rises, so that new rows are appended to the file's end: with the
+ * ids as keys, which are random, 100,000 inserts took 14 times as long (docs/design/store.md).
  */
 const layout = `
   CREATE TABLE meta (
@@ -32,11 +32,11 @@ const layout = `
 `;
 
 /**
- * Opens a store's file, making it (mode 0600) where there is none. The connection holds an exclusive lock
- * on it as long as it is open; the kernel drops the lock with the process. No code may open and close
- * this file by other means meanwhile: POSIX drops a process's locks with any of its descriptors.
- * Throws `unavailable` (in use), `failed-precondition` (damaged, not a store, newer layout),
- * `permission-denied`, `resource-exhausted`.
+ * Opens a store's file, making it (mode 0600) where there is none. The connection holds an
+ * exclusive lock on it as long as it is open; the kernel drops the lock with the process. No code
+ * may open and close this file by other means meanwhile: POSIX drops a process's locks with any of
+ * its descriptors. Throws `unavailable` (in use), `failed-precondition` (damaged, not a store,
+ * newer layout), `permission-denied`, `resource-exhausted`.
  */
 export function openSqliteFile(path: string): DatabaseSync {
   createPrivately(path);

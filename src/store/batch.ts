@@ -12,9 +12,9 @@ export interface Batch {
 
 /**
  * Takes updates off the queue and runs them, each on an overlay of its own over the writes of those
- * before; an overlay whose closure threw is dropped. An update that neither wrote nor could have read
- * anything that is not durable is settled at once; one that threw after reading writes that may yet be
- * lost waits for their fate like the others.
+ * before; an overlay whose closure threw is dropped. An update that neither wrote nor could have
+ * read anything that is not durable is settled at once; one that threw after reading writes that
+ * may yet be lost waits for their fate like the others.
  */
 export function runBatch(
   queue: QueuedUpdate[],

@@ -1,6 +1,6 @@
 /**
- * The ids that an index files under one key, in order of their arrival. Most keys file one id (slots,
- * names, addresses): those keep the bare string, because a million Sets of one are 200 MB.
+ * The ids that an index files under one key, in order of their arrival. Most keys file one id
+ * (slots, names, addresses): those keep the bare string, because a million Sets of one are 200 MB.
  */
 export type Bucket = string | Set<string>;
 

@@ -14,7 +14,8 @@ export type Filing = Map<string, Bucket>;
 
 /**
  * A table's contents at one point: the durable table, or an overlay of changes on another layer.
- * Reading is the same everywhere; the four writing functions are the primitives below `put` and `delete`.
+ * Reading is the same everywhere; the four writing functions are the primitives below `put` and
+ * `delete`.
  */
 export interface Layer<Row extends AnyRow> {
   readonly indexes: Indexes<Row>;

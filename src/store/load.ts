@@ -38,11 +38,11 @@ async function loadMigrated(
   const outcome = await engine.commit(changes, { epoch, revision });
   if (outcome.kind !== 'committed') {
     const why = outcome.kind === 'refused' ? 'another manager holds the store' : outcome.message;
+    const version = schemaVersionOf(from.migrations);
+    const isFull = outcome.kind === 'failed' && outcome.code === 'disk-full';
     throw new TuttiError(
-      outcome.kind === 'failed' && outcome.code === 'disk-full'
-        ? 'resource-exhausted'
-        : 'unavailable',
-      `the store could not be brought to schema version ${schemaVersionOf(from.migrations)}: ${why}`,
+      isFull ? 'resource-exhausted' : 'unavailable',
+      `the store could not be brought to schema version ${version}: ${why}`,
     );
   }
   return { tables: decodeAll(applied(rows, changes)), revision: revision + 1 };

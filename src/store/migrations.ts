@@ -16,9 +16,9 @@ export function schemaVersionOf(steps: readonly Migration[]): number {
 }
 
 /**
- * What brings a loaded store to the program's schema version: all of it belongs in one commit. Empty
- * when it is there already. A store that was never written has version 0 and no rows.
- * Throws `failed-precondition` when the store was written by a newer program.
+ * What brings a loaded store to the program's schema version: all of it belongs in one commit.
+ * Empty when it is there already. A store that was never written has version 0 and no rows. Throws
+ * `failed-precondition` when the store was written by a newer program.
  */
 export function migrate(
   snapshot: Pick<StoreSnapshot, 'schemaVersion'> & { readonly rows: readonly StoredRow[] },

@@ -19,7 +19,7 @@ export function outcomeError(outcome: Exclude<CommitOutcome, { kind: 'committed'
     case 'refused':
       return new TuttiError(
         'unavailable',
-        `another manager has taken over the store (epoch ${outcome.epoch}, revision ${outcome.revision}), nothing was changed`,
+        `another manager holds the store (epoch ${outcome.epoch}), nothing was changed`,
       );
     case 'unknown':
       return new TuttiError(

@@ -3,7 +3,9 @@ import { bucketHas, bucketIds, bucketSize, bucketWith, bucketWithout } from './b
 import type { AnyRow, Filing, Indexes, Layer } from './layer.ts';
 import { refile } from './layer.ts';
 
-/** What an overlay changes in one index: ids taken out of the parent's buckets, ids put behind them. */
+/**
+ * What an overlay changes in one index: ids taken out of the parent's buckets, ids put behind them.
+ */
 interface FilingChange {
   readonly removed: Filing;
   readonly added: Filing;
@@ -11,18 +13,22 @@ interface FilingChange {
 
 /**
  * Changes of one table that are not durable, laid over another layer that they leave as it is.
- * Dropping the overlay undoes them; `absorbInto` hands them down. Everything costs what was changed.
+ * Dropping the overlay undoes them; `absorbInto` hands them down. Everything costs what was
+ * changed.
  *
- * For each key: `removed` is a part of the parent's bucket, and `added` holds nothing that the parent's
- * bucket has besides `removed`. So an id that left and came back stands at the end, as if the changes
- * had been made one by one.
+ * For each key: `removed` is a part of the parent's bucket, and `added` holds nothing that the
+ * parent's bucket has besides `removed`. So an id that left and came back stands at the end, as if
+ * the changes had been made one by one.
  */
 export class Overlay<Row extends AnyRow> implements Layer<Row> {
   readonly indexes: Indexes<Row>;
   readonly #parent: Layer<Row>;
   /** `undefined`: the parent has the row and it is deleted here. */
   readonly #rows = new Map<string, Row | undefined>();
-  /** Ids of the parent that were deleted here and put again: while they are there, they stand at the end. */
+  /**
+   * Ids of the parent that were deleted here and put again: while they are there, they stand at the
+   * end.
+   */
   readonly #reborn = new Set<string>();
   readonly #filings = new Map<string, FilingChange>();
   #size: number;

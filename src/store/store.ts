@@ -45,9 +45,9 @@ type StoreState =
   | { readonly kind: 'closed' };
 
 /**
- * Typed tables with indexes in memory over a durable engine. Updates are synchronous closures; those
- * that wait while a commit is in flight share the next one. Readers outside of an update see only what
- * is durable. See docs/design/store.md.
+ * Typed tables with indexes in memory over a durable engine. Updates are synchronous closures;
+ * those that wait while a commit is in flight share the next one. Readers outside of an update see
+ * only what is durable. See docs/design/store.md.
  */
 export class Store {
   /** What is durable now. The same object for the life of the store. */
@@ -86,9 +86,9 @@ export class Store {
   }
 
   /**
-   * Takes the epoch, loads everything, migrates where needed. On a full disk the store can be read and is
-   * fenced. Throws what the engine throws otherwise, and `failed-precondition` when the store is damaged
-   * or of a newer schema.
+   * Takes the epoch, loads everything, migrates where needed. On a full disk the store can be read
+   * and is fenced. Throws what the engine throws otherwise, and `failed-precondition` when the
+   * store is damaged or of a newer schema.
    */
   static async open(engine: StoreEngine, options: StoreOptions = {}): Promise<Store> {
     const taken = await takeEpoch(engine);
@@ -114,11 +114,11 @@ export class Store {
   }
 
   /**
-   * Runs the closure in a transaction and resolves with its result when its writes are durable. It sees
-   * the writes of all updates before it, durable or not. When it throws, its writes are dropped and the
-   * promise rejects with what it threw. It must be synchronous.
-   * Rejects with `resource-exhausted` (queue or disk full), `unavailable` (the engine failed; or the store
-   * is fenced or closed), and in these cases nothing has changed, except where the message says that
+   * Runs the closure in a transaction and resolves with its result when its writes are durable. It
+   * sees the writes of all updates before it, durable or not. When it throws, its writes are
+   * dropped and the promise rejects with what it threw. It must be synchronous. Rejects with
+   * `resource-exhausted` (queue or disk full), `unavailable` (the engine failed; or the store is
+   * fenced or closed), and in these cases nothing has changed, except where the message says that
    * it is unknown.
    */
   update<T>(run: (tx: Transaction) => T): Promise<T> {
@@ -130,7 +130,9 @@ export class Store {
     return promise;
   }
 
-  /** Runs the closure in a transaction on what is durable and drops its writes: a plan, not an act. */
+  /**
+   * Runs the closure in a transaction on what is durable and drops its writes: a plan, not an act.
+   */
   rehearse<T>(run: (tx: Transaction) => T): T {
     const overlays = overlaysOn(this.#tables);
     try {
@@ -141,8 +143,8 @@ export class Store {
   }
 
   /**
-   * Calls the listener with each commit once it is durable and visible, before its updates resolve. It
-   * must be quick; what it throws is logged and changes nothing. Returns how to stop it.
+   * Calls the listener with each commit once it is durable and visible, before its updates resolve.
+   * It must be quick; what it throws is logged and changes nothing. Returns how to stop it.
    */
   onCommit(listener: (commit: Commit) => void): () => void {
     const own = (commit: Commit): void => listener(commit);
@@ -151,8 +153,9 @@ export class Store {
   }
 
   /**
-   * Takes a new epoch and loads again; ends the fence. Listeners get what turns out to be different as
-   * one commit. Throws as `open` does; the store is then fenced by that error and keeps its view.
+   * Takes a new epoch and loads again; ends the fence. Listeners get what turns out to be different
+   * as one commit. Throws as `open` does; the store is then fenced by that error and keeps its
+   * view.
    */
   reload(): Promise<void> {
     if (this.#state.kind === 'closed') return Promise.reject(closedError());

@@ -3,7 +3,9 @@ import { bucketIds, bucketSize, bucketWith, bucketWithout } from './bucket.ts';
 import type { AnyRow, Filing, Indexes, Layer } from './layer.ts';
 import { refile } from './layer.ts';
 
-/** The durable contents of one table, with its indexes. Only the store changes it, after a commit. */
+/**
+ * The durable contents of one table, with its indexes. Only the store changes it, after a commit.
+ */
 export class Table<Row extends AnyRow> implements Layer<Row> {
   readonly indexes: Indexes<Row>;
   readonly #rows = new Map<string, Row>();

@@ -14,9 +14,9 @@ export function isTableName(name: string): name is TableName {
 }
 
 /**
- * One layer for each table. The store's own code treats tables alike, as rows with an id; the types of
- * `View` and `Transaction` give each its own row, and `asView`, `asTransaction`, `changesOf` are where
- * the two meet.
+ * One layer for each table. The store's own code treats tables alike, as rows with an id; the types
+ * of `View` and `Transaction` give each its own row, and `asView`, `asTransaction`, `changesOf` are
+ * where the two meet.
  */
 export type Tables = ReadonlyMap<TableName, Table<AnyRow>>;
 export type Overlays = ReadonlyMap<TableName, Overlay<AnyRow>>;
