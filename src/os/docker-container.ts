@@ -1,0 +1,76 @@
+import type { RuntimeContainer } from '../host/container-runtime.ts';
+import type { Health } from '../model/task.ts';
+
+/** What `GET /containers/{id}/json` says, as far as it is read here (Docker Engine API 1.41). */
+export interface ContainerInspect {
+  readonly Id: string;
+  readonly Name: string;
+  readonly Config: {
+    readonly Labels?: Readonly<Record<string, string>> | null;
+    readonly Tty?: boolean;
+  };
+  readonly State: {
+    readonly Status: string;
+    readonly Pid: number;
+    readonly ExitCode: number;
+    readonly OOMKilled: boolean;
+    readonly Error: string;
+    readonly StartedAt: string;
+    readonly Health?: {
+      readonly Status: string;
+      readonly Log?: readonly { readonly Output: string }[] | null;
+    };
+  };
+  readonly NetworkSettings?: {
+    readonly Ports?: Readonly<
+      Record<string, readonly { readonly HostPort: string }[] | null>
+    > | null;
+  };
+}
+
+const states = [
+  'created',
+  'running',
+  'paused',
+  'restarting',
+  'removing',
+  'exited',
+  'dead',
+] as const satisfies readonly RuntimeContainer['state'][];
+
+const healths = ['none', 'starting', 'healthy', 'unhealthy'] as const satisfies readonly Health[];
+
+export function toRuntimeContainer(inspect: ContainerInspect): RuntimeContainer {
+  const { State: state } = inspect;
+  const status = states.find((one) => one === state.Status) ?? 'dead';
+  const healthLog = state.Health?.Log?.at(-1)?.Output.trim();
+  return {
+    id: inspect.Id,
+    name: inspect.Name.replace(/^\//, ''),
+    labels: inspect.Config.Labels ?? {},
+    state: status,
+    outOfMemory: state.OOMKilled,
+    health: healths.find((one) => one === state.Health?.Status) ?? 'none',
+    hostPorts: portsOf(inspect),
+    ...(state.Pid > 0 && { pid: state.Pid }),
+    ...(status === 'exited' || status === 'dead' ? { exitCode: state.ExitCode } : {}),
+    ...(state.Error !== '' && { error: state.Error }),
+    ...(healthLog !== undefined && healthLog !== '' && { healthLog }),
+  };
+}
+
+function portsOf(inspect: ContainerInspect): RuntimeContainer['hostPorts'] {
+  const ports = inspect.NetworkSettings?.Ports ?? {};
+  return Object.entries(ports).flatMap(([name, bindings]) => {
+    const [target, protocol] = name.split('/');
+    const publishedPort = Number(bindings?.[0]?.HostPort ?? 0);
+    if (publishedPort === 0) return [];
+    return [
+      {
+        targetPort: Number(target),
+        protocol: protocol === 'udp' || protocol === 'sctp' ? protocol : ('tcp' as const),
+        publishedPort,
+      },
+    ];
+  });
+}

@@ -1,0 +1,158 @@
+import type { CreateContainer } from '../host/container-runtime.ts';
+import type { ContainerSpec, HealthCheck, Mount } from '../model/template.ts';
+
+const nanosecondsPerMs = 1_000_000;
+
+/** The body of `POST /containers/create` (Docker Engine API 1.41). */
+export function createBody(request: CreateContainer): Record<string, unknown> {
+  const { spec } = request;
+  return {
+    Image: spec.image,
+    Env: spec.env,
+    Labels: request.labels,
+    Tty: spec.tty,
+    OpenStdin: spec.openStdin,
+    ...(spec.hostname !== undefined && { Hostname: spec.hostname }),
+    ...(spec.command !== undefined && { Entrypoint: spec.command }),
+    ...(spec.args !== undefined && { Cmd: spec.args }),
+    ...(spec.workingDirectory !== undefined && { WorkingDir: spec.workingDirectory }),
+    ...(spec.user !== undefined && { User: spec.user }),
+    ...(spec.stopSignal !== undefined && { StopSignal: spec.stopSignal }),
+    ...(spec.healthCheck !== undefined && { Healthcheck: healthCheck(spec.healthCheck) }),
+    ExposedPorts: Object.fromEntries(request.hostPorts.map((port) => [portName(port), {}])),
+    HostConfig: hostConfig(request),
+    ...networking(request),
+  };
+}
+
+/** `NetworkingConfig` of the first endpoint; the engine takes the others by `connect`. */
+function networking(request: CreateContainer): Record<string, unknown> {
+  const [first] = request.endpoints;
+  if (first === undefined || request.joinContainerId !== undefined) return {};
+  return { NetworkingConfig: { EndpointsConfig: { [first.networkName]: endpointConfig(first) } } };
+}
+
+/** One endpoint, with its address where it has a fixed one. */
+export function endpointConfig(
+  endpoint: CreateContainer['endpoints'][number],
+): Record<string, unknown> {
+  return endpoint.address === undefined ? {} : { IPAMConfig: { IPv4Address: endpoint.address } };
+}
+
+function networkMode(request: CreateContainer): string {
+  if (request.joinContainerId !== undefined) return `container:${request.joinContainerId}`;
+  return request.endpoints[0]?.networkName ?? 'none';
+}
+
+function hostConfig(request: CreateContainer): Record<string, unknown> {
+  const { spec } = request;
+  return {
+    NetworkMode: networkMode(request),
+    // The agent restarts tasks; an engine that did it too would race with it.
+    RestartPolicy: { Name: 'no' },
+    ReadonlyRootfs: spec.readOnly,
+    Mounts: [...spec.mounts.map(toMount), ...request.files.map(toFileMount)],
+    PortBindings: Object.fromEntries(
+      request.hostPorts.map((port) => [
+        portName(port),
+        [{ HostPort: port.publishedPort === undefined ? '' : String(port.publishedPort) }],
+      ]),
+    ),
+    ExtraHosts: spec.hosts.map(toExtraHost),
+    GroupAdd: spec.groups,
+    CapAdd: spec.capabilityAdd,
+    CapDrop: spec.capabilityDrop,
+    Sysctls: spec.sysctls,
+    Ulimits: spec.ulimits.map((one) => ({ Name: one.name, Soft: one.soft, Hard: one.hard })),
+    Privileged: spec.privileged === true,
+    ...resources(spec),
+    ...(spec.init !== undefined && { Init: spec.init }),
+    ...(spec.isolation !== undefined && { Isolation: spec.isolation }),
+    ...(spec.securityOptions !== undefined && { SecurityOpt: spec.securityOptions }),
+    ...(spec.shmSizeBytes !== undefined && { ShmSize: spec.shmSizeBytes }),
+    ...(spec.oomScoreAdjust !== undefined && { OomScoreAdj: spec.oomScoreAdjust }),
+    ...(spec.devices !== undefined && { Devices: spec.devices.map(toDevice) }),
+    ...(request.logDriver !== undefined && {
+      LogConfig: { Type: request.logDriver.name, Config: request.logDriver.options },
+    }),
+  };
+}
+
+function resources(spec: ContainerSpec): Record<string, unknown> {
+  const { limits, reservations } = spec;
+  return {
+    ...(limits.nanoCpus !== undefined && { NanoCpus: limits.nanoCpus }),
+    ...(limits.memoryBytes !== undefined && { Memory: limits.memoryBytes }),
+    ...(limits.pids !== undefined && { PidsLimit: limits.pids }),
+    ...(reservations.memoryBytes !== undefined && { MemoryReservation: reservations.memoryBytes }),
+  };
+}
+
+function portName(port: { readonly targetPort: number; readonly protocol: string }): string {
+  return `${port.targetPort}/${port.protocol}`;
+}
+
+/** `address name …` as in /etc/hosts becomes `name:address`. */
+function toExtraHost(line: string): string {
+  const [address = '', ...names] = line.split(/\s+/);
+  return `${names[0] ?? ''}:${address}`;
+}
+
+function toDevice(device: NonNullable<ContainerSpec['devices']>[number]): Record<string, string> {
+  return {
+    PathOnHost: device.pathOnHost,
+    PathInContainer: device.pathInContainer,
+    CgroupPermissions: device.permissions,
+  };
+}
+
+function toFileMount(file: CreateContainer['files'][number]): Record<string, unknown> {
+  return { Type: 'bind', Source: file.source, Target: file.target, ReadOnly: file.readOnly };
+}
+
+function toMount(mount: Mount): Record<string, unknown> {
+  const base = { Type: mount.type, Target: mount.target, ReadOnly: mount.readOnly };
+  switch (mount.type) {
+    case 'bind':
+      return {
+        ...base,
+        Source: mount.source,
+        BindOptions: {
+          ...(mount.propagation !== undefined && { Propagation: mount.propagation }),
+          ...(mount.nonRecursive === true && { NonRecursive: true }),
+        },
+      };
+    case 'volume':
+      return {
+        ...base,
+        ...(mount.source !== undefined && { Source: mount.source }),
+        VolumeOptions: {
+          NoCopy: mount.noCopy === true,
+          Labels: mount.labels ?? {},
+          ...(mount.driver !== undefined && {
+            DriverConfig: { Name: mount.driver.name, Options: mount.driver.options },
+          }),
+        },
+      };
+    case 'tmpfs':
+      return {
+        ...base,
+        TmpfsOptions: {
+          ...(mount.sizeBytes !== undefined && { SizeBytes: mount.sizeBytes }),
+          ...(mount.mode !== undefined && { Mode: mount.mode }),
+        },
+      };
+  }
+}
+
+function healthCheck(check: HealthCheck): Record<string, unknown> {
+  return {
+    Test: check.test,
+    ...(check.intervalMs !== undefined && { Interval: check.intervalMs * nanosecondsPerMs }),
+    ...(check.timeoutMs !== undefined && { Timeout: check.timeoutMs * nanosecondsPerMs }),
+    ...(check.startPeriodMs !== undefined && {
+      StartPeriod: check.startPeriodMs * nanosecondsPerMs,
+    }),
+    ...(check.retries !== undefined && { Retries: check.retries }),
+  };
+}
