@@ -57,6 +57,11 @@ export const tableIndexes = {
       service.publishedPorts
         .filter((port) => port.mode === 'ingress' && port.publishedPort !== undefined)
         .map((port) => portKey(port.protocol, port.publishedPort ?? 0)),
+    /** Published ports of mode `host` that a person chose, see `portKey`. */
+    hostPort: (service: Service) =>
+      service.spec.ports
+        .filter((port) => port.mode === 'host' && (port.publishedPort ?? 0) > 0)
+        .map((port) => portKey(port.protocol, port.publishedPort ?? 0)),
     /** Virtual addresses, see `addressKey`. */
     address: (service: Service) =>
       service.virtualAddresses.map((vip) => addressKey(vip.networkId, vip.address)),
@@ -98,8 +103,8 @@ export const tableIndexes = {
     /** Tasks that stand for their slots, but not where the service's placement wants them. */
     misplaced: (task: Task) =>
       task.misplaced === true && isCurrent(task) && isLive(task) ? [task.serviceId] : [],
-    /** Tasks of a service whose start an update waits for. */
-    rollout: (task: Task) => (task.rollout === 'starting' && isLive(task) ? [task.serviceId] : []),
+    /** By template, the tasks whose start an update waits for. */
+    rollout: (task: Task) => (task.rollout === 'starting' && isLive(task) ? [task.templateId] : []),
   },
   networks: {
     name: (network: Network) => [nameKey(network.spec.name)],

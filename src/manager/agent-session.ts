@@ -1,0 +1,158 @@
+import type { Clock } from '../host/clock.ts';
+import type { MessageStream } from '../host/transport.ts';
+import { TuttiError } from '../lib/error.ts';
+import type { NodeViewChange } from '../model/assignment.ts';
+import type { NodeDescription } from '../model/node.ts';
+import type { AgentMessage, ManagerMessage } from '../wire/messages.ts';
+import type { NodeAssignments } from './node-assignments.ts';
+
+/** Requests that may wait for an agent which does not read; one more ends its session. */
+const requestLimit = 1_024;
+/** Changes in one message, except in the first, which holds everything. */
+const changesPerMessage = 2_000;
+
+/**
+ * The manager's end of one session. What the agent has to know is computed when it can be sent: while
+ * the link is slow, marks gather, not messages, so a session never holds more than one node view.
+ */
+export class AgentSession {
+  readonly nodeId: string;
+  readonly assignments: NodeAssignments;
+  readonly ended = Promise.withResolvers<void>();
+  readonly #stream: MessageStream<ManagerMessage, AgentMessage>;
+  readonly #clock: Clock;
+  readonly #clusterId: () => string | undefined;
+  readonly #requests: ManagerMessage[] = [];
+  readonly #stop = new AbortController();
+  #description: NodeDescription;
+  #heardAt: number;
+  #sequence = 0;
+  #woken = Promise.withResolvers<void>();
+
+  constructor(options: {
+    readonly nodeId: string;
+    readonly description: NodeDescription;
+    readonly stream: MessageStream<ManagerMessage, AgentMessage>;
+    readonly assignments: NodeAssignments;
+    readonly clock: Clock;
+    readonly clusterId: () => string | undefined;
+  }) {
+    this.nodeId = options.nodeId;
+    this.assignments = options.assignments;
+    this.#description = options.description;
+    this.#stream = options.stream;
+    this.#clock = options.clock;
+    this.#clusterId = options.clusterId;
+    this.#heardAt = options.clock.now();
+  }
+
+  get description(): NodeDescription {
+    return this.#description;
+  }
+
+  describe(description: NodeDescription): void {
+    this.#description = description;
+  }
+
+  /** The agent said something: it lives. */
+  heard(): void {
+    this.#heardAt = this.#clock.now();
+  }
+
+  /** There may be something to send. */
+  wake(): void {
+    this.#woken.resolve();
+  }
+
+  /** Sends a message that is no assignment, before any assignment that waits. */
+  request(message: ManagerMessage): void {
+    if (this.#requests.length >= requestLimit) {
+      this.stop(
+        new TuttiError(
+          'resource-exhausted',
+          `${requestLimit} requests wait for node ${this.nodeId}`,
+        ),
+      );
+      return;
+    }
+    this.#requests.push(message);
+    this.wake();
+  }
+
+  /** Ends the session; `run` throws the error. */
+  stop(error: TuttiError): void {
+    this.#stop.abort(error);
+    this.wake();
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** Sends what there is to send until the session is stopped or the link breaks, and then throws. */
+  async sendLoop(): Promise<never> {
+    for (;;) {
+      this.#stop.signal.throwIfAborted();
+      this.#woken = Promise.withResolvers<void>();
+      await this.#sendRequests();
+      if (this.#nothingToSend()) await this.#woken.promise;
+      else await this.#sendAssignments();
+    }
+  }
+
+  /**
+   * Says now and then that the manager lives, and throws `unavailable` when the agent was silent for
+   * three periods. `periodMs` is asked each time, because it can be changed while the session lasts.
+   */
+  async beatLoop(periodMs: () => number): Promise<never> {
+    for (;;) {
+      const waitMs = periodMs();
+      await this.#clock.sleep(waitMs, this.#stop.signal);
+      const silentMs = this.#clock.now() - this.#heardAt;
+      if (silentMs >= waitMs * 3) {
+        throw new TuttiError(
+          'unavailable',
+          `node ${this.nodeId} has said nothing for ${silentMs} ms`,
+        );
+      }
+      this.request({ kind: 'beat', sentAt: this.#clock.now() });
+    }
+  }
+
+  async #sendRequests(): Promise<void> {
+    for (;;) {
+      const request = this.#requests.shift();
+      if (request === undefined) return;
+      await this.#stream.send(request);
+    }
+  }
+
+  #nothingToSend(): boolean {
+    if (this.#requests.length > 0 || this.#stop.signal.aborted) return false;
+    if (this.#clusterId() === undefined) return true;
+    return this.#sequence > 0 && !this.assignments.hasMarks;
+  }
+
+  async #sendAssignments(): Promise<void> {
+    const clusterId = this.#clusterId();
+    if (clusterId === undefined) return;
+    const full = this.#sequence === 0;
+    const changes = this.assignments.takeChanges();
+    if (full) {
+      await this.#assign(clusterId, { full, changes });
+      return;
+    }
+    for (let start = 0; start < changes.length; start += changesPerMessage) {
+      const part = changes.slice(start, start + changesPerMessage);
+      await this.#assign(clusterId, { full, changes: part });
+    }
+  }
+
+  async #assign(
+    clusterId: string,
+    content: { readonly full: boolean; readonly changes: readonly NodeViewChange[] },
+  ): Promise<void> {
+    this.#sequence += 1;
+    await this.#stream.send({ kind: 'assign', clusterId, sequence: this.#sequence, ...content });
+  }
+}

@@ -1,0 +1,142 @@
+import type {
+  CatalogService,
+  CatalogTask,
+  DataAssignment,
+  NetworkAssignment,
+  TaskAssignment,
+  TemplateAssignment,
+} from '../model/assignment.ts';
+import { taskContainerName } from '../model/container-name.ts';
+import type { Network } from '../model/network.ts';
+import type { Observed } from '../model/observed.ts';
+import type { Service } from '../model/service.ts';
+import type { ObservedTask, Task } from '../model/task.ts';
+import type { TaskTemplate } from '../model/template.ts';
+import { isLive } from '../store/schema.ts';
+import type { View } from '../store/view.ts';
+
+/*
+ * What an agent is told of each row. Each function takes what is durable and says the one value that
+ * follows from it; which values a node needs is decided in `node-assignments.ts`.
+ */
+
+export function taskAssignment(view: View, task: Task): TaskAssignment | undefined {
+  const service = view.services.get(task.serviceId);
+  if (service === undefined) return undefined;
+  return {
+    taskId: task.id,
+    serviceId: task.serviceId,
+    serviceName: service.spec.name,
+    serviceLabels: service.spec.labels,
+    slot: task.slot,
+    templateId: task.templateId,
+    desired: task.desired,
+    addresses: task.addresses,
+    ended: task.end !== undefined,
+    ...(service.registryAuth === undefined || !isLive(task)
+      ? {}
+      : { registryAuth: service.registryAuth }),
+  };
+}
+
+export function templateAssignment(template: TaskTemplate): TemplateAssignment {
+  return { templateId: template.id, spec: template.spec };
+}
+
+/** Undefined while the network has no subnet yet. */
+export function networkAssignment(network: Network): NetworkAssignment | undefined {
+  const predefined = network.predefined === true;
+  const [subnet] = network.subnets;
+  if (subnet === undefined && !predefined) return undefined;
+  return {
+    networkId: network.id,
+    name: network.spec.name,
+    labels: network.spec.labels,
+    subnet: subnet?.subnet ?? '',
+    gateway: subnet?.gateway ?? '',
+    internal: network.spec.internal,
+    ingress: network.spec.ingress,
+    enableIpv6: network.spec.enableIpv6,
+    ...(network.vxlanId === undefined ? {} : { vxlanId: network.vxlanId }),
+    driverOptions: network.spec.driverOptions,
+    predefined,
+  };
+}
+
+export function dataAssignment(view: View, id: string): DataAssignment | undefined {
+  const secret = view.secrets.get(id);
+  if (secret !== undefined) return { id, kind: 'secret', data: secret.data };
+  const config = view.configs.get(id);
+  if (config !== undefined) return { id, kind: 'config', data: config.data };
+  return undefined;
+}
+
+/** Undefined when the service is to be found no more. */
+export function catalogService(view: View, serviceId: string): CatalogService | undefined {
+  const service = view.services.get(serviceId);
+  if (service === undefined || service.removing === true) return undefined;
+  const template = view.templates.get(service.templateId);
+  const addressOf = new Map(
+    service.virtualAddresses.map((vip) => [vip.networkId, vip.address.split('/')[0] ?? '']),
+  );
+  const attached = template?.spec.networks ?? [];
+  const networks = attached.map((one) => {
+    const virtualAddress = addressOf.get(one.networkId);
+    addressOf.delete(one.networkId);
+    return {
+      networkId: one.networkId,
+      aliases: one.aliases,
+      ...(virtualAddress === undefined ? {} : { virtualAddress }),
+    };
+  });
+  // What is left has no name of its own there: the ingress network, or one that an update takes away.
+  const others = [...addressOf].map(([networkId, virtualAddress]) => ({
+    networkId,
+    aliases: [],
+    virtualAddress,
+  }));
+  return {
+    serviceId,
+    name: service.spec.name,
+    endpointMode: service.spec.endpointMode,
+    networks: [...networks, ...others],
+    ports: ingressPorts(service),
+  };
+}
+
+export function ingressPorts(service: Service): Service['publishedPorts'] {
+  return service.publishedPorts.filter((port) => port.mode === 'ingress');
+}
+
+/**
+ * Undefined as soon as the task is told to stop: agents take it out of names and virtual addresses
+ * before they send it a signal.
+ */
+export function catalogTask(
+  view: View,
+  options: { readonly task: Task; readonly observed: Observed },
+): CatalogTask | undefined {
+  const { task, observed } = options;
+  const service = view.services.get(task.serviceId);
+  if (!isLive(task) || task.nodeId === undefined || service === undefined) return undefined;
+  const hostname = view.templates.get(task.templateId)?.spec.containers[0]?.hostname;
+  return {
+    taskId: task.id,
+    serviceId: task.serviceId,
+    nodeId: task.nodeId,
+    name: taskContainerName(
+      { taskId: task.id, serviceName: service.spec.name, slot: task.slot },
+      task.nodeId,
+    ),
+    ...(hostname === undefined ? {} : { hostname }),
+    addresses: task.addresses,
+    ready: task.desired !== 'ready' && isHealthy(observed.task(task.id)),
+  };
+}
+
+function isHealthy(observed: ObservedTask | undefined): boolean {
+  if (observed?.state !== 'running') return false;
+  return observed.containers.every(
+    (container) => container.health === 'none' || container.health === 'healthy',
+  );
+}

@@ -1,0 +1,180 @@
+import { TuttiError } from '../lib/error.ts';
+import type { Cluster, ClusterSpec } from '../model/cluster.ts';
+import type { NetworkSpec } from '../model/network.ts';
+import type { Transaction } from '../store/view.ts';
+import {
+  checkDuration,
+  checkLabels,
+  checkWholeNumber,
+  isIpAddress,
+  refuse,
+  show,
+} from './admission-check.ts';
+import { checkPool } from './admission-network.ts';
+import { theCluster } from './cluster-row.ts';
+import type { InitCluster } from './control-plane.ts';
+import { newJoinToken, tokenDigest } from './join-token.ts';
+import { putNetwork } from './networks.ts';
+import { checkVersion } from './version.ts';
+import type { WriteContext } from './writer.ts';
+
+/** Ports that Swarm takes for its overlay traffic (moby daemon/cluster). */
+const dataPathPorts = { minimum: 1_024, maximum: 49_151 };
+const defaultDataPathPort = 4_789;
+
+/** Makes the cluster row and the networks that every cluster has. */
+export function createCluster(
+  tx: Transaction,
+  request: InitCluster,
+  options: {
+    readonly context: WriteContext;
+    readonly randomBytes: (count: number) => Uint8Array;
+  },
+): Cluster {
+  const { context, randomBytes } = options;
+  if (theCluster(tx) !== undefined) {
+    throw new TuttiError(
+      'unavailable',
+      'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and ' +
+        'join another one.',
+    );
+  }
+  checkInit(request);
+  const digest = tokenDigest(randomBytes);
+  const cluster: Cluster = {
+    id: context.newId(),
+    version: tx.revision,
+    createdAt: context.now,
+    updatedAt: context.now,
+    spec: request.spec,
+    advertiseAddress: request.advertiseAddress,
+    defaultAddressPools: request.defaultAddressPools,
+    subnetPrefixLength: request.subnetPrefixLength,
+    dataPathPort: request.dataPathPort === 0 ? defaultDataPathPort : request.dataPathPort,
+    joinTokens: {
+      worker: newJoinToken(digest, randomBytes),
+      manager: newJoinToken(digest, randomBytes),
+    },
+  };
+  tx.clusters.put(cluster);
+  putNetwork(tx, { spec: ingressNetwork, context });
+  for (const name of ['host', 'bridge']) {
+    putNetwork(tx, { spec: predefinedNetwork(name), predefined: true, context });
+  }
+  return cluster;
+}
+
+export function updateCluster(
+  tx: Transaction,
+  spec: ClusterSpec,
+  options: {
+    readonly version: number;
+    readonly rotateWorkerToken: boolean;
+    readonly rotateManagerToken: boolean;
+    readonly context: WriteContext;
+    readonly randomBytes: (count: number) => Uint8Array;
+  },
+): void {
+  const cluster = requireCluster(tx);
+  checkVersion(cluster, options.version);
+  if (spec.name !== cluster.spec.name) {
+    refuse('spec.name', `the cluster is called ${show(cluster.spec.name)}; it cannot be renamed`);
+  }
+  checkSpec(spec);
+  const rotate = (token: string): string =>
+    newJoinToken(token.split('-')[2] ?? '', options.randomBytes);
+  const { worker, manager } = cluster.joinTokens;
+  tx.clusters.put({
+    ...cluster,
+    spec,
+    version: tx.revision,
+    updatedAt: options.context.now,
+    joinTokens: {
+      worker: options.rotateWorkerToken ? rotate(worker) : worker,
+      manager: options.rotateManagerToken ? rotate(manager) : manager,
+    },
+  });
+}
+
+/** Takes everything out of the store: the cluster is gone. */
+export function wipe(tx: Transaction): void {
+  for (const table of [
+    tx.tasks,
+    tx.services,
+    tx.templates,
+    tx.networks,
+    tx.secrets,
+    tx.configs,
+    tx.nodes,
+    tx.clusters,
+  ]) {
+    const ids = [...table.all()].map((row) => row.id);
+    for (const id of ids) table.delete(id);
+  }
+}
+
+export function requireCluster(tx: Pick<Transaction, 'clusters'>): Cluster {
+  const cluster = theCluster(tx);
+  if (cluster !== undefined) return cluster;
+  throw new TuttiError(
+    'unavailable',
+    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect ' +
+      'this node to swarm and try again.',
+  );
+}
+
+function checkInit(request: InitCluster): void {
+  if (!isIpAddress(request.advertiseAddress)) {
+    refuse(
+      'advertiseAddress',
+      `the advertise address ${show(request.advertiseAddress)} is no IP address; give one of ` +
+        "the node's own",
+    );
+  }
+  request.defaultAddressPools.forEach((pool, index) => {
+    checkPool(`defaultAddressPools[${index}]`, pool, request.subnetPrefixLength);
+  });
+  checkWholeNumber('subnetPrefixLength', request.subnetPrefixLength, { minimum: 8, maximum: 29 });
+  if (request.dataPathPort !== 0) {
+    checkWholeNumber('dataPathPort', request.dataPathPort, dataPathPorts);
+  }
+  checkSpec(request.spec);
+}
+
+function checkSpec(spec: ClusterSpec): void {
+  checkLabels('spec.labels', spec.labels);
+  checkWholeNumber('spec.taskHistoryLimit', spec.taskHistoryLimit, {
+    minimum: -1,
+    maximum: 100_000,
+  });
+  checkDuration('spec.heartbeatPeriodMs', spec.heartbeatPeriodMs);
+  if (spec.heartbeatPeriodMs < 100) {
+    refuse(
+      'spec.heartbeatPeriodMs',
+      `the heartbeat period is ${spec.heartbeatPeriodMs} ms; 100 ms is the least`,
+    );
+  }
+  checkDuration('spec.certificateExpiryMs', spec.certificateExpiryMs);
+  if (spec.autoLockManagers) {
+    refuse('spec.autoLockManagers', 'locking managers is not supported; leave autolock off', {
+      code: 'unimplemented',
+    });
+  }
+}
+
+const ingressNetwork: NetworkSpec = {
+  name: 'ingress',
+  labels: {},
+  driver: 'overlay',
+  driverOptions: {},
+  internal: false,
+  attachable: false,
+  ingress: true,
+  enableIpv6: false,
+  subnets: [],
+};
+
+/** Stands for the node's own network of that name. */
+function predefinedNetwork(name: string): NetworkSpec {
+  return { ...ingressNetwork, name, driver: name, ingress: false };
+}

@@ -1,0 +1,181 @@
+import type { Observed } from '../model/observed.ts';
+import type { Service } from '../model/service.ts';
+import type { Task } from '../model/task.ts';
+import type { Change, Commit, View } from '../store/view.ts';
+import type { AgentSession } from './agent-session.ts';
+import { ingressPorts } from './assignments.ts';
+import { NodeAssignments } from './node-assignments.ts';
+
+/**
+ * Knows which sessions a change concerns, and marks it there. The cost is what the change touches: its
+ * node, and the nodes that need one of its networks.
+ */
+export class Dispatcher {
+  readonly #view: View;
+  readonly #observed: Observed;
+  readonly #sessions = new Map<string, AgentSession>();
+  /** Nodes that need a network. */
+  readonly #nodesOn = new Map<string, Set<string>>();
+
+  constructor(options: { readonly view: View; readonly observed: Observed }) {
+    this.#view = options.view;
+    this.#observed = options.observed;
+  }
+
+  session(nodeId: string): AgentSession | undefined {
+    return this.#sessions.get(nodeId);
+  }
+
+  /** In the order in which they came. */
+  sessions(): readonly AgentSession[] {
+    return [...this.#sessions.values()];
+  }
+
+  /** The view of a node that was told nothing yet. */
+  assignmentsFor(nodeId: string): NodeAssignments {
+    const assignments = new NodeAssignments({
+      nodeId,
+      view: this.#view,
+      observed: this.#observed,
+      onNetwork: (networkId, needed) => this.#setNeed(networkId, { nodeId, needed }),
+    });
+    assignments.markEverything();
+    return assignments;
+  }
+
+  /** Returns the session of the same node that this one replaces. */
+  add(session: AgentSession): AgentSession | undefined {
+    const before = this.#sessions.get(session.nodeId);
+    if (before !== undefined) this.remove(before);
+    this.#sessions.set(session.nodeId, session);
+    return before;
+  }
+
+  /** Returns false when the session was replaced before. */
+  remove(session: AgentSession): boolean {
+    if (this.#sessions.get(session.nodeId) !== session) return false;
+    this.#sessions.delete(session.nodeId);
+    for (const nodes of this.#nodesOn.values()) nodes.delete(session.nodeId);
+    return true;
+  }
+
+  committed(commit: Commit): void {
+    if (this.#sessions.size === 0) return;
+    const touched = new Set<AgentSession>();
+    for (const change of commit.changes) this.#mark(change, touched);
+    for (const session of touched) session.wake();
+  }
+
+  /** What is observed of a task changed: it may have become ready, or ceased to be. */
+  observed(taskId: string): void {
+    const task = this.#view.tasks.get(taskId);
+    if (task === undefined) return;
+    for (const session of this.#sessionsOn(addressNetworks(task))) {
+      session.assignments.markCatalogTask(taskId);
+      session.wake();
+    }
+  }
+
+  #mark(change: Change, touched: Set<AgentSession>): void {
+    switch (change.table) {
+      case 'tasks':
+        this.#markTask(change, touched);
+        break;
+      case 'services':
+        this.#markService(change, touched);
+        break;
+      case 'networks':
+        for (const session of this.#sessionsOn([change.id])) {
+          session.assignments.markNetwork(change.id);
+          touched.add(session);
+        }
+        break;
+      case 'clusters':
+        for (const session of this.#sessions.values()) {
+          if (change.before === undefined) session.assignments.markEverything();
+          touched.add(session);
+        }
+        break;
+      case 'templates':
+      case 'secrets':
+      case 'configs':
+      case 'nodes':
+        // Templates and data never change; what refers to them is what brings them to a node.
+        break;
+    }
+  }
+
+  #markTask(change: Extract<Change, { table: 'tasks' }>, touched: Set<AgentSession>): void {
+    const rows = [change.before, change.after].filter((row) => row !== undefined);
+    for (const { nodeId } of rows) {
+      const session = nodeId === undefined ? undefined : this.#sessions.get(nodeId);
+      if (session === undefined) continue;
+      session.assignments.markTask(change.id);
+      touched.add(session);
+    }
+    for (const session of this.#sessionsOn(rows.flatMap(addressNetworks))) {
+      session.assignments.markCatalogTask(change.id);
+      touched.add(session);
+    }
+  }
+
+  #markService(change: Extract<Change, { table: 'services' }>, touched: Set<AgentSession>): void {
+    const rows = [change.before, change.after].filter((row) => row !== undefined);
+    const everywhere = rows.some((row) => ingressPorts(row).length > 0);
+    const concerned = everywhere
+      ? this.#sessions.values()
+      : this.#sessionsOn(rows.flatMap((row) => this.#serviceNetworks(row)));
+    for (const session of concerned) {
+      session.assignments.markService(change.id);
+      touched.add(session);
+    }
+    if (!changesTasks(change.before, change.after)) return;
+    for (const task of this.#view.tasks.by('service', change.id)) {
+      const session = task.nodeId === undefined ? undefined : this.#sessions.get(task.nodeId);
+      if (session === undefined) continue;
+      session.assignments.markTask(task.id);
+      touched.add(session);
+    }
+  }
+
+  #serviceNetworks(service: Service): readonly string[] {
+    const template = this.#view.templates.get(service.templateId);
+    return [
+      ...service.virtualAddresses.map((vip) => vip.networkId),
+      ...(template?.spec.networks ?? []).map((one) => one.networkId),
+    ];
+  }
+
+  #sessionsOn(networkIds: readonly string[]): ReadonlySet<AgentSession> {
+    const sessions = new Set<AgentSession>();
+    for (const networkId of networkIds) {
+      for (const nodeId of this.#nodesOn.get(networkId) ?? []) {
+        const session = this.#sessions.get(nodeId);
+        if (session !== undefined) sessions.add(session);
+      }
+    }
+    return sessions;
+  }
+
+  #setNeed(networkId: string, need: { readonly nodeId: string; readonly needed: boolean }): void {
+    const nodes = this.#nodesOn.get(networkId) ?? new Set<string>();
+    if (need.needed) nodes.add(need.nodeId);
+    else nodes.delete(need.nodeId);
+    if (nodes.size > 0) this.#nodesOn.set(networkId, nodes);
+    else this.#nodesOn.delete(networkId);
+  }
+}
+
+function addressNetworks(task: Task): readonly string[] {
+  return task.addresses.map((one) => one.networkId);
+}
+
+/** Whether a service's tasks carry something of it that is different now. */
+function changesTasks(before: Service | undefined, after: Service | undefined): boolean {
+  if (before === undefined || after === undefined) return false;
+  return (
+    before.spec.labels !== after.spec.labels ||
+    before.spec.name !== after.spec.name ||
+    before.registryAuth !== after.registryAuth
+  );
+}

@@ -1,0 +1,107 @@
+import { TuttiError } from '../lib/error.ts';
+import { sameJson } from '../lib/json.ts';
+import type { Node, NodeDescription, NodeSpec } from '../model/node.ts';
+import type { Observed } from '../model/observed.ts';
+import type { Transaction } from '../store/view.ts';
+import { checkLabels, checkOneOf, refuse } from './admission-check.ts';
+import { checkObjectName } from './admission-names.ts';
+import { checkVersion } from './version.ts';
+import type { WriteContext } from './writer.ts';
+
+/** Writes what a node says of itself; the first node of a cluster is its manager. */
+export function registerNode(
+  tx: Transaction,
+  options: {
+    readonly nodeId: string;
+    readonly description: NodeDescription;
+    readonly availability?: NodeSpec['availability'];
+    readonly context: WriteContext;
+  },
+): void {
+  const { nodeId, description, context } = options;
+  const row = tx.nodes.get(nodeId);
+  if (row !== undefined) {
+    if (sameJson(row.description, description)) return;
+    tx.nodes.put({ ...row, description, updatedAt: context.now });
+  } else {
+    tx.nodes.put({
+      id: nodeId,
+      version: tx.revision,
+      createdAt: context.now,
+      updatedAt: context.now,
+      spec: {
+        role: tx.nodes.size === 0 ? 'manager' : 'worker',
+        availability: options.availability ?? 'active',
+        labels: {},
+      },
+      description,
+    });
+  }
+  context.touched.node(nodeId);
+}
+
+export function updateNode(
+  tx: Transaction,
+  options: {
+    readonly nodeId: string;
+    readonly spec: NodeSpec;
+    readonly version: number;
+    readonly context: WriteContext;
+  },
+): Node {
+  const { nodeId, spec, context } = options;
+  const row = nodeRow(tx, nodeId);
+  checkVersion(row, options.version);
+  checkLabels('spec.labels', spec.labels);
+  checkOneOf('spec.availability', spec.availability, ['active', 'pause', 'drain']);
+  checkOneOf('spec.role', spec.role, ['manager', 'worker']);
+  if (spec.name !== undefined && spec.name !== '') checkObjectName('spec.name', spec.name);
+  checkRole(tx, row, spec);
+  const updated = { ...row, spec, version: tx.revision, updatedAt: context.now };
+  tx.nodes.put(updated);
+  context.touched.node(nodeId);
+  return updated;
+}
+
+function checkRole(tx: Transaction, row: Node, spec: NodeSpec): void {
+  if (row.spec.role === spec.role) return;
+  if (spec.role === 'manager') {
+    refuse('spec.role', `node ${row.id} cannot become a manager: a cluster has one manager`, {
+      code: 'unimplemented',
+    });
+  }
+  const others = [...tx.nodes.all()].some(
+    (node) => node.id !== row.id && node.spec.role === 'manager',
+  );
+  if (others) return;
+  refuse('spec.role', 'attempting to demote the last manager of the swarm', {
+    code: 'failed-precondition',
+  });
+}
+
+/** Throws unless the node may be removed: it is no manager, and down or forced. */
+export function checkNodeRemoval(
+  tx: Transaction,
+  options: { readonly nodeId: string; readonly force: boolean; readonly observed: Observed },
+): Node {
+  const row = nodeRow(tx, options.nodeId);
+  if (row.spec.role === 'manager') {
+    throw new TuttiError(
+      'failed-precondition',
+      `node ${row.id} is a cluster manager and is a member of the raft cluster. ` +
+        'It must be demoted to worker before removal',
+    );
+  }
+  if (options.observed.node(row.id)?.state === 'ready' && !options.force) {
+    throw new TuttiError('failed-precondition', `node ${row.id} is not down and can't be removed`, {
+      hint: 'Stop its daemon first, or remove it with --force.',
+    });
+  }
+  return row;
+}
+
+function nodeRow(tx: Transaction, nodeId: string): Node {
+  const row = tx.nodes.get(nodeId);
+  if (row !== undefined) return row;
+  throw new TuttiError('not-found', `node ${nodeId} not found`);
+}

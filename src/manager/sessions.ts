@@ -1,0 +1,257 @@
+import type { Clock } from '../host/clock.ts';
+import type { Logger } from '../host/logger.ts';
+import type { MessageStream } from '../host/transport.ts';
+import { TuttiError } from '../lib/error.ts';
+import { clusterDefaults } from '../model/cluster.ts';
+import type { NodeDescription } from '../model/node.ts';
+import type { ObservedTask } from '../model/task.ts';
+import type { View } from '../store/view.ts';
+import type { AgentMessage, ManagerMessage } from '../wire/messages.ts';
+import { AgentSession } from './agent-session.ts';
+import { theCluster } from './cluster-row.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { ObservedState } from './observed-state.ts';
+
+type Stream = MessageStream<ManagerMessage, AgentMessage>;
+type Hello = Extract<AgentMessage, { kind: 'hello' }>;
+
+/** How long an agent may take to say who it is. */
+const helloTimeoutMs = 10_000;
+
+/** What sessions tell the rest of the manager. */
+export interface SessionEvents {
+  /** A node said what it is; resolves when that is durable. There is a cluster. */
+  described(nodeId: string, description: NodeDescription): Promise<void>;
+  /** These tasks are observed differently now. */
+  observed(taskIds: readonly string[]): void;
+  /** These tasks have left nothing behind on their node. */
+  gone(nodeId: string, taskIds: readonly string[]): void;
+  /** A node came or went. */
+  nodeChanged(nodeId: string): void;
+  sessionEnded(nodeId: string): void;
+}
+
+/**
+ * Speaks with the agents: greets, listens, notices who is silent. A session that ends says nothing about
+ * the tasks of its node; they stay as they were last observed.
+ */
+export class Sessions {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #view: View;
+  readonly #observed: ObservedState;
+  readonly #dispatcher: Dispatcher;
+  readonly #events: SessionEvents;
+  readonly #stop = new AbortController();
+  /** Set while the cluster is being left: nodes of it are told so, others wait for the end of it. */
+  #leaving: PromiseWithResolvers<void> | undefined;
+  #arrived = Promise.withResolvers<void>();
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly view: View;
+    readonly observed: ObservedState;
+    readonly dispatcher: Dispatcher;
+    readonly events: SessionEvents;
+  }) {
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#view = options.view;
+    this.#observed = options.observed;
+    this.#dispatcher = options.dispatcher;
+    this.#events = options.events;
+  }
+
+  /** Serves one session; resolves when the agent closed it, and throws whatever else ended it. */
+  async serve(stream: Stream): Promise<void> {
+    const incoming = stream.incoming[Symbol.asyncIterator]();
+    const hello = await this.#hello(incoming);
+    while (this.#leaving !== undefined && this.#view.nodes.get(hello.nodeId) === undefined) {
+      await this.#leaving.promise;
+    }
+    const session = this.#open(hello, stream);
+    try {
+      await this.#greet(session, hello);
+      const endings = [
+        this.#listen(session, incoming),
+        session.sendLoop(),
+        session.beatLoop(() => this.#beatPeriodMs()),
+      ];
+      await Promise.race(endings);
+      this.#end(session, 'the agent closed its session');
+    } catch (error) {
+      this.#end(session, TuttiError.from(error).message);
+      throw error;
+    } finally {
+      session.stop(new TuttiError('cancelled', 'the session is over'));
+      stream.close();
+    }
+  }
+
+  /** The first session that is there, or comes within the time. */
+  async first(withinMs: number): Promise<AgentSession> {
+    const timeout = new AbortController();
+    const elapsed = this.#clock.sleep(withinMs, timeout.signal).then(
+      () => true,
+      () => true,
+    );
+    try {
+      for (;;) {
+        const [session] = this.#dispatcher.sessions();
+        if (session !== undefined) return session;
+        if ((await Promise.race([elapsed, this.#arrived.promise])) === true) break;
+      }
+    } finally {
+      timeout.abort();
+    }
+    throw new TuttiError(
+      'unavailable',
+      `no agent has connected to this manager within ${withinMs} ms`,
+      { hint: 'Look at the log of the daemon: its agent may not reach the container engine.' },
+    );
+  }
+
+  /**
+   * Tells all nodes that the cluster is gone and waits until each has cleaned up and closed its session,
+   * at most `withinMs`. Until `finishLeaving` no node of the cluster gets assignments again.
+   * Returns the nodes that did not confirm.
+   */
+  async leave(withinMs: number): Promise<readonly string[]> {
+    this.#leaving ??= Promise.withResolvers<void>();
+    const sessions = this.#dispatcher.sessions();
+    for (const session of sessions) session.request({ kind: 'leave' });
+    const timeout = new AbortController();
+    const elapsed = this.#clock.sleep(withinMs, timeout.signal).catch(() => undefined);
+    const done = Promise.all(sessions.map(async (session) => await session.ended.promise));
+    await Promise.race([elapsed, done]);
+    timeout.abort();
+    const silent = this.#dispatcher.sessions().filter((session) => sessions.includes(session));
+    return silent.map((session) => session.nodeId);
+  }
+
+  finishLeaving(): void {
+    for (const session of this.#dispatcher.sessions()) {
+      session.stop(new TuttiError('cancelled', 'the cluster was left'));
+    }
+    this.#leaving?.resolve();
+    this.#leaving = undefined;
+  }
+
+  /** Ends all sessions. */
+  stop(): void {
+    const error = new TuttiError('cancelled', 'the manager stops');
+    this.#stop.abort(error);
+    for (const session of this.#dispatcher.sessions()) session.stop(error);
+  }
+
+  #beatPeriodMs(): number {
+    const cluster = theCluster(this.#view);
+    return (cluster?.spec ?? clusterDefaults).heartbeatPeriodMs;
+  }
+
+  async #hello(incoming: AsyncIterator<AgentMessage>): Promise<Hello> {
+    const timeout = new AbortController();
+    const tooLate = this.#clock.sleep(helloTimeoutMs, timeout.signal).then(
+      () => {
+        throw new TuttiError('unavailable', `no hello came within ${helloTimeoutMs} ms`);
+      },
+      () => undefined,
+    );
+    const next = await Promise.race([incoming.next(), tooLate]);
+    timeout.abort();
+    this.#stop.signal.throwIfAborted();
+    if (next === undefined || next.done === true) {
+      throw new TuttiError('unavailable', 'the session ended before its hello');
+    }
+    if (next.value.kind === 'hello') return next.value;
+    throw new TuttiError(
+      'invalid-argument',
+      `the first message must be a hello, it was ${next.value.kind}`,
+      { field: 'kind' },
+    );
+  }
+
+  #open(hello: Hello, stream: Stream): AgentSession {
+    const session = new AgentSession({
+      nodeId: hello.nodeId,
+      description: hello.description,
+      stream,
+      assignments: this.#dispatcher.assignmentsFor(hello.nodeId),
+      clock: this.#clock,
+      clusterId: () => (this.#leaving === undefined ? theCluster(this.#view)?.id : undefined),
+    });
+    const replaced = this.#dispatcher.add(session);
+    replaced?.stop(new TuttiError('cancelled', `node ${hello.nodeId} opened a new session`));
+    if (this.#leaving !== undefined) session.request({ kind: 'leave' });
+    this.#arrived.resolve();
+    this.#arrived = Promise.withResolvers<void>();
+    return session;
+  }
+
+  async #greet(session: AgentSession, hello: Hello): Promise<void> {
+    const { nodeId, description } = hello;
+    if (theCluster(this.#view) !== undefined && this.#leaving === undefined) {
+      await this.#events.described(nodeId, description);
+    }
+    session.signal.throwIfAborted();
+    const now = this.#clock.now();
+    this.#observed.setNode({ nodeId, state: 'ready', since: now, message: '' });
+    this.#take(nodeId, hello);
+    this.#logger.info('an agent connected', { nodeId, hostname: description.hostname });
+    this.#events.nodeChanged(nodeId);
+  }
+
+  async #listen(session: AgentSession, incoming: AsyncIterator<AgentMessage>): Promise<void> {
+    for (;;) {
+      const next = await incoming.next();
+      if (next.done === true) return;
+      session.signal.throwIfAborted();
+      session.heard();
+      await this.#handle(session, next.value);
+    }
+  }
+
+  async #handle(session: AgentSession, message: AgentMessage): Promise<void> {
+    switch (message.kind) {
+      case 'observed':
+        this.#take(session.nodeId, message);
+        if (message.gone.length > 0) this.#events.gone(session.nodeId, message.gone);
+        break;
+      case 'description':
+        session.describe(message.description);
+        if (theCluster(this.#view) === undefined) break;
+        await this.#events.described(session.nodeId, message.description);
+        break;
+      case 'beat':
+        break;
+      case 'hello':
+        throw new TuttiError('invalid-argument', 'a session has only one hello', { field: 'kind' });
+    }
+  }
+
+  /** An agent speaks for the tasks of its own node, and for those only. */
+  #take(
+    nodeId: string,
+    report: { readonly sentAt: number; readonly tasks: readonly ObservedTask[] },
+  ): void {
+    const times = { sentAt: report.sentAt, receivedAt: this.#clock.now() };
+    const changed: string[] = [];
+    for (const task of report.tasks) {
+      if (this.#view.tasks.get(task.taskId)?.nodeId !== nodeId) continue;
+      if (this.#observed.report(task, times)) changed.push(task.taskId);
+    }
+    if (changed.length > 0) this.#events.observed(changed);
+  }
+
+  #end(session: AgentSession, why: string): void {
+    const { nodeId } = session;
+    session.ended.resolve();
+    this.#events.sessionEnded(nodeId);
+    if (!this.#dispatcher.remove(session)) return;
+    this.#logger.info('the session of an agent ended', { nodeId, why });
+    const since = this.#clock.now();
+    this.#observed.setNode({ nodeId, state: 'unreachable', since, message: why });
+    this.#events.nodeChanged(nodeId);
+  }
+}
