@@ -47,6 +47,8 @@ export interface Task {
   readonly spent?: boolean;
   /** Its successor exists already and is getting ready to take its place. */
   readonly outgoing?: boolean;
+  /** The service's placement was changed and no longer allows its node: the update moves it. */
+  readonly misplaced?: boolean;
   /** Why it is no longer wanted; set together with desired `shutdown` or `removed`. */
   readonly retirement?: Reason;
   /**

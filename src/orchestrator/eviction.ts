@@ -1,0 +1,72 @@
+import { unmetConstraint } from '../model/constraint.ts';
+import type { Instant } from '../model/instant.ts';
+import type { Node } from '../model/node.ts';
+import { runsPlatform } from '../model/platform.ts';
+import type { Reason } from '../model/reason.ts';
+import type { Placement, Service } from '../model/service.ts';
+import type { Task } from '../model/task.ts';
+import type { View } from '../store/view.ts';
+import { reasonOf } from './plan.ts';
+
+/** Why the placement does not allow the node; `undefined` when it does. */
+export function placementMismatch(
+  node: Node,
+  placement: Placement,
+  since: Instant,
+): Reason | undefined {
+  const name = node.description.hostname;
+  const unmet = unmetConstraint(node, placement.constraints);
+  if (unmet !== undefined) {
+    const message = `node ${name} does not meet the placement constraint ${unmet}`;
+    return reasonOf('constraint-unmet', { message, since });
+  }
+  if (!runsPlatform(node.description, placement.platforms)) {
+    const { os, architecture } = node.description;
+    const message = `node ${name} is ${os}/${architecture}, for which the image was not built`;
+    return reasonOf('platform-mismatch', { message, since });
+  }
+  return undefined;
+}
+
+/** Why the task may not stay where it is; `undefined` when it may, or has no place yet. */
+export function reasonToLeave(
+  view: View,
+  of: { readonly service: Service; readonly task: Task; readonly now: Instant },
+): Reason | undefined {
+  const { service, task, now } = of;
+  const node = task.nodeId === undefined ? undefined : view.nodes.get(task.nodeId);
+  if (node === undefined) return undefined;
+  if (node.spec.availability === 'drain') {
+    const message = `node ${node.description.hostname} is being drained`;
+    return reasonOf('node-drained', { message, since: now });
+  }
+  return placementMismatch(node, service.spec.placement, now);
+}
+
+/**
+ * Why the task has to leave now, update or not. A task that a changed placement left behind waits for
+ * its turn in the update, unless its node is drained.
+ */
+export function reasonToEvict(
+  view: View,
+  of: { readonly service: Service; readonly task: Task; readonly now: Instant },
+): Reason | undefined {
+  const reason = reasonToLeave(view, of);
+  if (reason === undefined || reason.code === 'node-drained') return reason;
+  return of.task.misplaced === true ? undefined : reason;
+}
+
+/** Whether the task is what its slot should hold: right template, right place. */
+export function isClean(
+  view: View,
+  of: { readonly service: Service; readonly task: Task; readonly now: Instant },
+): boolean {
+  return of.task.templateId === of.service.templateId && reasonToLeave(view, of) === undefined;
+}
+
+/** A node whose row is gone takes its tasks with it. */
+export function isLost(view: View, task: Task): boolean {
+  return (
+    task.end === undefined && task.nodeId !== undefined && view.nodes.get(task.nodeId) === undefined
+  );
+}

@@ -1,0 +1,56 @@
+import type { Reason } from '../model/reason.ts';
+import type { Task } from '../model/task.ts';
+import { compareTaskStates } from '../model/task-state.ts';
+import { isLive } from '../store/schema.ts';
+import type { View } from '../store/view.ts';
+import { reasonToEvict, reasonToLeave } from './eviction.ts';
+import type { PlanContext } from './plan.ts';
+import { reasonOf } from './plan.ts';
+import type { Slot } from './slot.ts';
+import { isPaused, updateSettings } from './update-settings.ts';
+
+/**
+ * Retires what the head replaces as soon as the head can take over: with `stop-first` when it is
+ * prepared (so that no image is pulled while nobody serves, and a task that cannot be prepared
+ * costs nothing), with `start-first` when it runs. A task that has to leave leaves too when its
+ * successor finds no place.
+ */
+export function planHandover(view: View, slot: Slot, context: PlanContext): void {
+  const { head, service } = slot;
+  if (head === undefined || head.end !== undefined) return;
+  for (const elder of slot.elders.filter(isLive)) {
+    const of = { service, task: elder, now: context.now };
+    const eviction = reasonToEvict(view, of);
+    if (eviction === undefined && isFrozen(slot, elder)) continue;
+    const isHomeless =
+      eviction !== undefined && head.nodeId === undefined && isRefused(head, context);
+    if (!isHomeless && !canTakeOver(slot, head, context)) continue;
+    const reason = eviction ?? reasonToLeave(view, of) ?? updated(slot, context);
+    slot.retire(elder, { desired: 'shutdown', reason });
+  }
+}
+
+function isFrozen(slot: Slot, elder: Task): boolean {
+  const { head, service } = slot;
+  return isPaused(service) && (elder.misplaced === true || head?.templateId !== elder.templateId);
+}
+
+/** Whether a paused update keeps the head from taking its elder's place. */
+export function isHeldByPause(slot: Slot): boolean {
+  return slot.elders.some((elder) => isLive(elder) && isFrozen(slot, elder));
+}
+
+function isRefused(head: Task, context: PlanContext): boolean {
+  return context.placementRefusal(head.id) !== undefined;
+}
+
+function canTakeOver(slot: Slot, head: Task, context: PlanContext): boolean {
+  const state = context.observed.task(head.id)?.state ?? 'new';
+  const needed = updateSettings(slot.service).order === 'start-first' ? 'running' : 'ready';
+  return compareTaskStates(state, needed) >= 0;
+}
+
+function updated(slot: Slot, context: PlanContext): Reason {
+  const message = `replaced by an update of ${slot.service.spec.name}`;
+  return reasonOf('superseded', { message, since: context.now });
+}

@@ -1,0 +1,40 @@
+import type { Service } from '../model/service.ts';
+import type { View } from '../store/view.ts';
+import { newTask } from './new-task.ts';
+import type { Plan, PlanContext, PlanDraft } from './plan.ts';
+import { nothingToDo, PlanDraft as Draft } from './plan.ts';
+import { slotsOf } from './replicated.ts';
+import { planSlotTasks } from './slot-tasks.ts';
+
+/** Brings every slot of a job into order, past iterations' too; the next tasks follow. Walks all slots. */
+export function planReplicatedJob(
+  view: View,
+  of: { readonly service: Service; readonly context: PlanContext },
+  draft: PlanDraft,
+): void {
+  const { service, context } = of;
+  for (const slot of slotsOf(view, service).values()) {
+    planSlotTasks(view, slot, context);
+    draft.add(slot.draft.finish());
+  }
+  draft.follow({ kind: 'update', serviceId: service.id });
+}
+
+/**
+ * Starts the next tasks of a job, up to its concurrency and its number of completions. Slots are taken
+ * in order from 0 and never given up, so that their number is the number of the next.
+ */
+export function planJobProgress(view: View, service: Service, context: PlanContext): Plan {
+  const { mode } = service.spec;
+  if (mode.kind !== 'replicated-job') return nothingToDo;
+  const started = view.tasks.count('current', service.templateId);
+  const live = view.tasks.count('live', service.id);
+  const concurrent = mode.maxConcurrent === 0 ? mode.totalCompletions : mode.maxConcurrent;
+  const next = Math.min(concurrent - live, mode.totalCompletions - started);
+  const draft = new Draft();
+  for (let slot = started; slot < started + next; slot += 1) {
+    const at = { slot, generation: 1 };
+    draft.push({ kind: 'create-task', task: newTask(view, service, { context, at }) });
+  }
+  return draft.finish();
+}

@@ -1,0 +1,54 @@
+import type { Task } from '../model/task.ts';
+import { isLive } from '../store/schema.ts';
+import type { View } from '../store/view.ts';
+import { mayStart } from './dependencies.ts';
+import { isHeldByPause } from './handover.ts';
+import { desiredInTheEnd } from './new-task.ts';
+import type { PlanContext } from './plan.ts';
+import type { Slot } from './slot.ts';
+import { updateSettings } from './update-settings.ts';
+
+/** What a prepared task waits for before it may start. */
+export type Gate =
+  | { readonly kind: 'delay'; readonly until: number }
+  | { readonly kind: 'dependency' }
+  | { readonly kind: 'predecessor'; readonly task: Task }
+  | { readonly kind: 'pause' };
+
+/** Lets the head start once nothing holds it back. */
+export function planPromotion(view: View, slot: Slot, context: PlanContext): void {
+  const { head } = slot;
+  if (head === undefined || head.end !== undefined || head.desired !== 'ready') return;
+  const gate = gateOf(view, slot, context);
+  if (gate === undefined) {
+    const desired = desiredInTheEnd(slot.service);
+    slot.step({ kind: 'promote-task', taskId: head.id, desired });
+  } else if (gate.kind === 'delay') {
+    slot.draft.wake(gate.until);
+  }
+}
+
+/** The first thing that holds the head back; dependencies gate only the first start of a service. */
+export function gateOf(view: View, slot: Slot, context: PlanContext): Gate | undefined {
+  const { head, service } = slot;
+  const startAfter = head?.startAfter;
+  if (startAfter !== undefined && startAfter > context.now) {
+    return { kind: 'delay', until: startAfter };
+  }
+  if (!mayStart(view, service)) return { kind: 'dependency' };
+  if (isHeldByPause(slot)) return { kind: 'pause' };
+  const startsFirst = updateSettings(service).order === 'start-first';
+  const before = slot.tasks.find(
+    (task) =>
+      task !== head &&
+      task.end === undefined &&
+      !(startsFirst && isLive(task)) &&
+      mayStillRun(task, context),
+  );
+  return before === undefined ? undefined : { kind: 'predecessor', task: before };
+}
+
+/** A task of a node that is known to be dead needs no waiting for. */
+function mayStillRun(task: Task, context: PlanContext): boolean {
+  return task.nodeId === undefined || context.observed.node(task.nodeId)?.state !== 'down';
+}

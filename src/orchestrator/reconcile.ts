@@ -1,0 +1,123 @@
+import { unreachable } from '../lib/assert.ts';
+import type { Instant } from '../model/instant.ts';
+import type { Transaction, View } from '../store/view.ts';
+import { planDependencies } from './dependencies.ts';
+import type { Plan, PlanContext } from './plan.ts';
+import { planService } from './plan-service.ts';
+import { planSlot } from './plan-slot.ts';
+import { planNetwork, planNode, planTemplate } from './reaper.ts';
+import { applySteps } from './step.ts';
+import type { Unit } from './unit.ts';
+import { unitKey } from './unit.ts';
+import { planUpdate } from './update.ts';
+
+/** When one unit has to be looked at again, if nothing happens to it before. */
+export interface Wake {
+  readonly unit: Unit;
+  readonly at: Instant;
+}
+
+export interface Reconciled {
+  /** Units that did not fit into this transaction: plan them in the next. */
+  readonly left: readonly Unit[];
+  /** By `unitKey`, for every unit that was planned: when to plan it again; `undefined`: not by time. */
+  readonly wakes: ReadonlyMap<string, Wake | undefined>;
+  /** Services for which tasks were made that have no node yet. */
+  readonly unplaced: ReadonlySet<string>;
+}
+
+/** Wide units before narrow ones, so that a slot is seen after what its service or node decided. */
+const order: readonly Unit['kind'][] = [
+  'node',
+  'dependencies',
+  'service',
+  'slot',
+  'update',
+  'template',
+  'network',
+];
+
+/** A unit that comes back more often than this in one transaction waits for the next. */
+const plansPerUnit = 4;
+
+/** Plans one unit; the view must hold everything that was applied before. */
+export function planUnit(view: View, unit: Unit, context: PlanContext): Plan {
+  switch (unit.kind) {
+    case 'node':
+      return planNode(view, unit.nodeId);
+    case 'dependencies':
+      return planDependencies(view, unit.serviceId, context);
+    case 'service':
+      return planService(view, unit.serviceId, context);
+    case 'slot':
+      return planSlot(view, unit, context);
+    case 'update':
+      return planUpdate(view, unit.serviceId, context);
+    case 'template':
+      return planTemplate(view, unit.templateId);
+    case 'network':
+      return planNetwork(view, unit.networkId);
+    default:
+      return unreachable(unit);
+  }
+}
+
+/**
+ * Plans the units and what follows from them, and applies each plan in the transaction, until nothing
+ * is left to do or the transaction has `stepLimit` steps.
+ */
+export function reconcile(
+  tx: Transaction,
+  units: Iterable<Unit>,
+  how: { readonly context: PlanContext; readonly stepLimit: number },
+): Reconciled {
+  const queue = new UnitQueue(units);
+  const wakes = new Map<string, Wake | undefined>();
+  const plans = new Map<string, number>();
+  const unplaced = new Set<string>();
+  const postponed: Unit[] = [];
+  let steps = 0;
+  for (let unit = queue.take(); unit !== undefined; unit = queue.take()) {
+    const key = unitKey(unit);
+    const count = (plans.get(key) ?? 0) + 1;
+    if (steps >= how.stepLimit || count > plansPerUnit) {
+      postponed.push(unit);
+      continue;
+    }
+    plans.set(key, count);
+    const plan = planUnit(tx, unit, how.context);
+    applySteps(tx, plan.steps);
+    steps += plan.steps.length;
+    for (const step of plan.steps) {
+      if (step.kind === 'create-task') unplaced.add(step.task.serviceId);
+    }
+    for (const next of plan.follow) queue.add(next);
+    wakes.set(key, plan.wakeAt === undefined ? undefined : { unit, at: plan.wakeAt });
+  }
+  return { left: postponed, wakes, unplaced };
+}
+
+/** Distinct units, in the order of their kinds. */
+class UnitQueue {
+  readonly #byKind = new Map<Unit['kind'], Map<string, Unit>>(
+    order.map((kind) => [kind, new Map()]),
+  );
+
+  constructor(units: Iterable<Unit>) {
+    for (const unit of units) this.add(unit);
+  }
+
+  add(unit: Unit): void {
+    this.#byKind.get(unit.kind)?.set(unitKey(unit), unit);
+  }
+
+  take(): Unit | undefined {
+    for (const units of this.#byKind.values()) {
+      for (const [key, unit] of units) {
+        units.delete(key);
+        return unit;
+      }
+    }
+    return undefined;
+  }
+}

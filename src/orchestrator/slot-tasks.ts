@@ -1,0 +1,226 @@
+import type { Reason } from '../model/reason.ts';
+import type { Service } from '../model/service.ts';
+import type { Task } from '../model/task.ts';
+import { isLive } from '../store/schema.ts';
+import type { View } from '../store/view.ts';
+import { isClean, isLost, reasonToEvict } from './eviction.ts';
+import { planHandover } from './handover.ts';
+import { trimHistory } from './history.ts';
+import { isJob, newTask, placeAfter } from './new-task.ts';
+import type { PlanContext } from './plan.ts';
+import { reasonOf } from './plan.ts';
+import { planPromotion } from './promotion.ts';
+import { removalReason } from './removal.ts';
+import { carried, decideRestart } from './restart.ts';
+import { planRollout } from './rollout.ts';
+import { removeAll } from './slot.ts';
+import type { Slot } from './slot.ts';
+import { isPaused } from './update-settings.ts';
+
+/**
+ * What to do about the tasks of one slot, whatever changed in it: ends what is lost, removes what is to
+ * be removed, restarts, moves, hands over, promotes, and trims the history. Costs what the slot holds.
+ */
+export function planSlotTasks(view: View, slot: Slot, context: PlanContext): void {
+  for (const task of slot.tasks) {
+    if (isLost(view, task)) endLost(slot, { task, context });
+  }
+  const { service } = slot;
+  if (service.removing === true) removeAll(slot, removalReason(service, context.now));
+  for (const task of slot.tasks) {
+    if (isOfPastIteration(service, task)) removeTask(slot, task, pastIteration(service, context));
+    else if (isTargetGone(view, task)) removeTask(slot, task, nodeGone(context));
+  }
+  sweepRemoved(slot);
+  if (slot.head !== undefined) settleHead(view, slot, context);
+  trimHistory(view, slot);
+}
+
+function settleHead(view: View, slot: Slot, context: PlanContext): void {
+  const { service } = slot;
+  for (const elder of slot.elders) {
+    if (elder.end !== undefined) slot.retire(elder, supersededBy(slot, context));
+  }
+  giveUpUnwantedHead(view, slot, context);
+  const { head } = slot;
+  if (head === undefined || head.spent === true) return;
+  if (head.end !== undefined) {
+    for (const elder of slot.elders) slot.retire(elder, supersededBy(slot, context));
+    restart(view, slot, { head, context });
+    return;
+  }
+  if (slot.elders.length > 0) planHandover(view, slot, context);
+  else evict(view, slot, { service, head, context });
+  planPromotion(view, slot, context);
+  planRollout(view, slot, context);
+}
+
+/**
+ * Keeps the elder where the head that was to replace it failed and the update stopped there, or where
+ * the head is not what is wanted any more and the elder is: a rollback, or a drain that was called off.
+ */
+function giveUpUnwantedHead(view: View, slot: Slot, context: PlanContext): void {
+  const { head, service } = slot;
+  const elder = slot.elders.findLast(isLive);
+  if (head === undefined || elder === undefined) return;
+  const { now } = context;
+  const elderIsRight = isClean(view, { service, task: elder, now });
+  const isServing = head.end === undefined && context.observed.task(head.id)?.state === 'running';
+  const isFailure =
+    head.end !== undefined && (isPaused(service) || head.templateId !== service.templateId);
+  if (!isFailure && (!elderIsRight || isServing)) return;
+  const message = 'the task that it was to replace stays';
+  slot.retire(head, {
+    desired: 'shutdown',
+    reason: reasonOf('superseded', { message, since: now }),
+  });
+  slot.step({ kind: 'mark-outgoing', taskId: elder.id, outgoing: false });
+}
+
+function restart(
+  view: View,
+  slot: Slot,
+  of: { readonly head: Task; readonly context: PlanContext },
+): void {
+  const { head, context } = of;
+  const { now } = context;
+  const { end } = head;
+  if (end === undefined) return;
+  const policy = view.templates.get(head.templateId)?.spec.restart;
+  const decision = decideRestart(policy, { task: head, end, now, isJob: isJob(slot.service) });
+  if (decision.kind === 'done') {
+    // A job's task that completed stays desired `complete`: it counts as done, not as given up.
+    const isDone = isJob(slot.service) && end.state === 'complete';
+    if (!isDone) slot.step({ kind: 'spend-task', taskId: head.id });
+    return;
+  }
+  if (decision.kind === 'exhausted') {
+    const tries = decision.attempts === 1 ? '1 restart' : `${decision.attempts} restarts`;
+    const within = decision.windowMs > 0 ? ` within ${decision.windowMs / 1_000} s` : '';
+    const message = `gave up after ${tries}${within}; the last end: ${end.reason.message}`;
+    const reason = reasonOf('restart-attempts-exhausted', {
+      message,
+      since: end.reason.since,
+      hint: 'Fix the cause and update the service, or raise its restart attempts.',
+    });
+    slot.step({ kind: 'spend-task', taskId: head.id, reason });
+    return;
+  }
+  const { delayMs, kind: _, ...counters } = decision;
+  slot.retire(head, supersededBy(slot, context));
+  const startAfter = delayMs > 0 ? { startAfter: now + delayMs } : {};
+  slot.step({
+    kind: 'create-task',
+    task: newTask(view, slot.service, {
+      context,
+      at: placeAfter(slot.tasks, head),
+      hold: delayMs > 0,
+      with: { templateId: head.templateId, ...counters, ...startAfter },
+    }),
+  });
+  if (delayMs > 0) slot.draft.wake(now + delayMs);
+}
+
+/** A task that may not stay gets a successor elsewhere; in global services it just goes. */
+function evict(
+  view: View,
+  slot: Slot,
+  of: { readonly service: Service; readonly head: Task; readonly context: PlanContext },
+): void {
+  const { service, head, context } = of;
+  const reason = reasonToEvict(view, { service, task: head, now: context.now });
+  if (reason === undefined) return;
+  if (head.targetNodeId !== undefined) {
+    slot.retire(head, { desired: 'shutdown', reason });
+    return;
+  }
+  replaceHead(view, slot, { context, with: carriedOver(head) });
+}
+
+/** A move is no restart: it keeps what the slot has of template and attempts. */
+function carriedOver(head: Task): Pick<Task, 'templateId' | 'restarts' | 'attempts'> {
+  return { templateId: head.templateId, ...carried(head) };
+}
+
+/**
+ * Gives the slot a successor that gets ready while the head goes on; `planHandover` does the rest.
+ * Whatever was to succeed the serving task before is given up.
+ */
+export function replaceHead(
+  view: View,
+  slot: Slot,
+  of: {
+    readonly context: PlanContext;
+    readonly with: Partial<Pick<Task, 'templateId' | 'restarts' | 'attempts' | 'rollout'>>;
+  },
+): void {
+  const { head } = slot;
+  if (head === undefined) return;
+  const { context } = of;
+  const serving = slot.elders.findLast(isLive);
+  const isServing = context.observed.task(head.id)?.state === 'running';
+  if (head.end !== undefined || (serving !== undefined && !isServing)) {
+    slot.retire(head, supersededBy(slot, context));
+  } else {
+    slot.step({ kind: 'mark-outgoing', taskId: head.id, outgoing: true });
+  }
+  const at = placeAfter(slot.tasks, head);
+  const hold = head.end === undefined || slot.leaving.length > 0;
+  slot.step({
+    kind: 'create-task',
+    task: newTask(view, slot.service, { context, at, hold, with: of.with }),
+  });
+  planHandover(view, slot, context);
+  planPromotion(view, slot, context);
+}
+
+function endLost(slot: Slot, of: { readonly task: Task; readonly context: PlanContext }): void {
+  const { task, context } = of;
+  const { now: at } = context;
+  const end = { state: 'orphaned', at, reason: nodeGone(context) } as const;
+  slot.step({ kind: 'end-task', taskId: task.id, end });
+}
+
+function nodeGone(context: PlanContext): Reason {
+  const message = 'the node of the task left the cluster';
+  return reasonOf('node-removed', { message, since: context.now });
+}
+
+/** The slot of a global service goes with its node. */
+function isTargetGone(view: View, task: Task): boolean {
+  return task.targetNodeId !== undefined && view.nodes.get(task.targetNodeId) === undefined;
+}
+
+function isOfPastIteration(service: Service, task: Task): boolean {
+  return service.job !== undefined && task.iteration !== service.job.iteration;
+}
+
+function pastIteration(service: Service, context: PlanContext): Reason {
+  const message = `the job ${service.spec.name} was started anew`;
+  return reasonOf('superseded', { message, since: context.now });
+}
+
+function removeTask(slot: Slot, task: Task, reason: Reason): void {
+  slot.retire(task, { desired: 'removed', reason });
+}
+
+/** Rows of removed tasks go once nothing is left of the task. */
+function sweepRemoved(slot: Slot): void {
+  for (const task of slot.tasks) {
+    if (task.desired === 'removed' && task.end !== undefined) {
+      const reason = task.retirement ?? task.end.reason;
+      slot.retire(task, { desired: 'removed', reason });
+    }
+  }
+}
+
+function supersededBy(
+  slot: Slot,
+  context: PlanContext,
+): { readonly desired: 'shutdown'; readonly reason: Reason } {
+  const message = `a newer task of ${slot.service.spec.name} takes its place`;
+  return {
+    desired: 'shutdown',
+    reason: reasonOf('superseded', { message, since: context.now }),
+  };
+}
