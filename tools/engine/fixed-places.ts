@@ -1,0 +1,26 @@
+import { existsSync } from 'node:fs';
+import { rm, rmdir } from 'node:fs/promises';
+
+/** What container engines make in fixed places of a machine, the inner before the outer. */
+const fixedPlaces = [
+  '/etc/docker/key.json',
+  '/etc/docker',
+  '/run/docker/plugins',
+  '/run/docker',
+  '/run/containerd/s',
+  '/run/containerd',
+];
+
+/** Remembers which fixed places are not there yet; the answer removes those, where empty. */
+export function rememberFixedPlaces(): () => Promise<void> {
+  const absent = fixedPlaces.filter((path) => !existsSync(path));
+  return async () => {
+    for (const path of absent) {
+      if (path.endsWith('.json')) await rm(path, { force: true });
+      else await rmdir(path).catch(keepFolder);
+    }
+  };
+}
+
+/** A folder that is gone needs nothing, and one that is not empty belongs to somebody. */
+function keepFolder(): void {}

@@ -1,0 +1,35 @@
+import { findCommand, installPackages } from '../bootstrap/apt.mjs';
+
+/** A program that is needed, and the package of Debian and Ubuntu that brings it. */
+export interface NeededCommand {
+  readonly command: string;
+  readonly package: string;
+}
+
+/** What a container engine of one's own takes. */
+export const engineCommands: readonly NeededCommand[] = [
+  { command: 'dockerd', package: 'docker.io' },
+  { command: 'containerd', package: 'containerd' },
+  { command: 'tini', package: 'tini' },
+  { command: 'iptables', package: 'iptables' },
+];
+
+/** What Tutti's agent calls. */
+export const agentCommands: readonly NeededCommand[] = [
+  { command: 'nft', package: 'nftables' },
+  { command: 'ip', package: 'iproute2' },
+];
+
+/**
+ * Installs what is missing from the distribution's packages, without starting any service.
+ *
+ * @throws {Error} with a sentence for people when the machine does not allow it.
+ */
+export async function ensureCommands(
+  needed: readonly NeededCommand[],
+  purpose: string,
+): Promise<void> {
+  const missing = needed.filter(({ command }) => findCommand(command) === undefined);
+  if (missing.length === 0) return;
+  await installPackages([...new Set(missing.map((entry) => entry.package))], purpose);
+}

@@ -1,0 +1,147 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TuttiError } from '../../src/lib/error.ts';
+import { findCommand } from '../bootstrap/apt.mjs';
+import { lastLines } from '../bootstrap/run.mjs';
+import { startChild, type Child } from './child.ts';
+import { engineAnswers } from './engine-request.ts';
+import { rememberFixedPlaces } from './fixed-places.ts';
+import { emptyEngine, endForgottenEngine, unmountBelow } from './leftovers.ts';
+
+export interface StartEngineOptions {
+  /** Images stay here between runs; nobody else may use it at the same time. */
+  readonly directory: string;
+  /** Sockets and process state; short, because the path of a socket has a limit of 107 bytes. */
+  readonly runDirectory: string;
+  /** `none`: no bridge `docker0` with a subnet that nobody asked for. */
+  readonly defaultBridge?: 'none' | 'docker0';
+}
+
+/** A container engine that this process started and that nobody else uses. */
+export interface PrivateEngine extends AsyncDisposable {
+  readonly socketPath: string;
+  /** Changes with each `start`. */
+  readonly pid: () => number;
+  /** Ends the engine as a crash would: its containers stay (`live-restore`). */
+  readonly kill: () => Promise<void>;
+  /** Starts the engine again after `kill`, and waits until it answers. */
+  readonly start: () => Promise<void>;
+}
+
+const readyLimitMs = 30_000;
+const pollMs = 20;
+
+/**
+ * Starts containerd and dockerd with directories and sockets of their own, and waits until the
+ * engine answers. Disposing of it removes its containers and networks, and stops both.
+ *
+ * One host (network namespace) carries one engine: two would change the same packet filter.
+ */
+export async function startEngine(options: StartEngineOptions): Promise<PrivateEngine> {
+  const { directory, runDirectory } = options;
+  const socketPath = join(runDirectory, 'docker.sock');
+  const restoreFixedPlaces = rememberFixedPlaces();
+  await mkdir(directory, { recursive: true });
+  await mkdir(runDirectory, { recursive: true });
+  await writeFile(join(directory, 'daemon.json'), '{}\n');
+  await writeFile(
+    join(directory, 'containerd.toml'),
+    'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n',
+  );
+  await endForgottenEngine(runDirectory);
+  await rm(join(directory, 'engine.log'), { force: true });
+  const containerd = startChild(containerdProgram(options));
+  let dockerd: Child | undefined;
+  const start = async () => {
+    // A process id in it may belong to another program by now.
+    await rm(join(runDirectory, 'docker.pid'), { force: true });
+    dockerd = startChild(dockerdProgram(options));
+    await waitUntilReady({ socketPath, children: [containerd, dockerd], directory });
+  };
+  const dispose = async () => {
+    try {
+      // Only a running engine can remove its containers whole.
+      if (dockerd?.end() !== undefined) await start();
+      await emptyEngine(socketPath);
+    } finally {
+      await dockerd?.stop('SIGTERM');
+      await containerd.stop('SIGTERM');
+      await unmountBelow(runDirectory);
+      await unmountBelow(directory);
+      await rm(runDirectory, { recursive: true, force: true });
+      await restoreFixedPlaces();
+    }
+  };
+  try {
+    await start();
+  } catch (error) {
+    await dockerd?.stop('SIGKILL');
+    await containerd.stop('SIGKILL');
+    throw error;
+  }
+  // What a run that was killed left behind.
+  await emptyEngine(socketPath);
+  return {
+    socketPath,
+    start,
+    pid: () => dockerd?.pid ?? 0,
+    kill: async () => dockerd?.stop('SIGKILL'),
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+function containerdProgram({ directory, runDirectory }: StartEngineOptions) {
+  return {
+    program: findCommand('containerd') ?? 'containerd',
+    parameters: [
+      `--config=${join(directory, 'containerd.toml')}`,
+      `--root=${join(directory, 'containerd')}`,
+      `--state=${join(runDirectory, 'containerd')}`,
+      `--address=${join(runDirectory, 'containerd.sock')}`,
+      '--log-level=warn',
+    ],
+    logFile: join(directory, 'engine.log'),
+  };
+}
+
+function dockerdProgram({ directory, runDirectory, defaultBridge }: StartEngineOptions) {
+  return {
+    program: findCommand('dockerd') ?? 'dockerd',
+    parameters: [
+      `--config-file=${join(directory, 'daemon.json')}`,
+      `--data-root=${join(directory, 'data')}`,
+      `--exec-root=${join(runDirectory, 'exec')}`,
+      `--pidfile=${join(runDirectory, 'docker.pid')}`,
+      `--host=unix://${join(runDirectory, 'docker.sock')}`,
+      `--containerd=${join(runDirectory, 'containerd.sock')}`,
+      '--live-restore',
+      '--log-level=warn',
+      ...(defaultBridge === 'none' ? ['--bridge=none'] : []),
+    ],
+    logFile: join(directory, 'engine.log'),
+  };
+}
+
+async function waitUntilReady({
+  socketPath,
+  children,
+  directory,
+}: {
+  readonly socketPath: string;
+  readonly children: readonly Child[];
+  readonly directory: string;
+}): Promise<void> {
+  const giveUpAt = Date.now() + readyLimitMs;
+  while (!(await engineAnswers(socketPath))) {
+    const end = children.map((child) => child.end()).find((reason) => reason !== undefined);
+    if (end !== undefined || Date.now() > giveUpAt) {
+      const log = await readFile(join(directory, 'engine.log'), 'utf8');
+      const what = end === undefined ? `did not answer in ${readyLimitMs / 1000} s` : 'ended';
+      throw new TuttiError('unavailable', `The container engine ${what}:\n${lastLines(log)}`, {
+        hint: `Its whole log is in ${join(directory, 'engine.log')}.`,
+      });
+    }
+    await sleep(pollMs);
+  }
+}
