@@ -6,6 +6,7 @@ import { MemoryEngine } from '../sim/memory-engine.ts';
 import { Prng } from '../src/lib/prng.ts';
 import { TuttiError } from '../src/lib/error.ts';
 import type { Secret } from '../src/model/secret.ts';
+import type { Migration } from '../src/store/migrations.ts';
 import { Store } from '../src/store/store.ts';
 import type { Commit } from '../src/store/view.ts';
 
@@ -360,5 +361,83 @@ describe('rows', () => {
     const again = await quickStore(disk);
     assert.equal(again.revision, store.revision);
     assert.deepEqual([...again.view.secrets.all()], [...store.view.secrets.all()]);
+  });
+});
+
+describe('a store of an older schema', () => {
+  const renamed: Migration = (rows) =>
+    rows.map((row) => ({ ...row, kind: 'put', value: row.value.replaceAll('cow', 'bull') }));
+
+  it('is migrated once, durably, when it is opened', async () => {
+    const disk = new SimulatedDisk();
+    const old = await quickStore(disk);
+    await old.update((tx) => tx.secrets.put(secret('1', 'cow')));
+    await old.close();
+    for (let opening = 1; opening <= 2; opening += 1) {
+      const store = await Store.open(new MemoryEngine(disk), { migrations: [renamed] });
+      assert.equal(store.view.secrets.get('1')?.spec.name, 'bull');
+      assert.equal(store.view.secrets.count('name', 'bull'), 1);
+      assert.equal(store.revision, old.revision + 1);
+      assert.equal(disk.state.schemaVersion, 2);
+      await store.close();
+    }
+  });
+
+  it('stays as it was when the migration cannot be committed', async () => {
+    const disk = new SimulatedDisk();
+    const old = await quickStore(disk);
+    await old.update((tx) => tx.secrets.put(secret('1', 'cow')));
+    await old.close();
+    const rows = disk.rows();
+    const failing = new MemoryEngine(disk, { faults: { failChance: 1 } });
+    await assert.rejects(Store.open(failing, { migrations: [renamed] }), {
+      code: 'unavailable',
+      message: /could not be brought to schema version 2/,
+    });
+    assert.deepEqual(disk.rows(), rows);
+    assert.equal(disk.state.schemaVersion, 1);
+  });
+});
+
+describe('a store of a newer schema', () => {
+  it('is refused with both versions named, and left as it was', async () => {
+    const disk = new SimulatedDisk();
+    await (await Store.open(new MemoryEngine(disk), { migrations: [() => []] })).close();
+    const { revision } = disk.state;
+    await assert.rejects(quickStore(disk), {
+      code: 'failed-precondition',
+      message: 'the store has schema version 2, this program knows up to 1',
+    });
+    assert.equal(disk.state.revision, revision);
+  });
+});
+
+describe('a damaged store', () => {
+  for (const [what, value] of [
+    ['no JSON', '{"id":"1"'],
+    ['another row', '{"id":"2"}'],
+    ['no row', '7'],
+  ] as const) {
+    it(`names the row that is ${what}`, async () => {
+      const disk = new SimulatedDisk();
+      await (await quickStore(disk)).close();
+      const changes = [{ kind: 'put', table: 'secrets', id: '1', value } as const];
+      disk.append({ epoch: 1, revision: 2, changes });
+      await assert.rejects(quickStore(disk), {
+        code: 'failed-precondition',
+        message: /secrets\/1 is damaged/,
+      });
+    });
+  }
+
+  it('names the table that it does not know', async () => {
+    const disk = new SimulatedDisk();
+    await (await quickStore(disk)).close();
+    const changes = [{ kind: 'put', table: 'animals', id: '1', value: '{"id":"1"}' } as const];
+    disk.append({ epoch: 1, revision: 2, changes });
+    await assert.rejects(quickStore(disk), {
+      code: 'failed-precondition',
+      message: /table animals/,
+    });
   });
 });
