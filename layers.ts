@@ -53,7 +53,7 @@ export const layers = {
   orchestrator: { kind: 'pure', imports: [...ground, 'store'] },
   allocator: { kind: 'pure', imports: [...ground, 'store'] },
   scheduler: { kind: 'pure', imports: [...ground, 'store'] },
-  task: { kind: 'pure', imports: ground },
+  task: { kind: 'pure', imports: [...ground, 'host'] },
   overlay: { kind: 'pure', imports: ground },
   catalog: { kind: 'pure', imports: [...ground, 'store'] },
   compose: { kind: 'pure', imports: ground, uses: ['yaml'] },

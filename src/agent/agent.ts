@@ -1,0 +1,276 @@
+import type { AgentDisk } from '../host/agent-disk.ts';
+import type { Clock } from '../host/clock.ts';
+import type { ContainerRuntime } from '../host/container-runtime.ts';
+import type { Logger } from '../host/logger.ts';
+import type { NodeNetwork } from '../host/node-network.ts';
+import type { Random } from '../host/random.ts';
+import type { TaskFiles } from '../host/task-files.ts';
+import type { AgentTransport, MessageStream } from '../host/transport.ts';
+import { TuttiError } from '../lib/error.ts';
+import { newId } from '../lib/id.ts';
+import type { NodeDescription } from '../model/node.ts';
+import type { Explanation } from '../model/report.ts';
+import type { AgentMessage, ManagerMessage } from '../wire/messages.ts';
+import { AgentMemory } from './agent-memory.ts';
+import { Discovery } from './discovery.ts';
+import { LogUploads } from './log-uploads.ts';
+import { NodeState } from './node-state.ts';
+import { Reporter } from './reporter.ts';
+import { TaskTable } from './task-table.ts';
+
+const firstReconnectMs = 50;
+const longestReconnectMs = 5_000;
+const beatMs = 5_000;
+
+export interface AgentOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly runtime: ContainerRuntime;
+  readonly network: NodeNetwork;
+  readonly files: TaskFiles;
+  readonly disk: AgentDisk;
+  readonly transport: AgentTransport;
+  /** What this machine is. */
+  describe(signal: AbortSignal): Promise<NodeDescription>;
+}
+
+type Session = MessageStream<AgentMessage, ManagerMessage>;
+
+/**
+ * The agent of one node: holds the tasks that a manager assigned, reports what it observes, and brings
+ * them back after a restart of itself, of the container engine or of the machine, without a manager.
+ */
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #state = new NodeState();
+  readonly #memory: AgentMemory;
+  readonly #reporter: Reporter;
+  #tasks: TaskTable | undefined;
+  #discovery: Discovery | undefined;
+  #nodeId = '';
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    this.#memory = new AgentMemory({ disk: options.disk, logger: options.logger });
+    this.#reporter = new Reporter(options.clock);
+  }
+
+  /** This node's id; empty until `run` has read it. */
+  get nodeId(): string {
+    return this.#nodeId;
+  }
+
+  explainName(name: string, fromTaskId: string | undefined): Explanation {
+    return this.#options.network.explain(name, fromTaskId);
+  }
+
+  /** Runs until the signal. Containers go on without the agent. */
+  async run(signal: AbortSignal): Promise<void> {
+    const description = await this.#describe(signal);
+    if (description === undefined) return;
+    await this.#wakeUp(description);
+    const table = this.#requireTasks();
+    await Promise.all([
+      table.run(signal),
+      this.#followEngine(signal),
+      this.#holdSession(description, signal),
+      this.#memory.run(signal, () => this.#snapshot()),
+    ]);
+  }
+
+  /** The container engine may still be starting. */
+  async #describe(signal: AbortSignal): Promise<NodeDescription | undefined> {
+    const { clock, logger } = this.#options;
+    let delayMs = firstReconnectMs;
+    while (!signal.aborted) {
+      try {
+        return await this.#options.describe(signal);
+      } catch (error) {
+        if (signal.aborted) break;
+        logger.warn('waiting for the container engine', { error: TuttiError.from(error).message });
+        await clock.sleep(delayMs, signal).catch(() => undefined);
+        delayMs = Math.min(delayMs * 2, longestReconnectMs);
+      }
+    }
+    return undefined;
+  }
+
+  async #wakeUp(description: NodeDescription): Promise<void> {
+    const saved = await this.#memory.load();
+    this.#nodeId = saved?.nodeId ?? newId((count) => this.#options.random.bytes(count));
+    this.#memory.clusterId = saved?.clusterId;
+    if (saved !== undefined) this.#state.apply(saved.view);
+    this.#build(description.hostname);
+    if (saved === undefined) await this.#memory.save(this.#snapshot());
+    this.#tasks?.remember(saved?.ended ?? []);
+    this.#tasks?.assigned(this.#state.tasks.keys());
+    void this.#discovery?.apply();
+  }
+
+  /** What belongs to one identity of the node: made anew when the node left its cluster. */
+  #build(hostname: string): void {
+    const { clock, logger, runtime, network, files } = this.#options;
+    const state = this.#state;
+    const table = new TaskTable({
+      clock,
+      logger,
+      runtime,
+      network,
+      files,
+      state,
+      node: { id: this.#nodeId, hostname },
+      clusterId: () => this.#memory.clusterId ?? '',
+      release: () => this.#requireDiscovery().apply(),
+      onObserved: (observed) => {
+        this.#reporter.observed(observed);
+        this.#memory.touch();
+        void this.#requireDiscovery().apply();
+      },
+      onGone: (taskId) => {
+        this.#reporter.gone(taskId);
+        this.#memory.touch();
+      },
+    });
+    this.#tasks = table;
+    this.#discovery = new Discovery({
+      nodeId: this.#nodeId,
+      state,
+      network,
+      logger,
+      isReady: (taskId) => table.isReady(taskId),
+    });
+  }
+
+  #snapshot() {
+    const { clusterId } = this.#memory;
+    return {
+      nodeId: this.#nodeId,
+      view: this.#state.toChanges(),
+      ended: this.#tasks?.ended() ?? [],
+      ...(clusterId !== undefined && { clusterId }),
+    };
+  }
+
+  async #followEngine(signal: AbortSignal): Promise<void> {
+    for await (const event of this.#options.runtime.events(signal)) {
+      const table = this.#requireTasks();
+      if (event.kind === 'reset') await table.lookAtAll(signal);
+      else if (event.kind === 'container') table.lookAt(event);
+      else void this.#requireDiscovery().apply();
+    }
+  }
+
+  async #holdSession(description: NodeDescription, signal: AbortSignal): Promise<void> {
+    const { clock, random, logger, transport } = this.#options;
+    let delayMs = firstReconnectMs;
+    while (!signal.aborted) {
+      try {
+        const session = await transport.openSession(signal);
+        await this.#speak(session, { description, signal });
+        delayMs = firstReconnectMs;
+        logger.info('the session ended');
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.debug('no session', { error: TuttiError.from(error).message });
+      }
+      const jitterMs = delayMs * (0.5 + random.fraction());
+      await clock.sleep(jitterMs, signal).catch(() => undefined);
+      delayMs = Math.min(delayMs * 2, longestReconnectMs);
+    }
+  }
+
+  async #speak(
+    session: Session,
+    options: { readonly description: NodeDescription; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { clock, logger } = this.#options;
+    const ended = new AbortController();
+    const signal = AbortSignal.any([options.signal, ended.signal]);
+    const logs = new LogUploads({
+      runtime: this.#options.runtime,
+      transport: this.#options.transport,
+      logger,
+      containerOf: (taskId) => this.#requireTasks().containerOf(taskId),
+    });
+    signal.addEventListener('abort', () => session.close(), { once: true });
+    try {
+      await session.send({
+        kind: 'hello',
+        nodeId: this.#nodeId,
+        sentAt: clock.now(),
+        description: options.description,
+        tasks: this.#requireTasks().observed(),
+      });
+      this.#reporter.connected();
+      const sending = this.#reporter.run(session, { signal, beatMs });
+      for await (const message of session.incoming) {
+        await this.#receive(message, { logs, signal });
+      }
+      ended.abort();
+      await sending;
+    } finally {
+      ended.abort();
+      logs.cancelAll();
+    }
+  }
+
+  async #receive(
+    message: ManagerMessage,
+    context: { readonly logs: LogUploads; readonly signal: AbortSignal },
+  ): Promise<void> {
+    switch (message.kind) {
+      case 'beat':
+        return;
+      case 'assign': {
+        this.#memory.clusterId = message.clusterId;
+        const touched = message.full
+          ? this.#state.replace(message.changes)
+          : this.#state.apply(message.changes);
+        this.#memory.touch();
+        const table = this.#requireTasks();
+        table.assigned(touched);
+        if (message.full) await table.removeStrangers(context.signal);
+        void this.#requireDiscovery().apply();
+        return;
+      }
+      case 'logs':
+        context.logs.start(message, context.signal);
+        return;
+      case 'cancel':
+        context.logs.cancel(message.requestId);
+        return;
+      case 'leave':
+        await this.#leave(context.signal);
+        return;
+    }
+  }
+
+  /** Removes everything that is the cluster's, and forgets who this node was in it. */
+  async #leave(signal: AbortSignal): Promise<void> {
+    const { random, network, logger } = this.#options;
+    logger.info('leaving the cluster');
+    const table = this.#requireTasks();
+    this.#state.replace([]);
+    await table.drain();
+    await this.#discovery?.apply();
+    await network.removeAll(signal);
+    this.#memory.clusterId = undefined;
+    this.#nodeId = newId((count) => random.bytes(count));
+    table.rename(this.#nodeId);
+    await this.#memory.save(this.#snapshot());
+    this.#reporter.left();
+  }
+
+  #requireTasks(): TaskTable {
+    if (this.#tasks === undefined) throw new TuttiError('internal', 'the agent is not awake yet');
+    return this.#tasks;
+  }
+
+  #requireDiscovery(): Discovery {
+    if (this.#discovery === undefined) {
+      throw new TuttiError('internal', 'the agent is not awake yet');
+    }
+    return this.#discovery;
+  }
+}

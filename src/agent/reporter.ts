@@ -1,0 +1,69 @@
+import type { Clock } from '../host/clock.ts';
+import type { MessageStream } from '../host/transport.ts';
+import type { ObservedTask } from '../model/task.ts';
+import type { AgentMessage, ManagerMessage } from '../wire/messages.ts';
+
+/** Tells the manager what is observed: the latest of each task, everything that waits in one message. */
+export class Reporter {
+  readonly #clock: Clock;
+  readonly #changed = new Map<string, ObservedTask>();
+  /** Kept until a session took them: a manager must hear of each. */
+  readonly #gone = new Set<string>();
+  #wake = Promise.withResolvers<void>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  observed(task: ObservedTask): void {
+    this.#changed.set(task.taskId, task);
+    this.#wake.resolve();
+  }
+
+  gone(taskId: string): void {
+    this.#changed.delete(taskId);
+    this.#gone.add(taskId);
+    this.#wake.resolve();
+  }
+
+  /** The `hello` of a new session said everything observed. */
+  connected(): void {
+    this.#changed.clear();
+    if (this.#gone.size > 0) this.#wake.resolve();
+  }
+
+  /** The node is nobody's any more. */
+  left(): void {
+    this.#changed.clear();
+    this.#gone.clear();
+  }
+
+  async run(
+    session: MessageStream<AgentMessage, ManagerMessage>,
+    options: { readonly signal: AbortSignal; readonly beatMs: number },
+  ): Promise<void> {
+    const { signal, beatMs } = options;
+    signal.addEventListener('abort', () => this.#wake.resolve(), { once: true });
+    while (!signal.aborted) {
+      const timer = new AbortController();
+      const beat = this.#clock
+        .sleep(beatMs, AbortSignal.any([timer.signal, signal]))
+        .catch(() => undefined);
+      await Promise.race([this.#wake.promise, beat]);
+      timer.abort();
+      if (signal.aborted) return;
+      this.#wake = Promise.withResolvers<void>();
+      await session.send(this.#take());
+    }
+  }
+
+  #take(): AgentMessage {
+    const sentAt = this.#clock.now();
+    if (this.#changed.size === 0 && this.#gone.size === 0) return { kind: 'beat', sentAt };
+    const tasks = [...this.#changed.values()];
+    const gone = [...this.#gone];
+    this.#changed.clear();
+    this.#gone.clear();
+    return { kind: 'observed', sentAt, tasks, gone };
+  }
+}

@@ -1,0 +1,343 @@
+import type { Clock } from '../host/clock.ts';
+import type { RuntimeContainer } from '../host/container-runtime.ts';
+import type { Logger } from '../host/logger.ts';
+import { TuttiError } from '../lib/error.ts';
+import { unreachable } from '../lib/assert.ts';
+import { sameJson } from '../lib/json.ts';
+import type { TaskAssignment } from '../model/assignment.ts';
+import type { Reason } from '../model/reason.ts';
+import type { ObservedTask } from '../model/task.ts';
+import { compareTaskStates, isEndState } from '../model/task-state.ts';
+import type { TaskTemplateSpec } from '../model/template.ts';
+import type { Decision, SeenEnd, Setback, Situation, TaskAction } from '../task/situation.ts';
+import { step } from '../task/step.ts';
+import type { TaskWork } from './task-work.ts';
+
+const firstRetryMs = 200;
+const longestRetryMs = 10_000;
+
+/** What a runner knows of the world around it. */
+export interface TaskRunnerHost {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly work: TaskWork;
+  assignment(taskId: string): TaskAssignment | undefined;
+  template(templateId: string): TaskTemplateSpec | undefined;
+  /** Names of secrets and configs that have not come yet. */
+  missingData(template: TaskTemplateSpec): readonly string[];
+  /** What is observed of the task changed. */
+  report(observed: ObservedTask): void;
+  /** Resolves when discovery leads nobody to the task any more. */
+  release(taskId: string): Promise<void>;
+  /** Nothing of the task is left on this node. */
+  gone(taskId: string): void;
+}
+
+/**
+ * Brings one task to where it should be: asks `step` what to do, does it, looks again. It sleeps while the
+ * answer is to wait, until something wakes it.
+ */
+export class TaskRunner {
+  readonly taskId: string;
+  readonly #host: TaskRunnerHost;
+  #wake = Promise.withResolvers<void>();
+  #template: TaskTemplateSpec | undefined;
+  #container: RuntimeContainer | undefined;
+  /** The engine may show something else by now. */
+  #stale = true;
+  #prepared = false;
+  #started = false;
+  #released = false;
+  #condemned: Reason | undefined;
+  #setback: Setback | undefined;
+  #failures = 0;
+  #end: SeenEnd | undefined;
+  #observed: ObservedTask | undefined;
+  #containerId: string | undefined;
+
+  constructor(taskId: string, host: TaskRunnerHost) {
+    this.taskId = taskId;
+    this.#host = host;
+  }
+
+  get observed(): ObservedTask | undefined {
+    return this.#observed;
+  }
+
+  /** The engine's container of this task, where there is one. */
+  get containerId(): string | undefined {
+    return this.#containerId;
+  }
+
+  get wantsVisitors(): boolean {
+    return !this.#released && this.#observed?.state === 'running' && this.#condemned === undefined;
+  }
+
+  /** Takes over a container that an agent before this one made. */
+  adopt(container: RuntimeContainer): void {
+    this.#containerId = container.id;
+    this.#started ||= container.state !== 'created' || container.exitCode !== undefined;
+    this.look();
+  }
+
+  /** Remembers how it ended, where the engine may have forgotten. */
+  remember(observed: ObservedTask): void {
+    if (observed.reason === undefined || !isEndState(observed.state)) return;
+    this.#end = {
+      state: observed.state,
+      reason: observed.reason,
+      ...(observed.exitCode !== undefined && { exitCode: observed.exitCode }),
+    };
+    this.#observed = observed;
+  }
+
+  /** The container may have changed: look at it again. */
+  look(): void {
+    this.#stale = true;
+    this.wake();
+  }
+
+  /** What is wanted may have changed: decide again. */
+  wake(): void {
+    this.#wake.resolve();
+  }
+
+  /** Runs until nothing of the task is left, or the signal. */
+  async run(signal: AbortSignal): Promise<void> {
+    const onAbort = (): void => this.wake();
+    signal.addEventListener('abort', onAbort);
+    try {
+      while (!signal.aborted) {
+        this.#wake = Promise.withResolvers<void>();
+        const decision = await this.#decide(signal);
+        if (decision === undefined) continue;
+        this.#observe(decision);
+        if (decision.action.kind === 'wait') await this.#wait(decision.action.until, signal);
+        else if (await this.#carryOut(decision.action, signal)) return;
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async #decide(signal: AbortSignal): Promise<Decision | undefined> {
+    try {
+      if (this.#stale) await this.#refresh(signal);
+    } catch (error) {
+      if (!signal.aborted) await this.#setBack(error, signal);
+      return undefined;
+    }
+    return step(this.#situation());
+  }
+
+  async #refresh(signal: AbortSignal): Promise<void> {
+    this.#stale = false;
+    const task = this.#host.assignment(this.taskId);
+    const reference = this.#containerId ?? (task && this.#host.work.nameOf(task));
+    try {
+      this.#container =
+        reference === undefined ? undefined : await this.#host.work.inspect(reference, signal);
+    } catch (error) {
+      this.#stale = true;
+      throw error;
+    }
+    if (this.#container !== undefined) {
+      this.#containerId = this.#container.id;
+      this.#started ||= this.#container.state !== 'created';
+    }
+  }
+
+  #situation(): Situation {
+    const assignment = this.#host.assignment(this.taskId);
+    if (assignment !== undefined) this.#template = this.#host.template(assignment.templateId);
+    const template = this.#template;
+    return {
+      assignment,
+      spec: template?.containers[0],
+      now: this.#host.clock.now(),
+      prepared: this.#prepared,
+      missingData: template === undefined ? ['its template'] : this.#host.missingData(template),
+      container: this.#container,
+      started: this.#started,
+      released: this.#released,
+      condemned: this.#condemned,
+      setback: this.#setback,
+      end: this.#end,
+    };
+  }
+
+  #observe(decision: Decision): void {
+    const before = this.#observed;
+    // Observed states never go backwards: a task that stops stays `running` until it has ended.
+    const isBackwards = before !== undefined && compareTaskStates(decision.state, before.state) < 0;
+    const state = isBackwards ? before.state : decision.state;
+    const reason = state === 'running' ? undefined : (decision.reason ?? before?.reason);
+    const next: ObservedTask = {
+      taskId: this.taskId,
+      state,
+      since: before?.state === state ? before.since : this.#host.clock.now(),
+      containers: this.#observedContainers(before),
+      hostPorts: this.#container?.hostPorts ?? before?.hostPorts ?? [],
+      ...(reason !== undefined && { reason: sameSince(reason, before?.reason) }),
+      ...(this.#end?.exitCode !== undefined && { exitCode: this.#end.exitCode }),
+    };
+    if (sameJson(before, next)) return;
+    this.#observed = next;
+    this.#host.report(next);
+  }
+
+  #observedContainers(before: ObservedTask | undefined): ObservedTask['containers'] {
+    const container = this.#container;
+    if (container === undefined) return before?.containers ?? [];
+    return [
+      {
+        name: this.#template?.containers[0]?.name ?? 'main',
+        containerId: container.id,
+        health: container.health,
+        ...(container.pid !== undefined && { pid: container.pid }),
+        ...(container.exitCode !== undefined && { exitCode: container.exitCode }),
+      },
+    ];
+  }
+
+  async #wait(until: number | undefined, signal: AbortSignal): Promise<void> {
+    if (until === undefined) {
+      await this.#wake.promise;
+      return;
+    }
+    const timer = new AbortController();
+    const delayMs = Math.max(0, until - this.#host.clock.now());
+    const expired = this.#host.clock
+      .sleep(delayMs, AbortSignal.any([timer.signal, signal]))
+      .catch(() => undefined);
+    await Promise.race([this.#wake.promise, expired]);
+    timer.abort();
+  }
+
+  /** Returns true when nothing is left to do for the task. */
+  async #carryOut(action: TaskAction, signal: AbortSignal): Promise<boolean> {
+    try {
+      const isDone = await this.#act(action, signal);
+      this.#failures = 0;
+      this.#setback = undefined;
+      return isDone;
+    } catch (error) {
+      if (!signal.aborted) await this.#failed({ action, error, signal });
+      return false;
+    }
+  }
+
+  async #act(action: TaskAction, signal: AbortSignal): Promise<boolean> {
+    const { work } = this.#host;
+    switch (action.kind) {
+      case 'wait':
+        return false;
+      case 'prepare':
+        await work.prepare(this.#required(), signal);
+        this.#prepared = true;
+        return false;
+      case 'create':
+        this.#containerId = await work.create(this.#required(), signal);
+        this.#stale = true;
+        return false;
+      case 'start':
+        this.#started = true;
+        this.#stale = true;
+        await work.start(this.#containerId ?? '', signal);
+        return false;
+      case 'release':
+        await this.#release();
+        return false;
+      case 'stop':
+        await work.stop(this.#containerId ?? '', { spec: this.#template?.containers[0], signal });
+        this.#stale = true;
+        return false;
+      case 'condemn':
+        this.#condemned = action.reason;
+        return false;
+      case 'end':
+        await this.#release();
+        this.#end = action.end;
+        return false;
+      case 'clean':
+        await this.#release();
+        await work.clean({ taskId: this.taskId, containerId: this.#containerId }, signal);
+        this.#host.gone(this.taskId);
+        return true;
+      default:
+        return unreachable(action);
+    }
+  }
+
+  async #release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    await this.#host.release(this.taskId);
+  }
+
+  #required(): { readonly task: TaskAssignment; readonly template: TaskTemplateSpec } {
+    const task = this.#host.assignment(this.taskId);
+    const template = this.#template;
+    if (task === undefined || template === undefined) {
+      throw new TuttiError('unavailable', 'the task is not assigned any more');
+    }
+    return { task, template };
+  }
+
+  async #failed(what: {
+    readonly action: TaskAction;
+    readonly error: unknown;
+    readonly signal: AbortSignal;
+  }): Promise<void> {
+    const { action, signal } = what;
+    const error = TuttiError.from(what.error);
+    const isOurs = action.kind === 'prepare' || action.kind === 'create' || action.kind === 'start';
+    if (isOurs && error.code !== 'unavailable' && error.code !== 'cancelled') {
+      this.#stale = true;
+      const isStart = action.kind === 'start';
+      this.#end = {
+        state: isStart ? 'failed' : 'rejected',
+        reason: {
+          code: reasonOf(action, error),
+          message: error.message,
+          since: this.#host.clock.now(),
+          ...(error.hint !== undefined && { hint: error.hint }),
+        },
+      };
+      await this.#release();
+      return;
+    }
+    await this.#setBack(error, signal);
+  }
+
+  async #setBack(reason: unknown, signal: AbortSignal): Promise<void> {
+    const error = TuttiError.from(reason);
+    const now = this.#host.clock.now();
+    const delayMs = Math.min(firstRetryMs * 2 ** this.#failures, longestRetryMs);
+    this.#failures += 1;
+    this.#setback = {
+      retryAt: now + delayMs,
+      reason: {
+        code: error.code === 'unavailable' ? 'container-engine-unavailable' : 'retrying',
+        message: error.message,
+        since: now,
+      },
+    };
+    this.#host.logger.warn('a task has to wait', { taskId: this.taskId, error: error.message });
+    if (this.#stale) await this.#wait(now + delayMs, signal);
+  }
+}
+
+/** A reason that says the same as before holds since then. */
+function sameSince(reason: Reason, before: Reason | undefined): Reason {
+  const isSame = before?.code === reason.code && before.message === reason.message;
+  return isSame ? { ...reason, since: before.since } : reason;
+}
+
+function reasonOf(action: TaskAction, error: TuttiError): Reason['code'] {
+  if (action.kind === 'start') return 'start-failed';
+  if (error.field === 'image') return 'image-missing';
+  if (error.field === 'mount') return 'mount-missing';
+  if (error.field === 'network') return 'network-failed';
+  return 'create-failed';
+}

@@ -1,0 +1,191 @@
+import type { Clock } from '../host/clock.ts';
+import type { ContainerRuntime, RuntimeContainer } from '../host/container-runtime.ts';
+import type { Logger } from '../host/logger.ts';
+import type { NodeNetwork } from '../host/node-network.ts';
+import type { TaskFiles } from '../host/task-files.ts';
+import { TuttiError } from '../lib/error.ts';
+import type { ObservedTask } from '../model/task.ts';
+import { isEndState } from '../model/task-state.ts';
+import type { TaskTemplateSpec } from '../model/template.ts';
+import type { NodeState } from './node-state.ts';
+import { clusterLabel, taskIdLabel } from './task-labels.ts';
+import { TaskRunner, type TaskRunnerHost } from './task-runner.ts';
+import { TaskWork } from './task-work.ts';
+
+export interface TaskTableOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly runtime: ContainerRuntime;
+  readonly network: NodeNetwork;
+  readonly files: TaskFiles;
+  readonly state: NodeState;
+  readonly node: { readonly id: string; readonly hostname: string };
+  clusterId(): string;
+  /** Resolves when discovery shows what `isReady` says now. */
+  release(): Promise<void>;
+  onObserved(observed: ObservedTask): void;
+  onGone(taskId: string): void;
+}
+
+/** The tasks of a node, each with its runner. */
+export class TaskTable {
+  readonly #options: TaskTableOptions;
+  readonly #node: { id: string; readonly hostname: string };
+  readonly #runners = new Map<string, TaskRunner>();
+  readonly #host: TaskRunnerHost;
+  #signal: AbortSignal | undefined;
+  #empty = Promise.withResolvers<void>();
+
+  constructor(options: TaskTableOptions) {
+    this.#options = options;
+    this.#node = { ...options.node };
+    const { state } = options;
+    this.#host = {
+      clock: options.clock,
+      logger: options.logger,
+      work: new TaskWork({
+        runtime: options.runtime,
+        network: options.network,
+        files: options.files,
+        node: this.#node,
+        clusterId: () => options.clusterId(),
+        networkAssignment: (id) => state.networks.get(id),
+        data: (id) => state.data.get(id),
+      }),
+      assignment: (taskId) => state.tasks.get(taskId),
+      template: (templateId) => state.templates.get(templateId)?.spec,
+      missingData: (template) => this.#missingData(template),
+      report: (observed) => options.onObserved(observed),
+      release: () => options.release(),
+      gone: (taskId) => this.#gone(taskId),
+    };
+  }
+
+  /** Starts every runner; those that come later start at once. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
+    for (const runner of this.#runners.values()) this.#start(runner, signal);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    await promise;
+  }
+
+  /** These tasks are assigned, or are no more, or differently. */
+  assigned(taskIds: Iterable<string>): void {
+    for (const taskId of taskIds) {
+      const known = this.#runners.get(taskId);
+      if (known !== undefined) known.wake();
+      else if (this.#options.state.tasks.has(taskId)) this.#add(taskId);
+    }
+  }
+
+  /** Ends that the engine may have forgotten. */
+  remember(ended: readonly ObservedTask[]): void {
+    for (const observed of ended) {
+      if (!this.#options.state.tasks.has(observed.taskId)) continue;
+      (this.#runners.get(observed.taskId) ?? this.#add(observed.taskId)).remember(observed);
+    }
+  }
+
+  observed(): readonly ObservedTask[] {
+    return [...this.#runners.values()].flatMap((runner) => runner.observed ?? []);
+  }
+
+  ended(): readonly ObservedTask[] {
+    return this.observed().filter((observed) => isEndState(observed.state));
+  }
+
+  containerOf(taskId: string): string | undefined {
+    return this.#runners.get(taskId)?.containerId;
+  }
+
+  isReady(taskId: string): boolean {
+    const desired = this.#options.state.tasks.get(taskId)?.desired;
+    if (desired !== 'running' && desired !== 'complete') return false;
+    return this.#runners.get(taskId)?.wantsVisitors === true;
+  }
+
+  /** The engine says that something happened to a container. */
+  lookAt(event: { readonly labels: Readonly<Record<string, string>> }): void {
+    const taskId = event.labels[taskIdLabel];
+    if (taskId !== undefined) this.#runners.get(taskId)?.look();
+  }
+
+  /** The engine's events had a gap: everything may have changed. */
+  async lookAtAll(signal: AbortSignal): Promise<void> {
+    const containers = await this.#ours(signal);
+    for (const container of containers) {
+      this.#runners.get(container.labels[taskIdLabel] ?? '')?.adopt(container);
+    }
+    for (const runner of this.#runners.values()) runner.look();
+  }
+
+  /** Removes containers and files of this cluster that no task of this node has. */
+  async removeStrangers(signal: AbortSignal): Promise<void> {
+    const { runtime, files } = this.#options;
+    try {
+      for (const container of await this.#ours(signal)) {
+        if (this.#runners.has(container.labels[taskIdLabel] ?? '')) continue;
+        await runtime.removeContainer(container.id, signal);
+      }
+      for (const taskId of await files.list()) {
+        if (!this.#runners.has(taskId)) await files.remove(taskId);
+      }
+    } catch (error) {
+      // They are looked for again with the next full view.
+      this.#options.logger.warn('left-over containers could not be removed', {
+        error: TuttiError.from(error).message,
+      });
+    }
+  }
+
+  /** Resolves when nothing of any task is left; the caller has taken every assignment away. */
+  async drain(): Promise<void> {
+    for (const runner of this.#runners.values()) runner.wake();
+    if (this.#runners.size > 0) await this.#empty.promise;
+  }
+
+  rename(nodeId: string): void {
+    this.#node.id = nodeId;
+  }
+
+  async #ours(signal: AbortSignal): Promise<readonly RuntimeContainer[]> {
+    const clusterId = this.#options.clusterId();
+    if (clusterId === '') return [];
+    const all = await this.#options.runtime.listContainers(`${clusterLabel}=${clusterId}`, signal);
+    return all.filter((one) => one.labels['com.docker.swarm.node.id'] === this.#node.id);
+  }
+
+  #add(taskId: string): TaskRunner {
+    if (this.#runners.size === 0) this.#empty = Promise.withResolvers<void>();
+    const runner = new TaskRunner(taskId, this.#host);
+    this.#runners.set(taskId, runner);
+    if (this.#signal !== undefined) this.#start(runner, this.#signal);
+    return runner;
+  }
+
+  #start(runner: TaskRunner, signal: AbortSignal): void {
+    void runner.run(signal).catch((error: unknown) => {
+      this.#options.logger.error('a task runner broke', {
+        taskId: runner.taskId,
+        error: TuttiError.from(error).stack,
+      });
+    });
+  }
+
+  #gone(taskId: string): void {
+    this.#runners.delete(taskId);
+    this.#options.onGone(taskId);
+    // It may have been assigned again while it was being removed.
+    if (this.#options.state.tasks.has(taskId)) this.#add(taskId);
+    if (this.#runners.size === 0) this.#empty.resolve();
+  }
+
+  #missingData(template: TaskTemplateSpec): readonly string[] {
+    return template.containers.flatMap((container) =>
+      [...container.secrets, ...container.configs]
+        .filter((file) => !this.#options.state.data.has(file.sourceId))
+        .map((file) => file.sourceName),
+    );
+  }
+}

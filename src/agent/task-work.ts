@@ -1,0 +1,242 @@
+import type { BoundFile, ContainerRuntime, RuntimeContainer } from '../host/container-runtime.ts';
+import type { NodeNetwork } from '../host/node-network.ts';
+import type { TaskFile, TaskFiles } from '../host/task-files.ts';
+import { TuttiError } from '../lib/error.ts';
+import type { DataAssignment, NetworkAssignment, TaskAssignment } from '../model/assignment.ts';
+import { taskContainerName } from '../model/container-name.ts';
+import type { ContainerSpec, FileReference, TaskTemplateSpec } from '../model/template.ts';
+import { fillTemplates } from '../task/template.ts';
+import { Gate } from './gate.ts';
+import { taskLabels } from './task-labels.ts';
+
+/** Engine calls at the same time: more only wait inside the engine. */
+const engineConcurrency = 32;
+const defaultGraceMs = 10_000;
+const resolvConfName = 'resolv.conf';
+
+export interface TaskWorkOptions {
+  readonly runtime: ContainerRuntime;
+  readonly network: NodeNetwork;
+  readonly files: TaskFiles;
+  readonly node: { readonly id: string; readonly hostname: string };
+  clusterId(): string;
+  networkAssignment(networkId: string): NetworkAssignment | undefined;
+  data(id: string): DataAssignment | undefined;
+}
+
+interface Subject {
+  readonly task: TaskAssignment;
+  readonly template: TaskTemplateSpec;
+}
+
+/** Carries out what a task needs: images, networks, files, containers. */
+export class TaskWork {
+  readonly #options: TaskWorkOptions;
+  readonly #gate = new Gate(engineConcurrency);
+  /** One pull of an image serves every task that waits for it. */
+  readonly #pulls = new Map<string, Promise<void>>();
+
+  constructor(options: TaskWorkOptions) {
+    this.#options = options;
+  }
+
+  nameOf(task: TaskAssignment): string {
+    return taskContainerName(task, this.#options.node.id);
+  }
+
+  inspect(reference: string, signal: AbortSignal): Promise<RuntimeContainer | undefined> {
+    return this.#options.runtime.inspectContainer(reference, signal);
+  }
+
+  /** Image and networks, at the same time. */
+  async prepare({ task, template }: Subject, signal: AbortSignal): Promise<void> {
+    const networks = this.#networksOf(template, task);
+    await Promise.all([
+      ...template.containers.map((spec) => this.#ensureImage(spec, { task, signal })),
+      ...networks.map((network) => this.#options.network.ensure(network, signal)),
+    ]);
+  }
+
+  /** Returns the container's id; one that is there already under the task's name is taken. */
+  async create({ task, template }: Subject, signal: AbortSignal): Promise<string> {
+    const [declared, ...others] = template.containers;
+    if (declared === undefined || others.length > 0) {
+      throw new TuttiError('unimplemented', 'tasks of several containers cannot run yet');
+    }
+    const { node, runtime } = this.#options;
+    const spec = fillTemplates(declared, { task, node });
+    const networks = this.#networksOf(template, task);
+    const files = await this.#writeFiles({ task, spec, networks });
+    const name = this.nameOf(task);
+    const endpoints = await Promise.all(
+      networks.map((network) => this.#endpoint(network, { task, signal })),
+    );
+    try {
+      return await this.#gate.pass(() =>
+        runtime.createContainer(
+          {
+            name,
+            spec,
+            labels: taskLabels(task, {
+              nodeId: node.id,
+              clusterId: this.#options.clusterId(),
+              own: spec.labels,
+            }),
+            endpoints,
+            hostPorts: template.hostPorts,
+            files,
+            ...(template.logDriver !== undefined && { logDriver: template.logDriver }),
+          },
+          signal,
+        ),
+      );
+    } catch (error) {
+      if (!(error instanceof TuttiError && error.code === 'conflict')) throw error;
+      const existing = await runtime.inspectContainer(name, signal);
+      if (existing === undefined) throw error;
+      return existing.id;
+    }
+  }
+
+  start(containerId: string, signal: AbortSignal): Promise<void> {
+    return this.#gate.pass(() => this.#options.runtime.startContainer(containerId, signal));
+  }
+
+  async stop(
+    containerId: string,
+    options: { readonly spec: ContainerSpec | undefined; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const graceMs = options.spec?.stopGracePeriodMs ?? defaultGraceMs;
+    await this.#options.runtime.stopContainer(containerId, { graceMs, signal: options.signal });
+  }
+
+  /** Removes container and files. */
+  async clean(
+    what: { readonly taskId: string; readonly containerId: string | undefined },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { containerId } = what;
+    if (containerId !== undefined) {
+      await this.#gate.pass(() => this.#options.runtime.removeContainer(containerId, signal));
+    }
+    await this.#options.files.remove(what.taskId);
+  }
+
+  async #ensureImage(
+    spec: ContainerSpec,
+    options: { readonly task: TaskAssignment; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { runtime } = this.#options;
+    const found = await runtime.findImage(spec.image, options.signal);
+    if (found !== undefined && spec.pullPolicy !== 'always') return;
+    if (spec.pullPolicy === 'never') {
+      throw new TuttiError('not-found', `No such image: ${spec.image}`, {
+        field: 'image',
+        hint: 'Its pull policy is never: load the image on this node.',
+      });
+    }
+    try {
+      await this.#pull(spec.image, options);
+    } catch (error) {
+      if (found !== undefined || TuttiError.from(error).code === 'cancelled') return;
+      throw new TuttiError('not-found', `No such image: ${fullName(spec.image)}`, {
+        field: 'image',
+        hint: `Pulling it failed: ${TuttiError.from(error).message}`,
+        cause: error,
+      });
+    }
+  }
+
+  async #pull(
+    image: string,
+    options: { readonly task: TaskAssignment; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const running = this.#pulls.get(image);
+    if (running !== undefined) return running;
+    const { registryAuth } = options.task;
+    const pull = this.#options.runtime.pullImage(image, {
+      signal: options.signal,
+      ...(registryAuth !== undefined && { registryAuth }),
+    });
+    this.#pulls.set(image, pull);
+    try {
+      await pull;
+    } finally {
+      this.#pulls.delete(image);
+    }
+  }
+
+  /** The networks of a task, those of its addresses first: they are what it was placed with. */
+  #networksOf(template: TaskTemplateSpec, task: TaskAssignment): readonly NetworkAssignment[] {
+    const ids = new Set([
+      ...template.networks.map((network) => network.networkId),
+      ...task.addresses.map((address) => address.networkId),
+    ]);
+    return [...ids].map((id) => {
+      const network = this.#options.networkAssignment(id);
+      if (network === undefined) {
+        throw new TuttiError('unavailable', `the network ${id} was not sent yet`);
+      }
+      return network;
+    });
+  }
+
+  async #endpoint(
+    network: NetworkAssignment,
+    options: { readonly task: TaskAssignment; readonly signal: AbortSignal },
+  ): Promise<{ readonly networkName: string; readonly address?: string }> {
+    const networkName = await this.#options.network.ensure(network, options.signal);
+    const assigned = options.task.addresses.find((one) => one.networkId === network.networkId);
+    const address = assigned?.address.split('/')[0];
+    return { networkName, ...(address !== undefined && { address }) };
+  }
+
+  async #writeFiles(subject: {
+    readonly task: TaskAssignment;
+    readonly spec: ContainerSpec;
+    readonly networks: readonly NetworkAssignment[];
+  }): Promise<readonly BoundFile[]> {
+    const { task, spec, networks } = subject;
+    const references = [
+      ...spec.secrets.map((file) => ({ file, target: secretTarget(file) })),
+      ...spec.configs.map((file) => ({ file, target: file.target })),
+    ];
+    const contents: TaskFile[] = references.map(({ file }, index) => ({
+      name: `file-${index}`,
+      content: this.#content(file),
+      mode: file.mode,
+      uid: Number(file.uid) || 0,
+      gid: Number(file.gid) || 0,
+    }));
+    const resolvConf = this.#options.network.resolvConf({ networks, dns: spec.dns });
+    if (resolvConf !== undefined) {
+      const content = new TextEncoder().encode(resolvConf);
+      contents.push({ name: resolvConfName, content, mode: 0o644, uid: 0, gid: 0 });
+    }
+    if (contents.length === 0) return [];
+    const paths = await this.#options.files.write(task.taskId, contents);
+    const bound = references.map(({ target }, index) => ({ name: `file-${index}`, target }));
+    if (resolvConf !== undefined) bound.push({ name: resolvConfName, target: '/etc/resolv.conf' });
+    return bound.map(({ name, target }) => ({
+      source: paths.get(name) ?? '',
+      target,
+      readOnly: true,
+    }));
+  }
+
+  #content(file: FileReference): Uint8Array {
+    const data = this.#options.data(file.sourceId);
+    if (data === undefined) {
+      throw new TuttiError('unavailable', `"${file.sourceName}" was not sent yet`);
+    }
+    return Uint8Array.fromBase64(data.data);
+  }
+}
+
+function secretTarget(file: FileReference): string {
+  return file.target.startsWith('/') ? file.target : `/run/secrets/${file.target}`;
+}
+
+function fullName(image: string): string {
+  return image.includes('@') || /:[^/]+$/.test(image) ? image : `${image}:latest`;
+}

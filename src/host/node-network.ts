@@ -1,0 +1,43 @@
+import type { CatalogService, CatalogTask, NetworkAssignment } from '../model/assignment.ts';
+import type { Explanation } from '../model/report.ts';
+import type { ContainerSpec } from '../model/template.ts';
+
+/** What discovery on a node has to show, whole. `ready` holds what this node observes of its own tasks. */
+export interface DiscoveryView {
+  readonly networks: ReadonlyMap<string, NetworkAssignment>;
+  readonly services: ReadonlyMap<string, CatalogService>;
+  readonly tasks: ReadonlyMap<string, CatalogTask>;
+}
+
+/** A published port that this node could not take, and why. */
+export interface PortProblem {
+  readonly serviceId: string;
+  readonly protocol: string;
+  readonly publishedPort: number;
+  readonly message: string;
+}
+
+/** The networks of a node: bridges, virtual addresses, published ports, names. */
+export interface NodeNetwork {
+  /**
+   * Makes a network, or takes the one that is there.
+   *
+   * @returns the container engine's name for it
+   */
+  ensure(network: NetworkAssignment, signal: AbortSignal): Promise<string>;
+  /** Removes a network that no container uses any more; one that is not there is no error. */
+  remove(networkId: string, signal: AbortSignal): Promise<void>;
+  /** The task's `/etc/resolv.conf`; undefined: the container engine's own. */
+  resolvConf(request: {
+    readonly networks: readonly NetworkAssignment[];
+    readonly dns: ContainerSpec['dns'];
+  }): string | undefined;
+  /** Resolves when names, virtual addresses and published ports show this view, or a later one. */
+  apply(view: DiscoveryView): Promise<void>;
+  /** Ports of the last applied view that are not served here. */
+  portProblems(): readonly PortProblem[];
+  /** Why a name has the answer that it has, as the given task would get it. */
+  explain(name: string, fromTaskId: string | undefined): Explanation;
+  /** Takes away everything that this made: rules, listeners, networks. */
+  removeAll(signal: AbortSignal): Promise<void>;
+}
