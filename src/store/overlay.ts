@@ -114,7 +114,9 @@ export class Overlay<Row extends AnyRow> implements Layer<Row> {
 
   file(index: string, key: string, id: string): void {
     const { added } = this.#filing(index);
-    added.set(key, bucketWith(added.get(key), id));
+    const bucket = added.get(key);
+    const more = bucketWith(bucket, id);
+    if (more !== bucket) added.set(key, more);
   }
 
   unfile(index: string, key: string, id: string): void {

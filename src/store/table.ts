@@ -60,14 +60,17 @@ export class Table<Row extends AnyRow> implements Layer<Row> {
 
   file(index: string, key: string, id: string): void {
     const filing = this.#filing(index);
-    filing.set(key, bucketWith(filing.get(key), id));
+    const bucket = filing.get(key);
+    const more = bucketWith(bucket, id);
+    if (more !== bucket) filing.set(key, more);
   }
 
   unfile(index: string, key: string, id: string): void {
     const filing = this.#filing(index);
-    const rest = bucketWithout(filing.get(key), id);
+    const bucket = filing.get(key);
+    const rest = bucketWithout(bucket, id);
     if (rest === undefined) filing.delete(key);
-    else filing.set(key, rest);
+    else if (rest !== bucket) filing.set(key, rest);
   }
 
   *#walk(ids: Set<string>): Generator<Row> {
