@@ -10,7 +10,10 @@ import type { ContainerSpecDocument, TaskTemplateDocument } from './schema-servi
 export const mainContainer = 'main';
 
 /** Finds a secret or config by id; undefined where there is none. */
-export type FindData = (kind: 'secret' | 'config', id: string) => { readonly name: string } | undefined;
+export type FindData = (
+  kind: 'secret' | 'config',
+  id: string,
+) => { readonly name: string } | undefined;
 
 const here = 'TaskTemplate.ContainerSpec';
 const smallestNanoCpus = 1_000_000;
@@ -26,16 +29,27 @@ export function compileContainer(
     name: mainContainer,
     image: checkImage(document.Image),
     labels: document.Labels ?? {},
+    ...compileProcess(document),
+    ...compileSurroundings(document),
+    mounts: compileMounts(document.Mounts ?? [], `${here}.Mounts`),
+    secrets: compileSecrets(document.Secrets ?? [], findData),
+    configs: compileConfigs(document.Configs ?? [], findData),
+    limits: compileResources(template.Resources?.Limits, 'TaskTemplate.Resources.Limits'),
+    reservations: compileReservations(template.Resources?.Reservations),
+  });
+}
+
+/** What runs, and how it is started, watched and stopped. */
+function compileProcess(document: ContainerSpecDocument) {
+  return {
     command: unlessEmpty(document.Command),
     args: unlessEmpty(document.Args),
-    hostname: unlessBlank(document.Hostname),
     env: checkEnvironment(document.Env ?? []),
     workingDirectory: unlessBlank(document.Dir),
     user: unlessBlank(document.User),
     groups: document.Groups ?? [],
     tty: document.TTY ?? false,
     openStdin: document.OpenStdin ?? false,
-    readOnly: document.ReadOnly ?? false,
     init: document.Init,
     stopSignal: unlessBlank(document.StopSignal),
     stopGracePeriodMs:
@@ -43,25 +57,28 @@ export function compileContainer(
         ? undefined
         : fromNanoseconds(document.StopGracePeriod),
     healthCheck: compileHealthCheck(document.Healthcheck),
+    oomScoreAdjust: document.OomScoreAdj === 0 ? undefined : document.OomScoreAdj,
+  };
+}
+
+/** What the process finds around it, and what it may do. */
+function compileSurroundings(document: ContainerSpecDocument) {
+  return {
+    hostname: unlessBlank(document.Hostname),
+    readOnly: document.ReadOnly ?? false,
     hosts: document.Hosts ?? [],
     dns: {
       nameservers: document.DNSConfig?.Nameservers ?? [],
       search: document.DNSConfig?.Search ?? [],
       options: document.DNSConfig?.Options ?? [],
     },
-    mounts: compileMounts(document.Mounts ?? [], `${here}.Mounts`),
-    secrets: compileSecrets(document.Secrets ?? [], findData),
-    configs: compileConfigs(document.Configs ?? [], findData),
     sysctls: document.Sysctls ?? {},
     capabilityAdd: document.CapabilityAdd ?? [],
     capabilityDrop: document.CapabilityDrop ?? [],
     ulimits: compileUlimits(document.Ulimits ?? []),
     isolation: document.Isolation === 'default' ? undefined : document.Isolation,
-    limits: compileResources(template.Resources?.Limits, 'TaskTemplate.Resources.Limits'),
-    reservations: compileReservations(template.Resources?.Reservations),
     securityOptions: compilePrivileges(document.Privileges, `${here}.Privileges`),
-    oomScoreAdjust: document.OomScoreAdj === 0 ? undefined : document.OomScoreAdj,
-  });
+  };
 }
 
 function checkImage(image: string | undefined): string {
@@ -84,9 +101,7 @@ function checkEnvironment(env: readonly string[]): readonly string[] {
   return env;
 }
 
-function compileHealthCheck(
-  check: ContainerSpecDocument['Healthcheck'],
-): HealthCheck | undefined {
+function compileHealthCheck(check: ContainerSpecDocument['Healthcheck']): HealthCheck | undefined {
   if (check === undefined) return undefined;
   const test = check.Test ?? [];
   if (test.length > 0 && !['NONE', 'CMD', 'CMD-SHELL'].includes(test[0] ?? '')) {
@@ -188,15 +203,15 @@ function checkOwner(owner: string | undefined, field: string): string {
   return value;
 }
 
-function uniqueTargets(
-  files: readonly FileReference[],
-  field: string,
-): readonly FileReference[] {
+function uniqueTargets(files: readonly FileReference[], field: string): readonly FileReference[] {
   const byTarget = new Map<string, number>();
   for (const [index, file] of files.entries()) {
     const other = byTarget.get(file.target);
     if (other !== undefined) {
-      refuse(`${field}[${index}].File.Name`, `${file.target} is the target of ${field}[${other}] too`);
+      refuse(
+        `${field}[${index}].File.Name`,
+        `${file.target} is the target of ${field}[${other}] too`,
+      );
     }
     byTarget.set(file.target, index);
   }
@@ -216,7 +231,13 @@ function compileUlimits(
 }
 
 function compileResources(
-  document: { readonly NanoCPUs?: number | undefined; readonly MemoryBytes?: number | undefined; readonly Pids?: number | undefined } | undefined,
+  document:
+    | {
+        readonly NanoCPUs?: number | undefined;
+        readonly MemoryBytes?: number | undefined;
+        readonly Pids?: number | undefined;
+      }
+    | undefined,
   field: string,
 ): Resources {
   const nanoCpus = document?.NanoCPUs ?? 0;

@@ -31,10 +31,7 @@ function labelOptions(context: PrivilegesDocument['SELinuxContext']): readonly s
   });
 }
 
-function seccompOption(
-  seccomp: PrivilegesDocument['Seccomp'],
-  field: string,
-): readonly string[] {
+function seccompOption(seccomp: PrivilegesDocument['Seccomp'], field: string): readonly string[] {
   switch (seccomp?.Mode) {
     case undefined:
     case '':

@@ -36,7 +36,8 @@ export function compileService(
   document: ServiceDocument,
   context: ServiceContext,
 ): ServiceDeclaration {
-  const name = document.Name === undefined || document.Name === '' ? context.inventName() : document.Name;
+  const name =
+    document.Name === undefined || document.Name === '' ? context.inventName() : document.Name;
   checkDnsName(name);
   const task = document.TaskTemplate ?? refuse('TaskTemplate', 'is missing');
   const ports = compilePorts(document.EndpointSpec?.Ports ?? []);
@@ -84,9 +85,7 @@ function compileTemplate(
   const container = task.ContainerSpec ?? refuse('TaskTemplate.ContainerSpec', 'is missing');
   const inTask = task.Networks ?? [];
   const [networks, field] =
-    inTask.length > 0
-      ? [inTask, 'TaskTemplate.Networks']
-      : [document.Networks ?? [], 'Networks'];
+    inTask.length > 0 ? [inTask, 'TaskTemplate.Networks'] : [document.Networks ?? [], 'Networks'];
   return defined({
     containers: [compileContainer({ ...task, ContainerSpec: container }, context.findData)],
     networks: compileNetworks(networks, { field, context }),
@@ -133,7 +132,10 @@ function compileMode(mode: ServiceDocument['Mode']): ServiceMode {
     const maxConcurrent = mode.ReplicatedJob.MaxConcurrent ?? 1;
     const totalCompletions = mode.ReplicatedJob.TotalCompletions ?? maxConcurrent;
     if (totalCompletions > maxReplicas) {
-      refuse('Mode.ReplicatedJob.TotalCompletions', `must be at most ${maxReplicas}, not ${totalCompletions}`);
+      refuse(
+        'Mode.ReplicatedJob.TotalCompletions',
+        `must be at most ${maxReplicas}, not ${totalCompletions}`,
+      );
     }
     return { kind: 'replicated-job', maxConcurrent, totalCompletions };
   }

@@ -47,6 +47,20 @@ export function swarmError(code: ErrorCode, description: string): TuttiError {
   return new TuttiError(code, `rpc error: code = ${wordings[code].grpc} desc = ${description}`);
 }
 
+/** Sentences that are Swarm's own, word for word: nothing is put before or behind them. */
+const swarmSentences: readonly RegExp[] = [
+  /already exists$/,
+  /^(secret|config) '.*' is in use by the following services?: /,
+  /^port '\d+' is already in use by service /,
+  /^network .* is in use by (service|task)/,
+  /^attempting to demote the last manager of the swarm$/,
+  /^node .* is a cluster manager and is a member of the raft cluster/,
+  /^node .* is not down and can't be removed$/,
+  /^name must be /,
+  /^service mode change is not allowed$/,
+  /only updates to Labels are allowed$/,
+];
+
 /**
  * Runs a write of the control plane; its refusals come out as Swarm would word them. `reword` may say a
  * known refusal in Swarm's own sentence.
@@ -61,6 +75,11 @@ export async function asSwarm<T>(
     const error = TuttiError.from(reason);
     if (error.code === 'internal' || error.code === 'cancelled') throw error;
     if (error.code === 'conflict') throw swarmError('conflict', 'update out of sequence');
-    throw swarmError(error.code, reword(error) ?? sentenceOf(error));
+    throw swarmError(error.code, reword(error) ?? swarmSentence(error));
   }
+}
+
+function swarmSentence(error: TuttiError): string {
+  const isSwarms = swarmSentences.some((sentence) => sentence.test(error.message));
+  return isSwarms ? error.message : sentenceOf(error);
 }

@@ -68,7 +68,9 @@ export function checkDocument<Schema extends z.ZodType>(
   const sentences = result.error.issues.slice(0, issuesShown).map(toSentence);
   const hidden = result.error.issues.length - sentences.length;
   const more = hidden > 0 ? ` (and ${hidden} more)` : '';
-  const field = pathOf(result.error.issues[0]?.path ?? []);
+  const [first] = result.error.issues;
+  const key = first?.code === 'unrecognized_keys' ? first.keys.slice(0, 1) : [];
+  const field = pathOf([...(first?.path ?? []), ...key]);
   throw new TuttiError('invalid-argument', `${sentences.join('; ')}${more}`, { field });
 }
 
@@ -93,7 +95,11 @@ function toSentence(issue: Issue): string {
       return `${field}: must be at most ${String(issue.maximum)}, not ${describe(issue.input)}`;
     case 'custom':
       return `${field}: ${issue.message}`;
-    default:
+    case 'invalid_element':
+    case 'invalid_format':
+    case 'invalid_key':
+    case 'invalid_union':
+    case 'not_multiple_of':
       return `${field}: ${describe(issue.input)} is not acceptable (${issue.message})`;
   }
 }

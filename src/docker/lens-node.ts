@@ -58,9 +58,7 @@ export function showNode(parts: NodeParts): object {
 
 function showPlugins(node: Node): readonly object[] {
   return node.description.plugins
-    .toSorted(
-      (left, right) => compare(left.type, right.type) || compare(left.name, right.name),
-    )
+    .toSorted((left, right) => compare(left.type, right.type) || compare(left.name, right.name))
     .map((plugin) => ({ Type: plugin.type, Name: plugin.name }));
 }
 
@@ -75,7 +73,9 @@ function stateName(state: NodeState): string {
 
 /** `10.0.0.1` or `10.0.0.1:2377`, as the advertised address was given. */
 export function withPort(address: string): string {
-  return hasPort(address) ? address : `${address.includes(':') ? `[${address}]` : address}:${clusterPort}`;
+  return hasPort(address)
+    ? address
+    : `${address.includes(':') ? `[${address}]` : address}:${clusterPort}`;
 }
 
 export function hostOf(address: string): string {

@@ -129,7 +129,10 @@ function showResources(container: ContainerSpec, fromStack: boolean): object {
   return { Limits: part(container.limits), Reservations: part(container.reservations) };
 }
 
-function showRestart(policy: RestartPolicy | undefined, insertDefaults: boolean): object | undefined {
+function showRestart(
+  policy: RestartPolicy | undefined,
+  insertDefaults: boolean,
+): object | undefined {
   if (policy === undefined && !insertDefaults) return undefined;
   const delayMs = policy?.delayMs ?? (insertDefaults ? restartDefaults.delayMs : undefined);
   return {
@@ -174,7 +177,10 @@ export function showMode(mode: ServiceMode): object {
   }
 }
 
-function showUpdate(settings: UpdateSettings | undefined, insertDefaults: boolean): object | undefined {
+function showUpdate(
+  settings: UpdateSettings | undefined,
+  insertDefaults: boolean,
+): object | undefined {
   if (settings === undefined) {
     return insertDefaults ? showUpdate({ monitorMs: updateDefaults.monitorMs }, false) : undefined;
   }

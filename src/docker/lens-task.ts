@@ -36,8 +36,7 @@ export function showTask(parts: TaskParts): object {
     Status: showStatus(parts),
     DesiredState: desiredName(task.desired),
     NetworksAttachments: unlessEmpty(showAttachments(task, parts)),
-    JobIteration:
-      task.iteration === undefined ? undefined : { Index: unlessZero(task.iteration) },
+    JobIteration: task.iteration === undefined ? undefined : { Index: unlessZero(task.iteration) },
   };
 }
 
@@ -119,7 +118,9 @@ function showAttachments(task: Task, parts: TaskParts): readonly object[] {
     const network = parts.network(networkId);
     return network === undefined ? [] : [{ network, address }];
   });
-  attached.sort((left, right) => Number(right.network.spec.ingress) - Number(left.network.spec.ingress));
+  attached.sort(
+    (left, right) => Number(right.network.spec.ingress) - Number(left.network.spec.ingress),
+  );
   return attached.map(({ network, address }) => ({
     Network: showAttachedNetwork(network),
     Addresses: [address],

@@ -31,16 +31,38 @@ export function checkDataName(name: string | undefined): string {
 }
 
 const tempers = [
-  'brisk', 'calm', 'grave', 'lively', 'mellow', 'merry', 'quiet', 'solemn', 'sweet', 'swift',
-  'tender', 'warm',
+  'brisk',
+  'calm',
+  'grave',
+  'lively',
+  'mellow',
+  'merry',
+  'quiet',
+  'solemn',
+  'sweet',
+  'swift',
+  'tender',
+  'warm',
 ] as const;
 const instruments = [
-  'bassoon', 'cello', 'clarinet', 'cornet', 'flute', 'harp', 'horn', 'lute', 'oboe', 'piano',
-  'trumpet', 'viola', 'violin',
+  'bassoon',
+  'cello',
+  'clarinet',
+  'cornet',
+  'flute',
+  'harp',
+  'horn',
+  'lute',
+  'oboe',
+  'piano',
+  'trumpet',
+  'viola',
+  'violin',
 ] as const;
 
 /** A name such as `mellow_oboe_4821` for a service that came without one. */
 export function inventName(fraction: () => number): string {
-  const pick = (words: readonly string[]): string => words[Math.floor(fraction() * words.length)] ?? '';
+  const pick = (words: readonly string[]): string =>
+    words[Math.floor(fraction() * words.length)] ?? '';
   return `${pick(tempers)}_${pick(instruments)}_${1000 + Math.floor(fraction() * 9000)}`;
 }

@@ -1,13 +1,5 @@
 import { z } from 'zod';
-import {
-  goEnum,
-  goFlag,
-  goInteger,
-  goObject,
-  goStringMap,
-  goText,
-  goUnsigned,
-} from './go-json.ts';
+import { goEnum, goFlag, goInteger, goObject, goStringMap, goText, goUnsigned } from './go-json.ts';
 
 const driver = goObject({ Name: goText, Options: goStringMap });
 

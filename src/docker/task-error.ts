@@ -42,16 +42,11 @@ export function errorOf(status: TaskStatus, image: string): string | undefined {
   // What was stopped on purpose did not fail, whatever its exit code.
   if (status.state === 'shutdown' || status.state === 'complete') return undefined;
   const exitCode = task.end?.exitCode ?? status.observed?.exitCode;
-  switch (reason.code) {
-    case 'image-missing':
-      return `No such image: ${image}`;
-    case 'exited-with-error':
-      return exitCode === undefined ? reason.message : `task: non-zero exit (${exitCode})`;
-    case 'unhealthy':
-      return exitCode === undefined
-        ? 'dockerexec: unhealthy container'
-        : `task: non-zero exit (${exitCode}): dockerexec: unhealthy container`;
-    default:
-      return reason.message;
+  if (reason.code === 'image-missing') return `No such image: ${image}`;
+  if (exitCode === undefined) return reason.message;
+  if (reason.code === 'exited-with-error') return `task: non-zero exit (${exitCode})`;
+  if (reason.code === 'unhealthy') {
+    return `task: non-zero exit (${exitCode}): dockerexec: unhealthy container`;
   }
+  return reason.message;
 }

@@ -1,0 +1,79 @@
+import type { Clock } from '../host/clock.ts';
+import type { HttpForward, HttpHeaders, HttpPeer, HttpReply } from '../host/http.ts';
+import { TuttiError } from '../lib/error.ts';
+import type { Route } from '../lib/route-table.ts';
+import type { EngineApi } from './engine-api.ts';
+import { errorReply, withHeaders } from './reply.ts';
+import type { DockerRequest } from './request.ts';
+
+/** What the routes of the daemon work with. */
+export interface DaemonContext {
+  readonly engine: EngineApi;
+  readonly manager: HttpPeer;
+  readonly clock: Clock;
+  readonly productVersion: string;
+  readonly headers: () => HttpHeaders;
+}
+
+export type DaemonHandler = (context: DaemonContext, request: DockerRequest) => Promise<HttpReply>;
+
+export type DaemonRoute = Route<DaemonHandler>;
+
+/** Passes a request on to the container engine at a version that it speaks. */
+export async function toEngine(
+  context: DaemonContext,
+  from: {
+    readonly request: DockerRequest;
+    /** Without version; as the client sent it, still encoded. */
+    readonly path: string;
+    readonly query?: URLSearchParams;
+    readonly body?: Uint8Array;
+  },
+): Promise<HttpForward> {
+  const { request, path, body } = from;
+  const { engine } = context;
+  const query = (from.query ?? request.http.query).toString();
+  const target = await engine.target(request.version, {
+    path,
+    query,
+    signal: request.http.signal,
+  });
+  const replyHeaders = context.headers();
+  return {
+    kind: 'forward',
+    socketPath: engine.peer.socketPath,
+    target,
+    replyHeaders,
+    unreachable: withHeaders(errorReply(engineAway(engine.peer.socketPath)), replyHeaders),
+    ...(body === undefined ? {} : { body }),
+  };
+}
+
+/** Passes a request on to the manager; both speak the same versions. */
+export function toManager(
+  context: DaemonContext,
+  from: { readonly request: DockerRequest; readonly body?: Uint8Array },
+): HttpForward {
+  const { http } = from.request;
+  const query = http.query.toString();
+  return {
+    kind: 'forward',
+    socketPath: context.manager.socketPath,
+    target: query === '' ? http.path : `${http.path}?${query}`,
+    replyHeaders: {},
+    unreachable: withHeaders(errorReply(managerAway()), context.headers()),
+    ...(from.body === undefined ? {} : { body: from.body }),
+  };
+}
+
+export function engineAway(socketPath: string): TuttiError {
+  return new TuttiError('unavailable', `the container engine does not answer on ${socketPath}`, {
+    hint: 'Start it, or name another socket with --container-engine.',
+  });
+}
+
+export function managerAway(): TuttiError {
+  return new TuttiError('unavailable', 'the manager of this node does not answer', {
+    hint: 'It may be starting: try again. If it stays so, the log of `tutti daemon` says why.',
+  });
+}

@@ -1,0 +1,149 @@
+import { TuttiError } from '../lib/error.ts';
+import { compileClusterSpec, compileInit } from './compile-swarm.ts';
+import { asSwarm } from './errors.ts';
+import { showCluster, showClusterWithTokens } from './lens-cluster.ts';
+import { hostOf, withPort } from './lens-node.ts';
+import {
+  type DockerHandler,
+  type DockerRoute,
+  inCluster,
+  type ManagerContext,
+  requireCluster,
+} from './manager-context.ts';
+import { refuse } from './refuse.ts';
+import { emptyReply, jsonReply } from './reply.ts';
+import { queryFlag, queryVersion, readDocument } from './request.ts';
+import { initSchema, swarmSchema } from './schema-swarm.ts';
+
+export function swarmRoutes(context: ManagerContext): readonly DockerRoute[] {
+  const { controlPlane } = context;
+  const route = (method: string, pattern: string, handler: DockerHandler): DockerRoute => ({
+    method,
+    pattern,
+    handler,
+  });
+  return [
+    route('POST', '/swarm/init', async (request) => {
+      const document = await readDocument(request, initSchema);
+      if (controlPlane.cluster() !== undefined && document.ForceNewCluster !== true) {
+        throw alreadyInCluster();
+      }
+      const address = await context.resolveAddress(checkAdvertised(document.AdvertiseAddr));
+      const { nodeId } = await controlPlane.initCluster(compileInit(document, address));
+      return jsonReply(nodeId);
+    }),
+    route('POST', '/swarm/leave', async (request) => {
+      if (controlPlane.cluster() === undefined) {
+        throw new TuttiError('unavailable', 'This node is not part of a swarm');
+      }
+      const force = queryFlag(request, 'force');
+      if (!force) throw lastManager();
+      await controlPlane.leaveCluster({ force });
+      return emptyReply(200);
+    }),
+    route(
+      'GET',
+      '/swarm',
+      inCluster(context, async () => jsonReply(showClusterWithTokens(requireCluster(context)))),
+    ),
+    route('POST', '/swarm/update', inCluster(context, updateCluster(context))),
+    // Without autolock there is no key, which is what an empty one says to the CLI.
+    route(
+      'GET',
+      '/swarm/unlockkey',
+      inCluster(context, async () => jsonReply({ UnlockKey: '' })),
+    ),
+    route('POST', '/swarm/unlock', async () => {
+      requireCluster(context);
+      throw new TuttiError('conflict', 'swarm is not locked');
+    }),
+    route('POST', '/swarm/join', async () => {
+      if (controlPlane.cluster() !== undefined) throw alreadyInCluster();
+      throw new TuttiError('unimplemented', 'joining a swarm is not supported yet', {
+        hint: 'A cluster has one node for now: use "docker swarm init".',
+      });
+    }),
+    route('GET', '/info', async () => jsonReply({ Swarm: showSwarmInfo(context) })),
+  ];
+}
+
+function updateCluster(context: ManagerContext): DockerHandler {
+  return async (request) => {
+    const version = queryVersion(request);
+    const document = await readDocument(request, swarmSchema);
+    if (queryFlag(request, 'rotateManagerUnlockKey')) {
+      throw new TuttiError(
+        'unimplemented',
+        'rotateManagerUnlockKey: locking managers is not supported',
+        {
+          field: 'rotateManagerUnlockKey',
+        },
+      );
+    }
+    const spec = compileClusterSpec(document, requireCluster(context).spec);
+    await asSwarm(() =>
+      context.controlPlane.updateCluster(spec, {
+        version,
+        rotateWorkerToken: queryFlag(request, 'rotateWorkerToken'),
+        rotateManagerToken: queryFlag(request, 'rotateManagerToken'),
+      }),
+    );
+    return emptyReply(200);
+  };
+}
+
+/** The section `Swarm` of `docker info`. */
+function showSwarmInfo(context: ManagerContext): object {
+  const { controlPlane } = context;
+  const cluster = controlPlane.cluster();
+  const { nodeId } = controlPlane;
+  if (cluster === undefined || nodeId === undefined) return inactive;
+  const nodes = [...controlPlane.view.nodes.all()];
+  return {
+    NodeID: nodeId,
+    NodeAddr: hostOf(cluster.advertiseAddress),
+    LocalNodeState: 'active',
+    ControlAvailable: true,
+    Error: '',
+    RemoteManagers: [{ NodeID: nodeId, Addr: withPort(cluster.advertiseAddress) }],
+    Nodes: nodes.length,
+    Managers: nodes.filter((node) => node.spec.role === 'manager').length,
+    Cluster: showCluster(cluster),
+  };
+}
+
+const inactive = {
+  NodeID: '',
+  NodeAddr: '',
+  LocalNodeState: 'inactive',
+  ControlAvailable: false,
+  Error: '',
+  RemoteManagers: null,
+};
+
+/** The port is what `swarm join` will use; another than the standard one cannot be had yet. */
+function checkAdvertised(address: string | undefined): string | undefined {
+  if (address === undefined || address === '') return undefined;
+  const host = hostOf(address);
+  if (host !== address && !address.endsWith(':2377')) {
+    refuse('AdvertiseAddr', `another port than 2377 is not supported, given ${address}`);
+  }
+  return host;
+}
+
+function alreadyInCluster(): TuttiError {
+  return new TuttiError(
+    'unavailable',
+    'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.',
+  );
+}
+
+/** The space at the end is Swarm's. */
+function lastManager(): TuttiError {
+  return new TuttiError(
+    'unavailable',
+    'You are attempting to leave the swarm on a node that is participating as a manager. ' +
+      'Removing the last manager erases all current state of the swarm. ' +
+      'Use `--force` to ignore this message. ',
+  );
+}
