@@ -12,18 +12,20 @@ export interface Gate {
 }
 
 const always = () => true;
+/** Before something starts the product, nothing of it is used. */
+const hasMain = (directory: string) => existsSync(join(directory, 'src/main.ts'));
 
 /** The programs that judge the text of the repository, in the order in which they are run. */
 export const gates = {
   format: { name: 'format', command: ['biome', 'format', '.'], applies: always },
   types: { name: 'types', command: ['tsc', '--noEmit', '--pretty', 'false'], applies: always },
   lint: { name: 'lint', command: ['oxlint', '--type-aware'], applies: always },
-  unused: { name: 'unused', command: ['knip', '--no-config-hints'], applies: always },
+  unused: { name: 'unused', command: ['knip', '--no-config-hints'], applies: hasMain },
   /** What only tests use is not used. */
-  'unused in production': {
-    name: 'unused in production',
+  production: {
+    name: 'production',
     command: ['knip', '--production', '--no-config-hints'],
-    applies: (directory) => existsSync(join(directory, 'src/main.ts')),
+    applies: hasMain,
   },
 } as const satisfies Readonly<Record<string, Gate>>;
 

@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { runProgram } from '../bootstrap/run.mjs';
+import { findEngine } from '../engine.ts';
+import { repositoryRoot } from '../root.ts';
+import { runNodeTests } from './node-tests.ts';
+import type { StageResult } from './stage.ts';
+import { findTestFiles } from './test-files.ts';
+
+const prepareFile = join(repositoryRoot, 'test/prepare.ts');
+const thisNode = [process.execPath, '--disable-warning=ExperimentalWarning'] as const;
+
+/**
+ * Runs the tests that need a container engine, one file at a time because they share it: the
+ * engine that the machine has, or one of their own on a host of its own.
+ */
+export async function runEngineTests(): Promise<StageResult> {
+  const files = findTestFiles(repositoryRoot, ['test']);
+  const engine = await findEngine();
+  const options = { files, concurrency: 1, timeoutMs: 600_000 };
+  const hasPreparation = existsSync(prepareFile);
+  if (engine === undefined) {
+    const prepare = hasPreparation ? ['--prepare', prepareFile] : [];
+    const wrapper = [...thisNode, join(repositoryRoot, 'tools/engine/own-host.ts'), ...prepare];
+    return await runNodeTests({ ...options, wrapper: [...wrapper, '--'] });
+  }
+  const env = { TUTTI_TEST_ENGINE: engine };
+  if (hasPreparation) {
+    const [program, ...parameters] = thisNode;
+    const { code, output } = await runProgram(program, [...parameters, prepareFile], {
+      env: { ...process.env, ...env },
+    });
+    if (code !== 0) return { passed: false, output };
+  }
+  return await runNodeTests({ ...options, env });
+}
