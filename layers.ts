@@ -54,8 +54,8 @@ export const layers = {
   allocator: { kind: 'pure', imports: [...ground, 'store'] },
   scheduler: { kind: 'pure', imports: [...ground, 'store'] },
   task: { kind: 'pure', imports: [...ground, 'host'] },
-  overlay: { kind: 'pure', imports: ground },
-  catalog: { kind: 'pure', imports: [...ground, 'store'] },
+  overlay: { kind: 'pure', imports: [...ground, 'host'] },
+  catalog: { kind: 'pure', imports: [...ground, 'host'] },
   compose: { kind: 'pure', imports: ground, uses: ['yaml'] },
 
   manager: {

@@ -130,6 +130,7 @@ export class Agent {
       onGone: (taskId) => {
         this.#reporter.gone(taskId);
         this.#memory.touch();
+        void this.#requireDiscovery().apply();
       },
     });
     this.#tasks = table;

@@ -25,14 +25,15 @@ export interface NodeNetwork {
    * @returns the container engine's name for it
    */
   ensure(network: NetworkAssignment, signal: AbortSignal): Promise<string>;
-  /** Removes a network that no container uses any more; one that is not there is no error. */
-  remove(networkId: string, signal: AbortSignal): Promise<void>;
   /** The task's `/etc/resolv.conf`; undefined: the container engine's own. */
   resolvConf(request: {
     readonly networks: readonly NetworkAssignment[];
     readonly dns: ContainerSpec['dns'];
   }): string | undefined;
-  /** Resolves when names, virtual addresses and published ports show this view, or a later one. */
+  /**
+   * Resolves when names, virtual addresses and published ports show this view, or a later one. Networks
+   * that the view does not have go, once no container is on them.
+   */
   apply(view: DiscoveryView): Promise<void>;
   /** Ports of the last applied view that are not served here. */
   portProblems(): readonly PortProblem[];
