@@ -61,6 +61,8 @@ export const layers = {
   manager: {
     kind: 'shell',
     imports: [...ground, 'wire', 'host', 'store', 'orchestrator', 'allocator', 'scheduler'],
+    // Scripts for the whole manager, on a simulated disk and link.
+    tests: { imports: ['sim'] },
   },
   agent: {
     kind: 'shell',

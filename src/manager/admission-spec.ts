@@ -1,4 +1,6 @@
 import { unreachable } from '../lib/assert.ts';
+import { TuttiError } from '../lib/error.ts';
+import { parseConstraint } from '../model/constraint.ts';
 import type {
   Placement,
   PublishedPort,
@@ -140,12 +142,25 @@ function checkPlacement(field: string, placement: Placement, mode: ServiceMode):
         'one task on each node; leave it out',
     );
   }
+  placement.constraints.forEach((expression, index) => {
+    checkConstraint(`${field}.constraints[${index}]`, expression);
+  });
   placement.preferences.forEach((preference, index) => {
     checkText(`${field}.preferences[${index}].spread`, preference.spread, {
       pattern: /^(?:node|engine)\.labels\.\S+$/,
       expected: 'node.labels.<key> or engine.labels.<key> is expected',
     });
   });
+}
+
+/** The parser knows the grammar; here it learns which field it was given. */
+function checkConstraint(field: string, expression: string): void {
+  try {
+    parseConstraint(expression);
+  } catch (error) {
+    const { message, hint } = TuttiError.from(error);
+    refuse(field, message, hint === undefined ? {} : { hint });
+  }
 }
 
 function checkDependencies(field: string, spec: ServiceSpec): void {

@@ -21,6 +21,7 @@ import type { WriteContext } from './writer.ts';
 /** Ports that Swarm takes for its overlay traffic (moby daemon/cluster). */
 const dataPathPorts = { minimum: 1_024, maximum: 49_151 };
 const defaultDataPathPort = 4_789;
+const defaultPools = ['10.0.0.0/8'];
 
 /** Makes the cluster row and the networks that every cluster has. */
 export function createCluster(
@@ -40,6 +41,7 @@ export function createCluster(
     );
   }
   checkInit(request);
+  const pools = request.defaultAddressPools;
   const digest = tokenDigest(randomBytes);
   const cluster: Cluster = {
     id: context.newId(),
@@ -48,7 +50,7 @@ export function createCluster(
     updatedAt: context.now,
     spec: request.spec,
     advertiseAddress: request.advertiseAddress,
-    defaultAddressPools: request.defaultAddressPools,
+    defaultAddressPools: pools.length === 0 ? defaultPools : pools,
     subnetPrefixLength: request.subnetPrefixLength,
     dataPathPort: request.dataPathPort === 0 ? defaultDataPathPort : request.dataPathPort,
     joinTokens: {

@@ -11,6 +11,8 @@ import type { Dispatcher } from './dispatcher.ts';
 
 /** Lines between the agents and a reader that is slower than they are. */
 const frameLimit = 256;
+/** Logs that one reader may follow at a time: each is a stream of its own. */
+const taskLimit = 512;
 /** How long an agent may take to begin its upload. */
 const uploadTimeoutMs = 10_000;
 
@@ -58,6 +60,13 @@ export class LogBroker {
   ): AsyncGenerator<TaskLogFrame, void, undefined> {
     const { query, signal } = options;
     if (signal.aborted) return;
+    if (taskIds.length > taskLimit) {
+      throw new TuttiError(
+        'resource-exhausted',
+        `the logs of ${taskIds.length} tasks were asked for, at most ${taskLimit} can be read at once`,
+        { hint: 'Ask for single tasks.' },
+      );
+    }
     const frames = new BoundedQueue<TaskLogFrame>(frameLimit);
     const requests = taskIds
       .map((id) => this.#ask(id, { frames, query }))

@@ -1,3 +1,4 @@
+import { allocateNetwork } from '../allocator/subnet.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { Network, NetworkSpec } from '../model/network.ts';
 import { nameKey } from '../store/schema.ts';
@@ -29,7 +30,7 @@ export function createNetwork(
   return putNetwork(tx, options);
 }
 
-/** Inserts a network that was admitted; the allocator gives it its subnet in the same commit. */
+/** Inserts a network that was admitted, with a subnet of its own; throws when none is left. */
 export function putNetwork(
   tx: Transaction,
   options: {
@@ -39,7 +40,7 @@ export function putNetwork(
   },
 ): Network {
   const { spec, context } = options;
-  const network: Network = {
+  const network = allocateNetwork(tx, {
     id: context.newId(),
     version: tx.revision,
     createdAt: context.now,
@@ -47,7 +48,7 @@ export function putNetwork(
     spec,
     subnets: [],
     ...(options.predefined === true ? { predefined: true } : {}),
-  };
+  });
   tx.networks.put(network);
   context.touched.network(network.id);
   return network;

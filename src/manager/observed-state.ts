@@ -11,6 +11,8 @@ import { sameJson } from '../lib/json.ts';
  */
 export class ObservedState implements Observed {
   readonly #tasks = new Map<string, ObservedTask>();
+  /** When a task began to run; kept when it ends, because that is when somebody asks. */
+  readonly #runningSince = new Map<string, Instant>();
   readonly #nodes = new Map<string, ObservedNode>();
 
   task(taskId: string): ObservedTask | undefined {
@@ -21,8 +23,8 @@ export class ObservedState implements Observed {
     return this.#nodes.get(nodeId);
   }
 
-  nodes(): Iterable<ObservedNode> {
-    return this.#nodes.values();
+  runningSince(taskId: string): Instant | undefined {
+    return this.#runningSince.get(taskId);
   }
 
   /**
@@ -42,11 +44,13 @@ export class ObservedState implements Observed {
       before !== undefined && before.state === task.state ? keepSince(shifted, before) : shifted;
     if (before !== undefined && sameJson(before, next)) return false;
     this.#tasks.set(task.taskId, next);
+    if (next.state === 'running') this.#runningSince.set(task.taskId, next.since);
     return true;
   }
 
   forgetTask(taskId: string): void {
     this.#tasks.delete(taskId);
+    this.#runningSince.delete(taskId);
   }
 
   /** Returns whether the node's state is a new one; `since` stays while it is the same. */
@@ -63,6 +67,7 @@ export class ObservedState implements Observed {
 
   clear(): void {
     this.#tasks.clear();
+    this.#runningSince.clear();
     this.#nodes.clear();
   }
 }

@@ -1,8 +1,10 @@
+import { allocateService } from '../allocator/service.ts';
 import { TuttiError } from '../lib/error.ts';
 import { sameJson } from '../lib/json.ts';
 import type { Service, ServiceDeclaration } from '../model/service.ts';
 import type { TaskTemplateSpec } from '../model/template.ts';
 import { rolledBack } from '../orchestrator/update-failure.ts';
+import { isPaused } from '../orchestrator/update-settings.ts';
 import type { Transaction } from '../store/view.ts';
 import { admitService } from './admission.ts';
 import type { UpdateOptions } from './control-plane.ts';
@@ -18,7 +20,7 @@ interface Declared {
 
 export function createService(tx: Transaction, options: Declared): Service {
   const { context } = options;
-  const declaration = normalize(options.declaration);
+  const declaration = declaredAs(options.declaration);
   const siblings = options.siblings === undefined ? {} : { siblings: options.siblings };
   admitService(declaration, { view: tx, ...siblings });
   const { spec, template, registryAuth } = declaration;
@@ -32,18 +34,19 @@ export function createService(tx: Transaction, options: Declared): Service {
     templateId: putTemplate(tx, { serviceId: id, template, context }),
     ...(registryAuth === undefined ? {} : { registryAuth }),
     virtualAddresses: [],
-    publishedPorts: spec.ports,
+    publishedPorts: [],
     ...(isJob(declaration)
       ? { job: { iteration: 0, completions: 0, lastExecutedAt: context.now } }
       : {}),
     dependenciesMet: [],
   };
-  tx.services.put(service);
-  context.touched.service(id);
-  return service;
+  return putAllocated(tx, service, context);
 }
 
-/** Replaces the declaration; the one before is kept for a rollback. */
+/**
+ * Replaces the declaration; the one before is kept for a rollback. The same declaration again changes
+ * nothing, except that a paused update goes on and a job is run again.
+ */
 export function updateService(
   tx: Transaction,
   options: Declared & { readonly serviceId: string; readonly version?: number },
@@ -51,30 +54,32 @@ export function updateService(
   const { context } = options;
   const existing = serviceRow(tx, options.serviceId);
   if (options.version !== undefined) checkVersion(existing, options.version);
-  const declaration = normalize(options.declaration);
+  const declaration = declaredAs(options.declaration);
   const siblings = options.siblings === undefined ? {} : { siblings: options.siblings };
   admitService(declaration, { view: tx, existing, ...siblings });
   const { spec, template } = declaration;
   const registryAuth = declaration.registryAuth ?? existing.registryAuth;
   const templateId = putTemplate(tx, { serviceId: existing.id, template, context });
-  const { update: _, ...rest } = existing;
+  const isSame = templateId === existing.templateId && sameJson(existing.spec, spec);
+  const goesOn = existing.job !== undefined || isPaused(existing);
+  if (isSame && registryAuth === existing.registryAuth && !goesOn) return existing;
+  const { update: _, previous, ...rest } = existing;
+  const before = { spec: existing.spec, templateId: existing.templateId };
+  const kept = isSame ? previous : before;
   const service: Service = {
     ...rest,
     version: tx.revision,
     updatedAt: context.now,
-    spec: sameJson(existing.spec, spec) ? existing.spec : spec,
+    spec: isSame ? existing.spec : spec,
     templateId,
-    previous: { spec: existing.spec, templateId: existing.templateId },
+    ...(kept === undefined ? {} : { previous: kept }),
     ...(registryAuth === undefined ? {} : { registryAuth }),
-    publishedPorts: keepChosenPorts(existing, spec.ports),
     ...(existing.job === undefined ? {} : { job: nextIteration(existing.job, context) }),
     dependenciesMet: existing.dependenciesMet.filter((name) =>
       spec.dependsOn.some((dependency) => dependency.service === name),
     ),
   };
-  tx.services.put(service);
-  context.touched.service(service.id);
-  return service;
+  return putAllocated(tx, service, context);
 }
 
 /** Takes the declaration before the current one, which in turn becomes the one before. */
@@ -100,16 +105,13 @@ export function rollBackService(
   }
   admitService({ spec: previous.spec, template: template.spec }, { view: tx, existing });
   const message = 'manually requested rollback';
-  const back = rolledBack(existing, {
+  const service = rolledBack(existing, {
     at: context.now,
     revision: tx.revision,
     message,
     swap: true,
   });
-  const service = { ...back, publishedPorts: keepChosenPorts(existing, previous.spec.ports) };
-  tx.services.put(service);
-  context.touched.service(service.id);
-  return service;
+  return putAllocated(tx, service, context);
 }
 
 export function updateOrRollBack(
@@ -161,7 +163,7 @@ export function serviceRow(tx: Transaction, serviceId: string): Service {
  * Ports of mode `host` stand in both halves of a declaration; what the service says holds. A port that
  * is to be chosen has no number at all.
  */
-function normalize(declaration: ServiceDeclaration): ServiceDeclaration {
+export function declaredAs(declaration: ServiceDeclaration): ServiceDeclaration {
   const ports = declaration.spec.ports.map(({ publishedPort = 0, ...port }) =>
     publishedPort === 0 ? port : { ...port, publishedPort },
   );
@@ -198,26 +200,13 @@ function putTemplate(
   return id;
 }
 
-/** A port that was chosen for the service stays its own while the service still publishes it. */
-function keepChosenPorts(
-  existing: Service,
-  ports: Service['publishedPorts'],
-): Service['publishedPorts'] {
-  const free = [...existing.publishedPorts];
-  return ports.map((port) => {
-    if ((port.publishedPort ?? 0) !== 0 || port.mode === 'host') return port;
-    const index = free.findIndex(
-      (one) =>
-        one.mode === port.mode &&
-        one.protocol === port.protocol &&
-        one.targetPort === port.targetPort &&
-        one.publishedPort !== undefined,
-    );
-    const [kept] = index < 0 ? [] : free.splice(index, 1);
-    return kept?.publishedPort === undefined
-      ? port
-      : { ...port, publishedPort: kept.publishedPort };
-  });
+/** Writes the row with its virtual addresses and ports; throws when it cannot have them. */
+function putAllocated(tx: Transaction, row: Service, context: WriteContext): Service {
+  const { service, problem } = allocateService(tx, row, context.cursors);
+  if (problem !== undefined) throw problem;
+  tx.services.put(service);
+  context.touched.service(service.id);
+  return service;
 }
 
 /** Every update of a job runs it again. */

@@ -250,6 +250,10 @@ export class Sessions {
     this.#events.sessionEnded(nodeId);
     if (!this.#dispatcher.remove(session)) return;
     this.#logger.info('the session of an agent ended', { nodeId, why });
+    if (this.#view.nodes.get(nodeId) === undefined) {
+      this.#observed.forgetNode(nodeId);
+      return;
+    }
     const since = this.#clock.now();
     this.#observed.setNode({ nodeId, state: 'unreachable', since, message: why });
     this.#events.nodeChanged(nodeId);

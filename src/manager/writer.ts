@@ -1,3 +1,4 @@
+import type { AddressCursors } from '../allocator/addresses.ts';
 import type { Instant } from '../model/instant.ts';
 import type { Transaction } from '../store/view.ts';
 
@@ -12,6 +13,7 @@ export interface Touched {
 export interface WriteContext {
   readonly now: Instant;
   readonly touched: Touched;
+  readonly cursors: AddressCursors;
   newId(): string;
 }
 

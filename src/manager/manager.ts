@@ -1,0 +1,212 @@
+import type { Clock } from '../host/clock.ts';
+import type { Logger } from '../host/logger.ts';
+import type { Random } from '../host/random.ts';
+import type { StoreEngine } from '../host/store-engine.ts';
+import type { ManagerTransportHandler } from '../host/transport.ts';
+import { newId } from '../lib/id.ts';
+import { sameJson } from '../lib/json.ts';
+import type { NodeDescription } from '../model/node.ts';
+import { Store, type StoreOptions } from '../store/store.ts';
+import type { Commit } from '../store/view.ts';
+import { wipe } from './cluster.ts';
+import { theCluster } from './cluster-row.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { Listeners } from './listeners.ts';
+import { LogBroker } from './logs.ts';
+import { ManagerControlPlane } from './manager-control-plane.ts';
+import { registerNode } from './nodes.ts';
+import { ObservedState } from './observed-state.ts';
+import { Planner } from './planner.ts';
+import { CoreRounds, type Rounds } from './round.ts';
+import { Sessions } from './sessions.ts';
+import { StoreKeeper } from './store-keeper.ts';
+
+/** How long nodes may take to clean up when the cluster is left; then it is gone without their word. */
+const leavePatienceMs = 60_000;
+
+export interface ManagerOptions {
+  readonly engine: StoreEngine;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly store?: StoreOptions;
+  /** Stands between the planner and its rounds where a test plants a fault. */
+  readonly wrapRounds?: (rounds: Rounds) => Rounds;
+}
+
+export interface Manager {
+  readonly controlPlane: ControlPlane;
+  /** What the transport hands sessions and log streams to. */
+  readonly handler: ManagerTransportHandler;
+  /** Resolves when nothing is left to plan until somebody says something or time passes. */
+  idle(): Promise<void>;
+  /** Ends sessions and plans, waits for the commit in flight, closes the store engine. */
+  stop(): Promise<void>;
+}
+
+/** Opens the store and starts everything that a manager does. */
+export async function startManager(options: ManagerOptions): Promise<Manager> {
+  const { engine, logger } = options;
+  const store = await Store.open(engine, { logger, ...options.store });
+  const manager = new RunningManager({ ...options, store });
+  logger.info('the manager holds the store', { revision: store.revision, epoch: store.epoch });
+  return {
+    controlPlane: manager.controlPlane,
+    handler: manager.handler,
+    idle: async () => await manager.idle(),
+    stop: async () => await manager.stop(),
+  };
+}
+
+/** Ties the parts of a manager together; each part has its own file. */
+class RunningManager {
+  readonly controlPlane: ControlPlane;
+  readonly handler: ManagerTransportHandler;
+  readonly #store: Store;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #observed = new ObservedState();
+  readonly #commits = new Listeners<Commit>();
+  readonly #observations = new Listeners<string>();
+  readonly #planner: Planner;
+  readonly #dispatcher: Dispatcher;
+  readonly #sessions: Sessions;
+  readonly #logs: LogBroker;
+  readonly #keeper: StoreKeeper;
+
+  constructor(options: ManagerOptions & { readonly store: Store }) {
+    const { store, clock, random, logger } = options;
+    const { view } = store;
+    const observed = this.#observed;
+    const ids = (): string => newId((count) => random.bytes(count));
+    this.#store = store;
+    this.#logger = logger;
+    this.#clock = clock;
+    const rounds = new CoreRounds(view);
+    this.#planner = new Planner({
+      store,
+      observed,
+      clock,
+      logger,
+      newId: ids,
+      rounds: options.wrapRounds?.(rounds) ?? rounds,
+      onStoreFailure: () => this.#keeper.look(),
+    });
+    this.#dispatcher = new Dispatcher({ view, observed });
+    this.#sessions = new Sessions({
+      clock,
+      logger,
+      view,
+      observed,
+      dispatcher: this.#dispatcher,
+      events: {
+        described: async (nodeId, description) => await this.#described(nodeId, description),
+        observed: (taskIds) => this.#taskObserved(taskIds),
+        gone: (nodeId, taskIds) => this.#gone(nodeId, taskIds),
+        nodeChanged: (nodeId) => this.#planner.nodeChanged(nodeId),
+        sessionEnded: (nodeId) => this.#logs.sessionEnded(nodeId),
+      },
+    });
+    this.#logs = new LogBroker({ view, dispatcher: this.#dispatcher, clock, newId: ids });
+    this.#keeper = new StoreKeeper({
+      store,
+      clock,
+      logger,
+      onReloaded: () => this.#planner.reloaded(),
+    });
+    this.handler = {
+      onSession: async (session) => await this.#sessions.serve(session),
+      onLogs: async (requestId, stream) => await this.#logs.upload(requestId, stream),
+    };
+    this.controlPlane = new ManagerControlPlane({
+      view,
+      observed,
+      clock,
+      planner: this.#planner,
+      sessions: this.#sessions,
+      logs: this.#logs,
+      randomBytes: (count) => random.bytes(count),
+      onCommit: (listener) => this.#commits.add(listener),
+      onObserved: (listener) => this.#observations.add(listener),
+      leave: async () => await this.#leave(),
+    });
+    store.onCommit((commit) => this.#committed(commit));
+    this.#planner.everything();
+  }
+
+  async idle(): Promise<void> {
+    await this.#planner.idle();
+  }
+
+  async stop(): Promise<void> {
+    this.#planner.stop();
+    this.#sessions.stop();
+    this.#keeper.stop();
+    await this.#store.close();
+  }
+
+  #committed(commit: Commit): void {
+    for (const change of commit.changes) {
+      if (change.after !== undefined) continue;
+      if (change.table === 'tasks') this.#observed.forgetTask(change.id);
+      if (change.table === 'nodes') this.#observed.forgetNode(change.id);
+    }
+    this.#planner.committed(commit);
+    this.#dispatcher.committed(commit);
+    this.#commits.tell(commit, this.#logger);
+  }
+
+  #taskObserved(taskIds: readonly string[]): void {
+    this.#planner.observed(taskIds);
+    for (const taskId of taskIds) {
+      this.#dispatcher.observed(taskId);
+      this.#observations.tell(taskId, this.#logger);
+    }
+  }
+
+  /** A node that leaves nothing of a task behind has ended it, whether or not it said so before. */
+  #gone(nodeId: string, taskIds: readonly string[]): void {
+    const now = this.#clock.now();
+    const ended = taskIds.filter((taskId) => {
+      const task = this.#store.view.tasks.get(taskId);
+      if (task === undefined || task.nodeId !== nodeId || task.end !== undefined) return false;
+      if (task.retirement === undefined) return false;
+      const reason = { ...task.retirement, since: now };
+      return this.#observed.report(
+        { taskId, state: 'shutdown', since: now, reason, containers: [], hostPorts: [] },
+        { sentAt: now, receivedAt: now },
+      );
+    });
+    if (ended.length > 0) this.#taskObserved(ended);
+  }
+
+  async #described(nodeId: string, description: NodeDescription): Promise<void> {
+    const row = this.#store.view.nodes.get(nodeId);
+    if (row !== undefined && sameJson(row.description, description)) return;
+    try {
+      await this.#planner.write((tx, context) => {
+        if (theCluster(tx) !== undefined) registerNode(tx, { nodeId, description, context });
+      });
+    } catch (error) {
+      // A full disk must not cut off a node that is known: what it said last holds until it says it again.
+      if (row === undefined) throw error;
+      this.#logger.warn('the description of a node could not be written', { nodeId, error });
+    }
+  }
+
+  async #leave(): Promise<void> {
+    this.#planner.suspend();
+    try {
+      const silent = await this.#sessions.leave(leavePatienceMs);
+      if (silent.length > 0) {
+        this.#logger.warn('nodes did not confirm that they left the cluster', { nodes: silent });
+      }
+      await this.#store.update((tx) => wipe(tx));
+      this.#observed.clear();
+    } finally {
+      this.#sessions.finishLeaving();
+      this.#planner.resume();
+    }
+  }
+}
