@@ -14,10 +14,13 @@ function selectStages(names: readonly string[]): readonly Stage[] {
 }
 
 try {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop.abort());
   const stages = selectStages(process.argv.slice(2));
   const passed = await runStages(stages, {
     write: (text) => process.stdout.write(text),
     isTerminal: process.stdout.isTTY,
+    signal: stop.signal,
   });
   process.exitCode = passed ? 0 : 1;
 } catch (error) {

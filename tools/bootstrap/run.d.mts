@@ -7,7 +7,12 @@ export interface ProgramResult {
 export function runProgram(
   program: string,
   parameters: readonly string[],
-  options?: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv },
+  options?: {
+    readonly cwd?: string;
+    readonly env?: NodeJS.ProcessEnv;
+    /** When it aborts, the program is asked to stop. */
+    readonly signal?: AbortSignal;
+  },
 ): Promise<ProgramResult>;
 
 export function lastLines(output: string, count?: number): string;

@@ -6,13 +6,16 @@ import { spawn } from 'node:child_process';
  *
  * @param {string} program
  * @param {readonly string[]} parameters
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options]
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, signal?: AbortSignal }} [options] When the
+ *   signal aborts, the program is asked to stop.
  * @returns {Promise<{ code: number | null, output: string }>} `code` is null when a signal ended
  *   the program or when it could not be started; `output` then says why.
  */
-export function runProgram(program, parameters, options = {}) {
+export function runProgram(program, parameters, { cwd, env, signal: stop } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(program, parameters, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, parameters, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const stopChild = () => child.kill('SIGTERM');
+    stop?.addEventListener('abort', stopChild);
     let output = '';
     const keep = (chunk) => {
       output += chunk;
@@ -20,9 +23,10 @@ export function runProgram(program, parameters, options = {}) {
     child.stdout.setEncoding('utf8').on('data', keep);
     child.stderr.setEncoding('utf8').on('data', keep);
     child.once('error', (error) => resolve({ code: null, output: `${output}${error.message}` }));
-    child.once('close', (code, signal) =>
-      resolve({ code, output: signal === null ? output : `${output}ended by ${signal}` }),
-    );
+    child.once('close', (code, signal) => {
+      stop?.removeEventListener('abort', stopChild);
+      resolve({ code, output: signal === null ? output : `${output}ended by ${signal}` });
+    });
   });
 }
 

@@ -8,9 +8,9 @@
  * reach of the program: what it needs from there is fetched before it starts by FILE, a script that
  * runs outside and gets TUTTI_TEST_ENGINE.
  */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +31,7 @@ import { startEngine } from './start-engine.ts';
 const startDescriptor = 3;
 const startWord = 'start';
 const pollMs = 50;
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
 
 async function main(parameters: readonly string[]): Promise<number> {
@@ -97,7 +98,15 @@ const thisNode = [process.execPath, ...process.execArgv];
 
 function hostProgram(command: readonly string[], directory: string): ProgramOnTerminal {
   // The first process of the host adopts what others leave, and must clear it away.
-  const inside = ['tini', '--', ...thisNode, import.meta.filename, `--inside=${directory}`, '--'];
+  const inside = [
+    'tini',
+    '-g',
+    '--',
+    ...thisNode,
+    import.meta.filename,
+    `--inside=${directory}`,
+    '--',
+  ];
   return startOnTerminal(['unshare', ...namespaces, ...inside, ...command], { start: 'pipe' });
 }
 
@@ -148,24 +157,36 @@ function startOnTerminal(
   { env = process.env, start = 'ignore' }: TerminalOptions = {},
 ): ProgramOnTerminal {
   const child = spawn(program, parameters, {
-    stdio: ['inherit', 'inherit', 'inherit', start],
+    // With a terminal to read from, `tini` would take Ctrl-C away from the programs around it.
+    stdio: ['ignore', 'inherit', 'inherit', start],
     env,
   });
-  // A terminal sends Ctrl-C to all: the program ends by itself, and then this cleans up.
-  const ignore = () => undefined;
-  const forward = (signal: NodeJS.Signals) => child.kill(signal);
-  process.on('SIGINT', ignore).on('SIGTERM', forward).on('SIGHUP', forward);
+  // The program ends by itself, and then this cleans up.
+  const forward = (signal: NodeJS.Signals) => passOn(child, signal);
+  for (const signal of stopSignals) process.on(signal, forward);
   const ended = once(child, 'exit');
   const end = async () => {
     const [code, signal] = (await ended) as [number | null, NodeJS.Signals | null];
-    process.off('SIGINT', ignore).off('SIGTERM', forward).off('SIGHUP', forward);
+    for (const name of stopSignals) process.off(name, forward);
     return code ?? 128 + constants.signals[signal ?? 'SIGKILL'];
   };
   const pipe = child.stdio[startDescriptor];
   // A program that has ended hears nothing more.
-  pipe?.on('error', ignore);
+  pipe?.on('error', () => undefined);
   const tellStart = (word: string) => (pipe instanceof Writable ? pipe.end(word) : undefined);
   return { tellStart, end };
+}
+
+/** `unshare` itself ignores signals: they are for the first process of the host, its child. */
+function passOn({ pid, spawnfile }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    process.kill(spawnfile === 'unshare' && children !== '' ? Number(children) : pid, signal);
+  } catch (error) {
+    // It ended meanwhile: that is what the signal wanted.
+    if (existsSync(`/proc/${pid}`)) throw error;
+  }
 }
 
 try {

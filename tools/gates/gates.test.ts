@@ -23,14 +23,14 @@ const faults = {
 for (const gate of Object.values(gates)) {
   test(`${gate.name}: a clean repository passes`, async () => {
     using clean = plantRepository();
-    const { passed, output } = await runGate(gate, clean.directory);
+    const { passed, output } = await runGate(gate, clean);
     assert.ok(passed, output);
   });
 
   for (const [fault, named] of Object.entries(faults[gate.name])) {
     test(`${gate.name}: ${fault} is refused, and named ${named}`, async () => {
       using planted = plantRepository(`${gate.name}/${fault}`);
-      const { passed, output } = await runGate(gate, planted.directory);
+      const { passed, output } = await runGate(gate, planted);
       assert.ok(!passed, 'the gate let it pass');
       assert.ok(output.includes(named), output);
     });
@@ -45,6 +45,6 @@ test('every planted fault has its row', () => {
 
 test('what only tests use passes the gate that counts tests as users', async () => {
   using planted = plantRepository('production/used-by-tests-alone');
-  const { passed, output } = await runGate(gates.unused, planted.directory);
+  const { passed, output } = await runGate(gates.unused, planted);
   assert.ok(passed, output);
 });

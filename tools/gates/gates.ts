@@ -34,12 +34,19 @@ export interface Verdict {
   readonly output: string;
 }
 
+export interface RunGateOptions {
+  /** The repository that it judges. */
+  readonly directory: string;
+  readonly signal?: AbortSignal;
+}
+
 /** Runs one gate over a repository. */
-export async function runGate(gate: Gate, directory: string): Promise<Verdict> {
+export async function runGate(gate: Gate, { directory, signal }: RunGateOptions): Promise<Verdict> {
   const [program, ...parameters] = gate.command;
   const binary = join(repositoryRoot, 'node_modules/.bin', program);
   const { code, output } = await runProgram(binary, parameters, {
     cwd: directory,
+    ...(signal !== undefined && { signal }),
     env: { ...process.env, NO_COLOR: '1' },
   });
   return { passed: code === 0, output };

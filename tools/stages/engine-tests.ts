@@ -14,10 +14,10 @@ const thisNode = [process.execPath, '--disable-warning=ExperimentalWarning'] as 
  * Runs the tests that need a container engine, one file at a time because they share it: the
  * engine that the machine has, or one of their own on a host of its own.
  */
-export async function runEngineTests(): Promise<StageResult> {
+export async function runEngineTests(signal: AbortSignal): Promise<StageResult> {
   const files = findTestFiles(repositoryRoot, ['test']);
   const engine = await findEngine();
-  const options = { files, concurrency: 1, timeoutMs: 600_000 };
+  const options = { files, concurrency: 1, timeoutMs: 600_000, signal };
   const hasPreparation = existsSync(prepareFile);
   if (engine === undefined) {
     const prepare = hasPreparation ? ['--prepare', prepareFile] : [];
@@ -29,6 +29,7 @@ export async function runEngineTests(): Promise<StageResult> {
     const [program, ...parameters] = thisNode;
     const { code, output } = await runProgram(program, [...parameters, prepareFile], {
       env: { ...process.env, ...env },
+      signal,
     });
     if (code !== 0) return { passed: false, output };
   }

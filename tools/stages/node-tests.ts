@@ -13,6 +13,7 @@ export interface NodeTestOptions {
   /** Put before the program, such as one that gives it a host of its own. */
   readonly wrapper?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
 }
 
 /** Runs test files by Node's runner. No tests at all is a failure. */
@@ -32,6 +33,7 @@ export async function runNodeTests(options: NodeTestOptions): Promise<StageResul
   const { code, output } = await runProgram(program, parameters, {
     cwd: repositoryRoot,
     env: { ...process.env, ...options.env, NO_COLOR: '1' },
+    signal: options.signal,
   });
   return judgeTestRun(code, output);
 }

@@ -13,23 +13,23 @@ const broken: Stage = {
   },
 };
 
-async function run(...stages: readonly Stage[]) {
+async function run(stages: readonly Stage[], signal = new AbortController().signal) {
   let text = '';
   const write = (part: string) => {
     text += part;
   };
-  const passed = await runStages(stages, { write, isTerminal: false });
+  const passed = await runStages(stages, { write, isTerminal: false, signal });
   return { passed, text };
 }
 
 test('a stage that passes takes one line', async () => {
-  const { passed, text } = await run(good);
+  const { passed, text } = await run([good]);
   assert.ok(passed);
   assert.match(text, /^good {2}ok +\d+\.\d s {2}3 tests\nAll 1 stages passed in \d+\.\d s\.\n$/);
 });
 
 test('a stage that fails shows all it wrote, and the ones after it still run', async () => {
-  const { passed, text } = await run(bad, good);
+  const { passed, text } = await run([bad, good]);
   assert.ok(!passed);
   assert.match(text, /^bad +FAILED.*\nwhat went wrong\n/);
   assert.match(text, /\ngood +ok/);
@@ -37,7 +37,22 @@ test('a stage that fails shows all it wrote, and the ones after it still run', a
 });
 
 test('a stage that throws has failed', async () => {
-  const { passed, text } = await run(broken);
+  const { passed, text } = await run([broken]);
   assert.ok(!passed);
   assert.match(text, /could not even start/);
+});
+
+test('after it was stopped, no other stage begins', async () => {
+  const stop = new AbortController();
+  const stopping: Stage = {
+    name: 'stopping',
+    run: async () => {
+      stop.abort();
+      return { passed: false, output: 'interrupted' };
+    },
+  };
+  const { passed, text } = await run([stopping, good], stop.signal);
+  assert.ok(!passed);
+  assert.doesNotMatch(text, /good +ok/);
+  assert.match(text, /Stopped after/);
 });

@@ -2,7 +2,8 @@
 export interface Stage {
   /** As it is named on the command line: `npm test -- lint unit`. */
   readonly name: string;
-  readonly run: () => Promise<StageResult>;
+  /** Ends soon after the signal aborts, with all that it started. */
+  readonly run: (signal: AbortSignal) => Promise<StageResult>;
 }
 
 export interface StageResult {

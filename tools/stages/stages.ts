@@ -17,8 +17,8 @@ const simulationSeeds = 200;
 export function listStages(): readonly Stage[] {
   return [
     ...gateStages(),
-    { name: 'rules', run: () => runNodeTests({ files: rulesTests }) },
-    { name: 'gates', run: () => runNodeTests({ files: gateTests }) },
+    { name: 'rules', run: (signal) => runNodeTests({ files: rulesTests, signal }) },
+    { name: 'gates', run: (signal) => runNodeTests({ files: gateTests, signal }) },
     { name: 'unit', run: runUnitTests },
     ...simulationStages(),
     ...(existsSync(join(repositoryRoot, 'test')) ? [{ name: 'engine', run: runEngineTests }] : []),
@@ -29,15 +29,20 @@ function gateStages(): readonly Stage[] {
   const all: readonly Gate[] = Object.values(gates);
   return all
     .filter(({ applies }) => applies(repositoryRoot))
-    .map((gate) => ({ name: gate.name, run: () => runGate(gate, repositoryRoot) }));
+    .map((gate) => ({
+      name: gate.name,
+      run: (signal) => runGate(gate, { directory: repositoryRoot, signal }),
+    }));
 }
 
-async function runUnitTests(): Promise<StageResult> {
+async function runUnitTests(signal: AbortSignal): Promise<StageResult> {
   const files = findTestFiles(repositoryRoot, ['src', 'sim', 'tools', 'examples']).filter(
     (file) => !rulesTests.includes(file) && !gateTests.includes(file),
   );
-  const pure = await runNodeTests({ files: files.filter(canShareProcess), isolation: 'none' });
-  const others = await runNodeTests({ files: files.filter((file) => !canShareProcess(file)) });
+  const shared = files.filter(canShareProcess);
+  const separate = files.filter((file) => !shared.includes(file));
+  const pure = await runNodeTests({ files: shared, isolation: 'none', signal });
+  const others = await runNodeTests({ files: separate, signal });
   return {
     passed: pure.passed && others.passed,
     summary: `${pure.summary} in one process, ${others.summary} in their own`,
@@ -55,9 +60,10 @@ function simulationStages(): readonly Stage[] {
   return [
     {
       name: 'simulation',
-      run: async () => {
+      run: async (signal) => {
         const { code, output } = await runProgram(process.execPath, [...parameters, ...seeds], {
           cwd: repositoryRoot,
+          signal,
         });
         return { passed: code === 0, summary: `${simulationSeeds} seeds`, output };
       },
