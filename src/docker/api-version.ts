@@ -36,13 +36,15 @@ export function splitVersion(path: string): VersionedPath {
   if (minor === undefined || minor > newestApi) {
     throw new TuttiError(
       'invalid-argument',
-      `client version ${asked} is too new. Maximum supported API version is ${formatApi(newestApi)}`,
+      `client version ${asked} is too new. ` +
+        `Maximum supported API version is ${formatApi(newestApi)}`,
     );
   }
   if (minor < oldestApi) {
     throw new TuttiError(
       'invalid-argument',
-      `client version ${asked} is too old. Minimum supported API version is ${formatApi(oldestApi)}, ` +
+      `client version ${asked} is too old. ` +
+        `Minimum supported API version is ${formatApi(oldestApi)}, ` +
         'please upgrade your client to a newer version',
     );
   }

@@ -17,8 +17,8 @@ export interface ClusterEvent {
 
 /**
  * What a change of a row is to a person who watches events; undefined for changes inside (moby
- * daemon/events.go). A service or network counts as removed when a person removes it, not when its last
- * task is gone.
+ * daemon/events.go). A service or network counts as removed when a person removes it, not when its
+ * last task is gone.
  */
 export function toEvent(
   change: Change,
@@ -30,6 +30,8 @@ export function toEvent(
     case 'nodes':
       return describe('node', change, { ...from, extra: nodeDifferences });
     case 'networks':
+      // Stands for a network of the node itself, which nobody made.
+      if ((change.after ?? change.before)?.predefined === true) return undefined;
       return describe('network', change, { ...from, extra: () => ({}) });
     case 'secrets':
       return describe('secret', change, { ...from, extra: () => ({}) });
@@ -130,7 +132,10 @@ function difference(
   };
 }
 
-/** As Docker writes it: one JSON object a line. Nanoseconds go beyond what a JavaScript number can count. */
+/**
+ * As Docker writes it: one JSON object a line. Nanoseconds go beyond what a JavaScript number can
+ * count.
+ */
 export function writeEvent(event: ClusterEvent): string {
   const { type, action, id, attributes, at } = event;
   const sorted = Object.fromEntries(Object.entries(attributes).toSorted(byKey));

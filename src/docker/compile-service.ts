@@ -207,7 +207,8 @@ function compilePorts(ports: readonly PortDocument[]): readonly PublishedPort[] 
     if (publishedPort !== 0 && other !== undefined) {
       refuse(
         `${field}.PublishedPort`,
-        `duplicate published port ${publishedPort}/${protocol}; EndpointSpec.Ports[${other}] has it too`,
+        `duplicate published port ${publishedPort}/${protocol}; ` +
+          `EndpointSpec.Ports[${other}] has it too`,
       );
     }
     seen.set(key, index);

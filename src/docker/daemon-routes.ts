@@ -24,7 +24,10 @@ export interface DaemonRoutesOptions {
   readonly productVersion: string;
 }
 
-/** Everything under these belongs to the cluster: the manager answers, also that it does not know it. */
+/**
+ * Everything under these belongs to the cluster: the manager answers, also that it does not know
+ * it.
+ */
 const clusterPrefixes = new Set(['swarm', 'services', 'tasks', 'nodes', 'secrets', 'configs']);
 
 /** Our own API, beside Docker's. */
@@ -33,8 +36,9 @@ const ownPrefix = '/tutti/';
 const pingTimeoutMs = 1_000;
 
 /**
- * The daemon's half of the Docker API: the socket that `docker` talks to. What is the cluster's goes to
- * the manager, what is the machine's own to the container engine, and what is neither is refused.
+ * The daemon's half of the Docker API: the socket that `docker` talks to. What is the cluster's
+ * goes to the manager, what is the machine's own to the container engine, and what is neither is
+ * refused.
  */
 export function daemonRoutes(options: DaemonRoutesOptions): HttpHandler {
   return new DaemonHalf(options).handle;

@@ -12,8 +12,8 @@ interface Range {
 const assumedOldest: ApiMinor = 24;
 
 /**
- * The container engine behind its socket. It refuses versions newer than its own, so every path gets
- * the nearest version that it speaks.
+ * The container engine behind its socket. It refuses versions newer than its own, so every path
+ * gets the nearest version that it speaks.
  */
 export class EngineApi {
   readonly peer: HttpPeer;
@@ -52,7 +52,9 @@ export class EngineApi {
     return this.peer.call({ method: 'GET', target, signal });
   }
 
-  /** The engine may have been replaced by another version: each ping tells, and costs nothing more. */
+  /**
+   * The engine may have been replaced by another version: each ping tells, and costs nothing more.
+   */
   noteNewest(version: string | undefined): void {
     const newest = version === undefined ? undefined : parseApi(version);
     if (newest !== undefined && newest !== this.#range?.newest) this.#range = undefined;

@@ -42,7 +42,10 @@ function lastName(field: string): string {
   return (field.split('.').at(-1) ?? field).replace(/\[\d+\]$/, '').toLowerCase();
 }
 
-/** A refusal in the shape in which Swarm's managers answer: clients and scripts look for these words. */
+/**
+ * A refusal in the shape in which Swarm's managers answer: clients and scripts look for these
+ * words.
+ */
 export function swarmError(code: ErrorCode, description: string): TuttiError {
   return new TuttiError(code, `rpc error: code = ${wordings[code].grpc} desc = ${description}`);
 }
@@ -62,8 +65,8 @@ const swarmSentences: readonly RegExp[] = [
 ];
 
 /**
- * Runs a write of the control plane; its refusals come out as Swarm would word them. `reword` may say a
- * known refusal in Swarm's own sentence.
+ * Runs a write of the control plane; its refusals come out as Swarm would word them. `reword` may
+ * say a known refusal in Swarm's own sentence.
  */
 export async function asSwarm<T>(
   write: () => Promise<T>,

@@ -28,7 +28,9 @@ export class EventLog {
     return [...this.#recent];
   }
 
-  /** Events from now on, until the signal. Subscribed when it is called, not when it is first read. */
+  /**
+   * Events from now on, until the signal. Subscribed when it is called, not when it is first read.
+   */
   follow(signal: AbortSignal): AsyncIterable<ClusterEvent> {
     const reader = new BoundedQueue<ClusterEvent>(readerBacklog);
     const end = (): void => {

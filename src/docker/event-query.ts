@@ -3,7 +3,9 @@ import type { Instant } from '../model/instant.ts';
 import type { ClusterEvent } from './cluster-events.ts';
 import { type Filters, matchesAny, matchesLabels, parseFilters } from './filters.ts';
 
-/** What `docker events` may ask for; those of the container engine are here to be passed on to it. */
+/**
+ * What `docker events` may ask for; those of the container engine are here to be passed on to it.
+ */
 const eventFilters = [
   'config',
   'container',

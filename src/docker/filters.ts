@@ -7,7 +7,10 @@ import { isRecord } from './go-json.ts';
  */
 export type Filters = ReadonlyMap<string, readonly string[]>;
 
-/** @throws TuttiError `invalid-argument` for keys that are not `allowed` and for what is no filter at all. */
+/**
+ * @throws TuttiError `invalid-argument` for keys that are not `allowed` and for what is no filter
+ * at all.
+ */
 export function parseFilters(text: string | null, allowed: readonly string[]): Filters {
   const filters = new Map<string, readonly string[]>();
   if (text === null || text === '') return filters;

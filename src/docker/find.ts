@@ -16,8 +16,8 @@ interface Searched<Row> {
 }
 
 /**
- * Looks an object up as Docker does: exact id, then exact name, then a prefix of the id that only one
- * has (moby daemon/cluster/helpers.go).
+ * Looks an object up as Docker does: exact id, then exact name, then a prefix of the id that only
+ * one has (moby daemon/cluster/helpers.go).
  * @throws TuttiError `not-found`, or `invalid-argument` where several would fit.
  */
 function find<Row>(searched: Searched<Row>, reference: string): Row {

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { TuttiError } from '../lib/error.ts';
 
 /**
- * Schemas that read JSON as Go's decoder does (keys in any case, null for absent), with one difference
- * on purpose: an unknown key is refused by name instead of being dropped, so that a typo is found.
+ * Schemas that read JSON as Go's decoder does (keys in any case, null for absent), with one
+ * difference on purpose: an unknown key is refused by name instead of being dropped, so that a typo
+ * is found.
  */
 export function goObject<Shape extends z.ZodRawShape>(
   shape: Shape,
@@ -36,7 +37,9 @@ export const goStrings = goList(z.string().max(65_536), 10_000);
 
 export const goStringMap = z.record(z.string(), z.string()).optional();
 
-/** A whole number; larger ones than JavaScript counts exactly are refused instead of being rounded. */
+/**
+ * A whole number; larger ones than JavaScript counts exactly are refused instead of being rounded.
+ */
 export const goInteger = z.int().optional();
 
 export const goUnsigned = z.int().nonnegative().optional();
@@ -57,7 +60,8 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 
 /**
  * Checks a document against its schema.
- * @throws TuttiError `invalid-argument` whose sentence names each field, what it is and what it should be.
+ * @throws TuttiError `invalid-argument` whose sentence names each field, what it is and what it
+ *   should be.
  */
 export function checkDocument<Schema extends z.ZodType>(
   schema: Schema,
@@ -88,7 +92,10 @@ function toSentence(issue: Issue): string {
     case 'invalid_type':
       return `${field}: must be ${article(issue.expected)}, not ${describe(issue.input)}`;
     case 'invalid_value':
-      return `${field}: must be one of ${issue.values.map(String).join(', ')}, not ${describe(issue.input)}`;
+      return (
+        `${field}: must be one of ${issue.values.map(String).join(', ')}, ` +
+        `not ${describe(issue.input)}`
+      );
     case 'too_small':
       return `${field}: must be at least ${String(issue.minimum)}, not ${describe(issue.input)}`;
     case 'too_big':

@@ -2,6 +2,8 @@ import type { Cluster, ClusterSpec } from '../model/cluster.ts';
 import { goTime, toNanoseconds } from './go-time.ts';
 import { unlessEmpty } from './omit-empty.ts';
 
+const defaultAddressPool = '10.0.0.0/8';
+
 /** The cluster as `GET /swarm` and `/info` show it (moby api/types/swarm/swarm.go). */
 export function showCluster(cluster: Cluster): object {
   return {
@@ -12,10 +14,15 @@ export function showCluster(cluster: Cluster): object {
     Spec: showClusterSpec(cluster.spec),
     TLSInfo: {},
     RootRotationInProgress: false,
-    DefaultAddrPool: unlessEmpty(cluster.defaultAddressPools) ?? null,
+    DefaultAddrPool: isDefaultPool(cluster) ? null : cluster.defaultAddressPools,
     SubnetSize: cluster.subnetPrefixLength,
     DataPathPort: cluster.dataPathPort,
   };
+}
+
+/** Swarm shows the pools only of those who chose some. */
+function isDefaultPool({ defaultAddressPools: pools }: Cluster): boolean {
+  return pools.length === 0 || (pools.length === 1 && pools[0] === defaultAddressPool);
 }
 
 export function showClusterWithTokens(cluster: Cluster): object {

@@ -3,9 +3,9 @@ import { toNanoseconds } from './go-time.ts';
 import { unlessEmpty, unlessZero } from './omit-empty.ts';
 
 /**
- * A container as Docker's JSON, keys in the order of Go's structs. Absent and empty are told apart as
- * the docker CLI tells them apart: `service create` always sends a DNSConfig, `stack deploy` always
- * Privileges (docker/cli, service/opts.go and compose/convert/service.go).
+ * A container as Docker's JSON, keys in the order of Go's structs. Absent and empty are told apart
+ * as the docker CLI tells them apart: `service create` always sends a DNSConfig, `stack deploy`
+ * always Privileges (docker/cli, service/opts.go and compose/convert/service.go).
  */
 export function showContainer(
   container: ContainerSpec,

@@ -3,7 +3,9 @@ import type { Node, NodeState, ObservedNode } from '../model/node.ts';
 import { goTime } from './go-time.ts';
 import { unlessEmpty, unlessZero } from './omit-empty.ts';
 
-/** The port that `docker swarm join` would be told; nothing listens there while there is one node. */
+/**
+ * The port that `docker swarm join` would be told; nothing listens there while there is one node.
+ */
 const clusterPort = 2377;
 
 export interface NodeParts {

@@ -34,7 +34,9 @@ export interface ServiceParts {
   readonly insertDefaults: boolean;
 }
 
-/** A service as Docker's JSON, keys in the order of Go's structs (moby api/types/swarm/service.go). */
+/**
+ * A service as Docker's JSON, keys in the order of Go's structs (moby api/types/swarm/service.go).
+ */
 export function showService(parts: ServiceParts): object {
   const { service, template, previousTemplate, status, insertDefaults } = parts;
   const { previous } = service;
@@ -87,7 +89,9 @@ function showServiceSpec(
   };
 }
 
-/** What a task runs. Placement is the service's: it restarts nothing, so no task has one of its own. */
+/**
+ * What a task runs. Placement is the service's: it restarts nothing, so no task has one of its own.
+ */
 export function showTaskSpec(
   template: TaskTemplateSpec,
   options: { readonly spec: ServiceSpec | undefined; readonly insertDefaults: boolean },

@@ -76,7 +76,9 @@ function showContainerStatus(status: TaskStatus): object | undefined {
   };
 }
 
-/** What Swarm says at each state (swarmkit agent/exec/controller.go, manager/{allocator,scheduler}). */
+/**
+ * What Swarm says at each state (swarmkit agent/exec/controller.go, manager/{allocator,scheduler}).
+ */
 function messageOf(state: TaskState): string {
   switch (state) {
     case 'new':

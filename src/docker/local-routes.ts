@@ -4,8 +4,8 @@ import { splitVersion } from './api-version.ts';
 import { TuttiError } from '../lib/error.ts';
 
 /**
- * What belongs to the machine's own container engine and is passed through unchanged. Whatever is not
- * here is not passed through.
+ * What belongs to the machine's own container engine and is passed through unchanged. Whatever is
+ * not here is not passed through.
  */
 const passedThrough: readonly (readonly [method: string, pattern: string])[] = [
   ['GET', '/containers/json'],

@@ -15,8 +15,8 @@ export interface ManagerContext {
   readonly random: Random;
   readonly events: EventLog;
   /**
-   * An address of this node: of the interface or host that was given, or the one that others reach it by.
-   * Throws TuttiError `invalid-argument` where none can be told.
+   * An address of this node: of the interface or host that was given, or the one that others reach
+   * it by. Throws TuttiError `invalid-argument` where none can be told.
    */
   readonly resolveAddress: (given: string | undefined) => Promise<string>;
 }
@@ -35,7 +35,8 @@ export function requireCluster(context: ManagerContext): Cluster {
 function notAManager(): TuttiError {
   return new TuttiError(
     'unavailable',
-    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" ' +
+      'to connect this node to swarm and try again.',
   );
 }
 

@@ -27,8 +27,8 @@ export interface ManagerRoutes {
 }
 
 /**
- * The manager's half of the Docker API: everything that is the cluster's. It needs nothing but a control
- * plane; the daemon on each node passes such requests on to it.
+ * The manager's half of the Docker API: everything that is the cluster's. It needs nothing but a
+ * control plane; the daemon on each node passes such requests on to it.
  */
 export function managerRoutes(options: ManagerRoutesOptions): ManagerRoutes {
   const { controlPlane, logger, productVersion } = options;

@@ -24,7 +24,8 @@ export function checkDataName(name: string | undefined): string {
   if (name.length > longestDataName || !dataNamePattern.test(name)) {
     throw swarmError(
       'invalid-argument',
-      'invalid name, only 64 [a-zA-Z0-9-_.] characters allowed, and the start and end character must be [a-zA-Z0-9]',
+      'invalid name, only 64 [a-zA-Z0-9-_.] characters allowed, ' +
+        'and the start and end character must be [a-zA-Z0-9]',
     );
   }
   return name;

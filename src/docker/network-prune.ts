@@ -12,7 +12,10 @@ import type { DockerRequest } from './request.ts';
 
 const pruneFilters = ['label', 'label!', 'until'] as const;
 
-/** Removes unused networks of both sides. Those that carry a cluster network are in use by definition. */
+/**
+ * Removes unused networks of both sides. Those that carry a cluster network are in use by
+ * definition.
+ */
 export async function pruneNetworks(
   context: DaemonContext,
   request: DockerRequest,

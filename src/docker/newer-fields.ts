@@ -8,8 +8,8 @@ interface NewerField {
 }
 
 /**
- * Settings of `POST /containers/create` that came after 1.41 (moby docs/api/version-history.md). An older
- * engine drops them without a word, and the container is not what was asked for.
+ * Settings of `POST /containers/create` that came after 1.41 (moby docs/api/version-history.md). An
+ * older engine drops them without a word, and the container is not what was asked for.
  */
 const newerFields: readonly NewerField[] = [
   { since: 42, path: ['HostConfig', 'Mounts', '*', 'BindOptions', 'CreateMountpoint'] },

@@ -3,7 +3,9 @@ import { TuttiError } from '../lib/error.ts';
 import { formatApi, newestApi } from './api-version.ts';
 import { sentenceOf, statusOf } from './errors.ts';
 
-/** Whether this node takes part in a cluster, as the header `Swarm` says it (moby api/types/swarm). */
+/**
+ * Whether this node takes part in a cluster, as the header `Swarm` says it (moby api/types/swarm).
+ */
 export type SwarmHeader = 'inactive' | 'active/manager' | 'error';
 
 /** What every reply carries; the CLI reads version and operating system from any of them. */
@@ -35,7 +37,10 @@ export function emptyReply(status: 200 | 204): HttpReply {
   return { kind: 'whole', status, headers: {} };
 }
 
-/** The Content-Type is exact: with a charset behind it the CLI prints the JSON instead of the message. */
+/**
+ * The Content-Type is exact: with a charset behind it the CLI prints the JSON instead of the
+ * message.
+ */
 export function errorReply(reason: unknown): HttpReply {
   const error = TuttiError.from(reason);
   return jsonReply({ message: sentenceOf(error) }, statusOf(error));

@@ -6,7 +6,9 @@ import { findClusterNetwork } from './network-lookup.ts';
 import { findNewerField } from './newer-fields.ts';
 import type { DockerRequest } from './request.ts';
 
-/** A container of the machine's own; looked at first, because not everything in it can be passed on. */
+/**
+ * A container of the machine's own; looked at first, because not everything in it can be passed on.
+ */
 export const containerCreateRoute: DaemonRoute = {
   method: 'POST',
   pattern: '/containers/create',
@@ -41,7 +43,8 @@ async function refuseNewerFields(
   if (field === undefined) return;
   throw new TuttiError(
     'unimplemented',
-    `${field}: the container engine of this node speaks API ${formatApi(spoken)}, which does not know it`,
+    `${field}: the container engine of this node speaks API ${formatApi(spoken)}, ` +
+      'which does not know it',
     { field, hint: 'Leave it out, or update the container engine.' },
   );
 }
@@ -56,7 +59,8 @@ async function refuseClusterNetworks(
     if (network === undefined) continue;
     throw new TuttiError(
       'unimplemented',
-      `HostConfig.NetworkMode: ${name} is a network of the cluster, which only services can use for now`,
+      `HostConfig.NetworkMode: ${name} is a network of the cluster, ` +
+        'which only services can use for now',
       { field: 'HostConfig.NetworkMode', hint: 'Create a service on it: "docker service create".' },
     );
   }

@@ -100,8 +100,9 @@ async function attach(context: DaemonContext, request: DockerRequest): Promise<H
 }
 
 /**
- * Finds a network on both sides: an exact id or name of the machine's own, then one of the cluster's,
- * then whoever has the reference as the beginning of its id (moby api/server/router/network).
+ * Finds a network on both sides: an exact id or name of the machine's own, then one of the
+ * cluster's, then whoever has the reference as the beginning of its id (moby
+ * api/server/router/network).
  */
 async function resolve(
   context: DaemonContext,

@@ -46,7 +46,7 @@ export function serviceRoutes(context: ManagerContext): readonly DockerRoute[] {
         () => controlPlane.createService(declaration),
         (error) =>
           error.code === 'already-exists' && !error.message.includes('port')
-            ? `name conflicts with an existing object: service ${declaration.spec.name} already exists`
+            ? nameConflict(declaration.spec.name)
             : undefined,
       );
       return jsonReply({ ID: service.id }, 201);
@@ -67,6 +67,10 @@ export function serviceRoutes(context: ManagerContext): readonly DockerRoute[] {
       return serviceLogs(context, { request, tasks: [...view.tasks.by('service', service.id)] });
     }),
   ];
+}
+
+function nameConflict(name: string): string {
+  return `name conflicts with an existing object: service ${name} already exists`;
 }
 
 async function updateService(

@@ -134,7 +134,8 @@ function checkAdvertised(address: string | undefined): string | undefined {
 function alreadyInCluster(): TuttiError {
   return new TuttiError(
     'unavailable',
-    'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.',
+    'This node is already part of a swarm. ' +
+      'Use "docker swarm leave" to leave this swarm and join another one.',
   );
 }
 

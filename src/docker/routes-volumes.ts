@@ -9,8 +9,8 @@ const sparesNamedSince = 42;
 const pruneFilters = ['all', 'label', 'label!'] as const;
 
 /**
- * `volume prune` means two things: to an older engine "all unused volumes", to a newer client "unused
- * anonymous volumes". An engine that cannot make the difference must not delete what was to be spared.
+ * `volume prune` means "all unused volumes" to an older engine and "unused anonymous volumes" to a
+ * newer client. An engine that cannot make the difference must not delete what was to be spared.
  */
 export const volumePruneRoute: DaemonRoute = {
   method: 'POST',

@@ -14,8 +14,6 @@ import {
 } from './go-json.ts';
 import { mountSchema } from './schema-mount.ts';
 
-/** Service specifications as the Docker Engine API has them (moby api/types/swarm, 1.24 … 1.51). */
-
 const driver = goObject({ Name: goText, Options: goStringMap });
 
 const file = goObject({ Name: goText, UID: goText, GID: goText, Mode: goUnsigned });
@@ -156,6 +154,7 @@ const port = goObject({
 
 export type PortDocument = z.output<typeof port>;
 
+/** A service as the Docker Engine API has it (moby api/types/swarm, 1.24 to 1.51). */
 export const serviceSchema = goObject({
   Name: goText,
   Labels: goStringMap,

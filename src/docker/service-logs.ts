@@ -9,8 +9,8 @@ import { type DockerRequest, queryFlag } from './request.ts';
 const multiplexedSince = 42;
 
 /**
- * Streams the output of tasks as `docker service logs` reads it: one frame for each line, whose details
- * say which task it comes from (moby daemon/logger, docker/cli service/logs.go).
+ * Streams the output of tasks as `docker service logs` reads it: one frame for each line, whose
+ * details say which task it comes from (moby daemon/logger, docker/cli service/logs.go).
  */
 export function serviceLogs(
   context: ManagerContext,
@@ -130,7 +130,9 @@ function detailsOf(task: Task): string {
     .join(',');
 }
 
-/** Nine digits behind the point, so that lines of several tasks stand in columns and sort as text. */
+/**
+ * Nine digits behind the point, so that lines of several tasks stand in columns and sort as text.
+ */
 function padTimestamp(timestamp: string): string {
   const parts = /^(.*?)(?:\.(\d{1,9}))?(Z|[+-]\d{2}:\d{2})$/.exec(timestamp);
   if (parts === null) return timestamp;

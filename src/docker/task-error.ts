@@ -2,8 +2,8 @@ import type { TaskStatus } from '../manager/control-plane.ts';
 import type { ReasonCode } from '../model/reason.ts';
 
 /**
- * Reasons that Swarm shows as an error too. The others (waiting, pulling, starting, ending as told) are
- * states of a healthy task, whose error column stays empty; `tutti why task` has them all.
+ * Reasons that Swarm shows as an error too. The others (waiting, pulling, starting, ending as told)
+ * are states of a healthy task, whose error column stays empty; `tutti why task` has them all.
  */
 const shownAsErrors: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
   'no-suitable-node',
@@ -35,7 +35,10 @@ const shownAsErrors: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
   'node-removed',
 ]);
 
-/** Swarm's own words where it has a fixed sentence, else the reason's; undefined where Swarm shows none. */
+/**
+ * Swarm's own words where it has a fixed sentence, else the reason's; undefined where Swarm shows
+ * none.
+ */
 export function errorOf(status: TaskStatus, image: string): string | undefined {
   const { reason, task } = status;
   if (reason === undefined || !shownAsErrors.has(reason.code)) return undefined;

@@ -14,7 +14,8 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
   /**
    * The whole body.
-   * @throws TuttiError `resource-exhausted` with field `body` when it is larger than the server's limit.
+   * @throws TuttiError `resource-exhausted` with field `body` when it is larger than the server's
+   *   limit.
    */
   body(): Promise<Uint8Array>;
 }
@@ -75,7 +76,9 @@ export interface HttpAnswerStream {
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
-/** A server behind a Unix socket. Calls throw TuttiError `unavailable` where nothing answers there. */
+/**
+ * A server behind a Unix socket. Calls throw TuttiError `unavailable` where nothing answers there.
+ */
 export interface HttpPeer {
   readonly socketPath: string;
   call(call: HttpCall): Promise<HttpAnswer>;

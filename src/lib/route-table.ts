@@ -1,6 +1,7 @@
 /**
  * Routes as data. A pattern is made of segments: `services`, `:id` (one segment) or `*name` (one
- * segment or more, as in image references). A literal segment wins over `:id`, which wins over `*name`.
+ * segment or more, as in image references). A literal segment wins over `:id`, which wins over
+ * `*name`.
  */
 export interface Route<Handler> {
   readonly method: string;
@@ -23,7 +24,10 @@ interface Entry<Handler> {
   readonly segments: readonly string[];
 }
 
-/** Finds the route of a request. Build it once; finding costs as much as there are routes of one first segment. */
+/**
+ * Finds the route of a request. Build it once; finding costs as much as there are routes of one
+ * first segment.
+ */
 export class RouteTable<Handler> {
   readonly #byFirstSegment = new Map<string, Entry<Handler>[]>();
 
@@ -38,7 +42,9 @@ export class RouteTable<Handler> {
     for (const entries of this.#byFirstSegment.values()) entries.sort(bySpecificity);
   }
 
-  /** `path` is percent-encoded; parameters come out decoded. A path that does not decode is unknown. */
+  /**
+   * `path` is percent-encoded; parameters come out decoded. A path that does not decode is unknown.
+   */
   find(method: string, path: string): RouteMatch<Handler> {
     const segments = decode(split(path));
     if (segments === undefined) return { kind: 'unknown' };

@@ -3,7 +3,8 @@ import { TuttiError } from '../lib/error.ts';
 
 /**
  * Reads a whole body.
- * @throws TuttiError `resource-exhausted` with field `body` beyond `limitBytes`; what follows is not read.
+ * @throws TuttiError `resource-exhausted` with field `body` beyond `limitBytes`; what follows is
+ *   not read.
  */
 export async function readBody(source: Readable, limitBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];

@@ -37,7 +37,9 @@ const connectionHeaders = new Set([
 
 const upgradeBodyLimitBytes = 1024 * 1024;
 
-/** Passes requests on to servers behind Unix sockets: bodies stream both ways, nothing is held back. */
+/**
+ * Passes requests on to servers behind Unix sockets: bodies stream both ways, nothing is held back.
+ */
 export class HttpProxy {
   readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 16 });
 
@@ -146,7 +148,9 @@ function carriesBody(request: IncomingMessage): boolean {
   );
 }
 
-/** The server may answer and close before it read everything: the answer decides, not the upload. */
+/**
+ * The server may answer and close before it read everything: the answer decides, not the upload.
+ */
 function sendBody(request: IncomingMessage, outgoing: ClientRequest): void {
   request.pipe(outgoing);
   request.once('error', (error) => outgoing.destroy(error));

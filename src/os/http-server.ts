@@ -23,8 +23,8 @@ export interface HttpServerOptions {
 const defaultBodyLimitBytes = 4 * 1024 * 1024;
 
 /**
- * A small HTTP/1.1 server on a Unix socket. Routing is the handler's business; passing a request on,
- * with upgrades and streaming, is done here where the handler asks for it.
+ * A small HTTP/1.1 server on a Unix socket. Routing is the handler's business; passing a request
+ * on, with upgrades and streaming, is done here where the handler asks for it.
  */
 export class HttpServer {
   readonly #server: Server;
@@ -34,7 +34,8 @@ export class HttpServer {
 
   private constructor(options: HttpServerOptions) {
     this.#options = options;
-    // An upload (an image, a build context) may take longer than any fixed limit on a whole request.
+    // An upload (an image, a build context) may take longer than any fixed limit on a whole
+    // request.
     this.#server = createServer({ requestTimeout: 0, keepAliveTimeout: 0, keepAlive: true });
     this.#server.on('request', (request, response) => void this.#answer(request, response));
     this.#server.on('upgrade', (request, socket: Socket, head: Buffer) =>
@@ -80,7 +81,8 @@ export class HttpServer {
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     this.#upgraded.add(socket);
     socket.once('close', () => this.#upgraded.delete(socket));
-    // A client that breaks off mid-stream is no event of ours; without a listener it would end the process.
+    // A client that breaks off mid-stream is no event of ours; without a listener it would end the
+    // process.
     socket.on('error', () => socket.destroy());
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
