@@ -1,0 +1,153 @@
+import { Agent } from './agent/agent.ts';
+import { LinuxNodeNetwork } from './agent/node-network.ts';
+import { reservedRange } from './allocator/subnet.ts';
+import type { DaemonOptions } from './cli/program.ts';
+import { daemonRoutes } from './docker/daemon-routes.ts';
+import type { HttpHandler, HttpReply } from './host/http.ts';
+import type { Logger } from './host/logger.ts';
+import { TuttiError } from './lib/error.ts';
+import { formatSubnet, parseSubnet } from './lib/ipv4.ts';
+import type { NodeDescription } from './model/node.ts';
+import { FileAgentDisk } from './os/agent-disk.ts';
+import { openDataLayout } from './os/data-layout.ts';
+import { DnsServer } from './os/dns-listeners.ts';
+import { DockerRuntime } from './os/docker-runtime.ts';
+import { UnixSocketPeer } from './os/http-peer.ts';
+import { HttpServer } from './os/http-server.ts';
+import { hostSubnets, machineAddress } from './os/machine.ts';
+import { ManagerProcess } from './os/manager-process.ts';
+import { LinuxNetworkDevices } from './os/network-devices.ts';
+import { ProxyPortListeners } from './os/port-listeners.ts';
+import { lockDirectory } from './os/process-lock.ts';
+import { sessionClient } from './os/session-transport.ts';
+import { SystemClock } from './os/system-clock.ts';
+import { SystemRandom } from './os/system-random.ts';
+import { DirectoryTaskFiles } from './os/task-files.ts';
+import { UpstreamDns } from './os/upstream-dns.ts';
+
+export interface StartDaemon extends DaemonOptions {
+  readonly version: string;
+  /** The script that this process runs; the manager runs it too. */
+  readonly entry: string;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+const unixScheme = 'unix://';
+const nanoCpusPerCpu = 1_000_000_000;
+
+/** Builds everything that a node runs, and resolves when the signal stopped it. */
+export async function startDaemon(options: StartDaemon): Promise<void> {
+  const { logger, signal } = options;
+  const engineSocket = socketOf(options.containerEngine, '--container-engine');
+  const layout = await openDataLayout(options.dataDir);
+  const unlock = await lockDirectory(layout.agentLockPath, layout.dataDirectory);
+  const clock = new SystemClock();
+  const runtime = new DockerRuntime({ socketPath: engineSocket, clock });
+  const network = new LinuxNodeNetwork({
+    runtime,
+    clock,
+    logger,
+    devices: new LinuxNetworkDevices(),
+    ports: new ProxyPortListeners(),
+    listeners: (answer) => new DnsServer({ answer, upstream: new UpstreamDns(), logger }),
+    reservedRange: topOfSubnet,
+  });
+  const agent = new Agent({
+    clock,
+    logger,
+    runtime,
+    network,
+    random: new SystemRandom(),
+    files: new DirectoryTaskFiles(layout.taskFilesDirectory),
+    disk: new FileAgentDisk(layout.agentStatePath),
+    transport: sessionClient({ socketPath: layout.managerSessionSocket }),
+    describe: (stop) => describeNode({ runtime, name: options.nodeName, signal: stop }),
+  });
+  const manager = new ManagerProcess({
+    layout,
+    clock,
+    logger,
+    command: [
+      process.execPath,
+      ...process.execArgv,
+      options.entry,
+      'manager',
+      layout.dataDirectory,
+    ],
+  });
+  const routes = daemonRoutes({
+    engine: new UnixSocketPeer(engineSocket),
+    manager: new UnixSocketPeer(layout.managerApiSocket),
+    clock,
+    logger,
+    productVersion: options.version,
+  });
+  const server = await HttpServer.listen({
+    socketPath: socketOf(options.socket, '--socket'),
+    logger,
+    handle: withNames(agent, routes),
+  });
+  logger.info('the daemon is up', { socket: options.socket, engine: engineSocket });
+  await Promise.all([manager.run(signal), agent.run(signal), network.watch(signal)]);
+  await server.close();
+  await unlock();
+}
+
+function socketOf(given: string, field: string): string {
+  if (given.startsWith(unixScheme)) return given.slice(unixScheme.length);
+  if (given.startsWith('/')) return given;
+  throw new TuttiError('invalid-argument', `${field}: expected unix:///path, found "${given}"`, {
+    field,
+  });
+}
+
+/** The range that the container engine may hand out by itself, and that tasks never get. */
+function topOfSubnet(text: string): string {
+  const subnet = parseSubnet(text);
+  if (subnet === undefined) {
+    throw new TuttiError('internal', `the subnet "${text}" of a network is none`);
+  }
+  return formatSubnet(reservedRange(subnet));
+}
+
+async function describeNode(from: {
+  readonly runtime: DockerRuntime;
+  readonly name: string | undefined;
+  readonly signal: AbortSignal;
+}): Promise<NodeDescription> {
+  const info = await from.runtime.info(from.signal);
+  return {
+    hostname: from.name ?? info.hostname,
+    os: info.os,
+    architecture: info.architecture,
+    nanoCpus: info.cpus * nanoCpusPerCpu,
+    memoryBytes: info.memoryBytes,
+    engineVersion: info.version,
+    engineLabels: info.labels,
+    plugins: info.plugins,
+    hostSubnets: hostSubnets(),
+    address: machineAddress(),
+  };
+}
+
+const whyName = /^\/tutti\/v1\/dns\/([^/]+)\/why$/;
+
+/** Names are the agent's to explain; everything else goes its usual way. */
+function withNames(agent: Agent, routes: HttpHandler): HttpHandler {
+  return async (request) => {
+    const name = request.method === 'GET' ? whyName.exec(request.path)?.[1] : undefined;
+    if (name === undefined) return await routes(request);
+    const from = request.query.get('from') ?? undefined;
+    return jsonReply(agent.explainName(decodeURIComponent(name), from));
+  };
+}
+
+function jsonReply(value: unknown): HttpReply {
+  return {
+    kind: 'whole',
+    status: 200,
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(value),
+  };
+}

@@ -1,0 +1,53 @@
+import { hostname, networkInterfaces } from 'node:os';
+import { TuttiError } from '../lib/error.ts';
+
+/** The addresses of this machine that others may reach it by, IPv4, loopback left out. */
+function outwardAddresses(): readonly {
+  readonly name: string;
+  readonly address: string;
+  readonly cidr: string;
+}[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, infos]) =>
+    (infos ?? [])
+      .filter((info) => info.family === 'IPv4' && !info.internal)
+      .map((info) => ({ name, address: info.address, cidr: info.cidr ?? `${info.address}/32` })),
+  );
+}
+
+/** Bridges that container engines and we make: no subnets that networks have to avoid. */
+const madeByEngines = /^(docker|br-|tt-|veth)/;
+
+/** Subnets that the machine has of its own: `192.168.1.7/24`. */
+export function hostSubnets(): readonly string[] {
+  return outwardAddresses()
+    .filter(({ name }) => !madeByEngines.test(name))
+    .map(({ cidr }) => cidr);
+}
+
+/** The address that others reach this machine by; loopback on a machine that has no other. */
+export function machineAddress(): string {
+  const own = outwardAddresses().find(({ name }) => !madeByEngines.test(name));
+  return own?.address ?? '127.0.0.1';
+}
+
+/**
+ * The address that `docker swarm init` means: one that was given, that of an interface that was named, or
+ * this machine's own.
+ *
+ * @throws TuttiError `invalid-argument` for a name that is no interface of this machine.
+ */
+export async function resolveAddress(given: string | undefined): Promise<string> {
+  if (given === undefined || given === '' || given === '0.0.0.0') return machineAddress();
+  if (/^[\d.]+$/.test(given) || given.includes(':')) return given;
+  const found = outwardAddresses().find(({ name }) => name === given);
+  if (found !== undefined) return found.address;
+  if (given === 'lo' || given === 'localhost') return '127.0.0.1';
+  throw new TuttiError(
+    'invalid-argument',
+    `"${given}" is no address or interface of ${hostname()}`,
+    {
+      field: 'AdvertiseAddr',
+      hint: 'Give an address such as 192.168.1.7, or an interface such as eth0.',
+    },
+  );
+}
