@@ -1,5 +1,5 @@
 import type { ApiMinor } from './api-version.ts';
-import { isRecord } from './go-json.ts';
+import { isRecord, pathOf } from './go-json.ts';
 
 interface NewerField {
   readonly since: ApiMinor;
@@ -27,21 +27,24 @@ const newerFields: readonly NewerField[] = [
 /** The first setting that says something and that an engine of this version does not know. */
 export function findNewerField(document: unknown, spoken: ApiMinor): string | undefined {
   for (const { since, path } of newerFields) {
-    if (since <= spoken) continue;
-    const found = findSet(document, path);
-    if (found !== undefined) return found;
+    const found = since <= spoken ? undefined : findSet(document, path);
+    if (found !== undefined) return pathOf(found);
   }
   return undefined;
 }
 
-function findSet(value: unknown, path: readonly string[]): string | undefined {
+/** Where the path leads to something, spelled as the document spells it. */
+function findSet(
+  value: unknown,
+  path: readonly string[],
+): readonly (string | number)[] | undefined {
   const [first, ...rest] = path;
-  if (first === undefined) return saysSomething(value) ? '' : undefined;
+  if (first === undefined) return saysSomething(value) ? [] : undefined;
   if (!isRecord(value) && !Array.isArray(value)) return undefined;
-  for (const [key, item] of Object.entries(value)) {
+  for (const [key, item] of Object.entries<unknown>(value)) {
     if (first !== '*' && key.toLowerCase() !== first.toLowerCase()) continue;
     const found = findSet(item, rest);
-    if (found !== undefined) return found === '' ? key : `${key}.${found}`;
+    if (found !== undefined) return [Array.isArray(value) ? Number(key) : key, ...found];
   }
   return undefined;
 }

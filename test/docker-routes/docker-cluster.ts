@@ -28,7 +28,9 @@ export interface Ask {
   readonly headers?: HttpHeaders;
 }
 
-/** The manager's half of the Docker API over a real manager, with virtual time and a scripted agent. */
+/**
+ * The manager's half of the Docker API over a real manager, with virtual time and a scripted agent.
+ */
 export class DockerCluster implements AsyncDisposable {
   readonly clock = new VirtualClock(startAt);
   readonly agent: ScriptedAgent;

@@ -25,7 +25,9 @@ export const nodeDescription: NodeDescription = {
   address: '127.0.0.1',
 };
 
-/** How a container of the scripted agent goes; what it returns is reported, `undefined`: nothing. */
+/**
+ * How a container of the scripted agent goes; what it returns is reported, `undefined`: nothing.
+ */
 export type Script = (task: TaskAssignment) => Partial<ObservedTask> | undefined;
 
 /** Does what it is told at once: what is to run runs, what is to stop has stopped. */
@@ -132,9 +134,7 @@ export class ScriptedAgent {
       taskId,
       state: 'running',
       hostPorts: [],
-      containers: [
-        { name: 'main', containerId: `${taskId}c`, pid: 4242, health: 'none' },
-      ],
+      containers: [{ name: 'main', containerId: `${taskId}c`, pid: 4242, health: 'none' }],
       ...observed,
       since: now,
       ...(reason === undefined ? {} : { reason: { ...reason, since: now } }),
