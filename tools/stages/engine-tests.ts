@@ -1,20 +1,32 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { runProgram } from '../bootstrap/run.mjs';
-import { findEngine } from '../engine.ts';
+import { findEngine, requireRoot } from '../engine.ts';
+import { agentCommands, engineCommands, ensureCommands } from '../engine/machine-packages.ts';
 import { repositoryRoot } from '../root.ts';
 import { runNodeTests } from './node-tests.ts';
-import type { StageResult } from './stage.ts';
+import type { Stage, StageResult } from './stage.ts';
 import { findTestFiles } from './test-files.ts';
 
 const prepareFile = join(repositoryRoot, 'test/prepare.ts');
 const thisNode = [process.execPath, '--disable-warning=ExperimentalWarning'] as const;
 
 /**
- * Runs the tests that need a container engine, one file at a time because they share it: the
- * engine that the machine has, or one of their own on a host of its own.
+ * The tests that need a container engine, one file at a time because they share it: the engine that
+ * the machine has, or one of their own on a host of its own.
  */
-export async function runEngineTests(signal: AbortSignal): Promise<StageResult> {
+export const engineStage: Stage = {
+  name: 'engine',
+  prepare: async () => {
+    const found = await findEngine();
+    if (found === undefined) requireRoot();
+    const commands = found === undefined ? [...engineCommands, ...agentCommands] : agentCommands;
+    await ensureCommands(commands, 'tests with a container engine');
+  },
+  run: runEngineTests,
+};
+
+async function runEngineTests(signal: AbortSignal): Promise<StageResult> {
   const files = findTestFiles(repositoryRoot, ['test']);
   const engine = await findEngine();
   const options = { files, concurrency: 1, timeoutMs: 600_000, signal };

@@ -56,3 +56,16 @@ test('after it was stopped, no other stage begins', async () => {
   assert.doesNotMatch(text, /good +ok/);
   assert.match(text, /Stopped after/);
 });
+
+test('a stage for which the machine lacks something fails with that, and is not run', async () => {
+  const lacking: Stage = {
+    ...good,
+    name: 'lacking',
+    prepare: async () => {
+      throw new Error('no engine here');
+    },
+  };
+  const { passed, text } = await run([lacking]);
+  assert.ok(!passed);
+  assert.match(text, /^lacking +FAILED.*\nno engine here\n/);
+});

@@ -1,4 +1,5 @@
-import type { Stage } from './stage.ts';
+import { TuttiError } from '../../src/lib/error.ts';
+import type { Stage, StageResult } from './stage.ts';
 
 export interface RunOptions {
   readonly write: (text: string) => void;
@@ -36,28 +37,37 @@ export async function runStages(stages: readonly Stage[], options: RunOptions): 
   return failed.length === 0;
 }
 
-async function runStage(
-  stage: Stage,
-  { write, isTerminal, signal, label }: RunOptions & { readonly label: string },
-): Promise<boolean> {
+interface LabelledOptions extends RunOptions {
+  readonly label: string;
+}
+
+async function runStage(stage: Stage, options: LabelledOptions): Promise<boolean> {
+  const { write, isTerminal, label } = options;
   const startedAt = performance.now();
-  const erase = isTerminal ? eraseLine : '';
-  const progress = () =>
-    write(`${erase}${label}  … ${secondsSince(startedAt)}${isTerminal ? '' : '\n'}`);
-  if (isTerminal) progress();
-  const timer = setInterval(progress, isTerminal ? terminalTickMs : plainTickMs);
+  const { passed, summary = '', output } = await attempt(stage, options);
+  const verdict = passed ? 'ok    ' : 'FAILED';
+  const time = secondsSince(startedAt).padStart(8);
+  write(`${isTerminal ? eraseLine : ''}${label}  ${verdict}  ${time}  ${summary}`.trimEnd());
+  write(passed ? '\n' : `\n${output.trimEnd()}\n\n`);
+  return passed;
+}
+
+/** Runs a stage, and lets a line count meanwhile. What it throws is how it failed. */
+async function attempt(stage: Stage, options: LabelledOptions): Promise<StageResult> {
+  const { write, isTerminal, signal, label } = options;
+  const startedAt = performance.now();
+  const showTime = () => {
+    const time = `${label}  … ${secondsSince(startedAt)}`;
+    write(isTerminal ? `${eraseLine}${time}` : `${time}\n`);
+  };
+  let timer: NodeJS.Timeout | undefined;
   try {
-    const { passed, summary = '', output } = await stage.run(signal);
-    const verdict = passed ? 'ok' : 'FAILED';
-    write(
-      `${erase}${label}  ${verdict}  ${secondsSince(startedAt).padStart(8)}  ${summary}`.trimEnd(),
-    );
-    write(passed ? '\n' : `\n${output.trimEnd()}\n\n`);
-    return passed;
+    await stage.prepare?.();
+    timer = setInterval(showTime, isTerminal ? terminalTickMs : plainTickMs);
+    return await stage.run(signal);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    write(`${erase}${label}  FAILED  ${secondsSince(startedAt).padStart(8)}\n${reason}\n\n`);
-    return false;
+    const { message, hint } = TuttiError.from(error);
+    return { passed: false, output: hint === undefined ? message : `${message} ${hint}` };
   } finally {
     clearInterval(timer);
   }

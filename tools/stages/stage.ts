@@ -2,6 +2,8 @@
 export interface Stage {
   /** As it is named on the command line: `npm test -- lint unit`. */
   readonly name: string;
+  /** What the machine lacks for it; shows its own progress. */
+  readonly prepare?: () => Promise<void>;
   /** Ends soon after the signal aborts, with all that it started. */
   readonly run: (signal: AbortSignal) => Promise<StageResult>;
 }

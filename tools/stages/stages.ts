@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { runProgram } from '../bootstrap/run.mjs';
 import { gates, runGate, type Gate } from '../gates/gates.ts';
 import { repositoryRoot } from '../root.ts';
-import { runEngineTests } from './engine-tests.ts';
+import { engineStage } from './engine-tests.ts';
 import { runNodeTests } from './node-tests.ts';
 import type { Stage, StageResult } from './stage.ts';
 import { canShareProcess, findTestFiles } from './test-files.ts';
@@ -21,7 +21,7 @@ export function listStages(): readonly Stage[] {
     { name: 'gates', run: (signal) => runNodeTests({ files: gateTests, signal }) },
     { name: 'unit', run: runUnitTests },
     ...simulationStages(),
-    ...(existsSync(join(repositoryRoot, 'test')) ? [{ name: 'engine', run: runEngineTests }] : []),
+    ...(existsSync(join(repositoryRoot, 'test')) ? [engineStage] : []),
   ];
 }
 
