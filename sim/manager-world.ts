@@ -15,6 +15,7 @@ import { MemoryEngine } from './memory-engine.ts';
 import { ScriptedAgent, smallMachine } from './scripted-agent.ts';
 import { SimulatedTransport } from './transport.ts';
 
+const beatPeriodMs = 5_000;
 const startAt = Date.UTC(2026, 0, 1);
 
 /** What was logged, so that a script can say what it expects of the log. */
@@ -42,7 +43,10 @@ export class ManagerWorld {
   readonly transport: SimulatedTransport;
   readonly log: LogLine[] = [];
   readonly commits: Commit[] = [];
+  /** How the store engine misbehaves; may be changed at any time. */
+  readonly faults = { failChance: 0, unknownChance: 0 };
   readonly #options: Partial<ManagerOptions>;
+  readonly #agents: ScriptedAgent[] = [];
   #manager: Manager | undefined;
   #engine: MemoryEngine | undefined;
 
@@ -79,8 +83,8 @@ export class ManagerWorld {
   }
 
   async startManager(): Promise<void> {
-    const { clock, dice, disk } = this;
-    const engine = new MemoryEngine(disk, { clock, dice });
+    const { clock, dice, disk, faults } = this;
+    const engine = new MemoryEngine(disk, { clock, dice, faults });
     this.#engine = engine;
     const random = {
       bytes: (count: number) => dice.bytes(count),
@@ -113,12 +117,14 @@ export class ManagerWorld {
   }
 
   agent(nodeId: string, description: Partial<NodeDescription> = {}): ScriptedAgent {
-    return new ScriptedAgent({
+    const agent = new ScriptedAgent({
       nodeId,
       transport: this.transport.agent(),
       now: () => this.clock.now(),
       description: { ...smallMachine, ...description },
     });
+    this.#agents.push(agent);
+    return agent;
   }
 
   /** Lets everything happen that needs no time. */
@@ -129,9 +135,13 @@ export class ManagerWorld {
     }
   }
 
-  /** Lets time pass. */
+  /** Lets time pass; agents that are connected say now and then that they live. */
   async pass(durationMs: number): Promise<void> {
-    await this.clock.advance(durationMs);
+    const until = this.clock.now() + durationMs;
+    while (this.clock.now() < until) {
+      for (const agent of this.#agents) if (!agent.silent) await agent.beat();
+      await this.clock.advance(Math.min(beatPeriodMs, until - this.clock.now()));
+    }
     await this.settle();
   }
 

@@ -38,6 +38,8 @@ export class ScriptedAgent {
   readonly heard: ManagerMessage[] = [];
   readonly observed = new Map<string, ObservedTask>();
   obedient = true;
+  /** Does not even say that it lives. */
+  silent = false;
   description: NodeDescription;
   #session: MessageStream<AgentMessage, ManagerMessage> | undefined;
   #stop = new AbortController();
@@ -76,6 +78,10 @@ export class ScriptedAgent {
   async report(taskId: string, fields: Partial<ObservedTask>): Promise<void> {
     const task = this.#observation(taskId, fields);
     await this.#send({ kind: 'observed', sentAt: this.#now(), tasks: [task], gone: [] });
+  }
+
+  async beat(): Promise<void> {
+    await this.#send({ kind: 'beat', sentAt: this.#now() });
   }
 
   async send(message: AgentMessage): Promise<void> {

@@ -49,7 +49,9 @@ export class Planner implements Writer {
   /** Rounds that wait for the store to run them. */
   #waitingRounds = 0;
   #activeRounds = 0;
+  /** The last back-off after a failed commit; 0 after one that succeeded. */
   #retryMs = 0;
+  #backingOff = false;
   #stopped = false;
   #suspended = false;
   #idle: PromiseWithResolvers<void> | undefined;
@@ -207,7 +209,7 @@ export class Planner implements Writer {
 
   /** Asks the store for a round unless one is to come anyway, or the last one has to be paid for. */
   #kick(): void {
-    if (this.#work.isEmpty || this.#waitingRounds > 0 || this.#retryMs > 0) return;
+    if (this.#work.isEmpty || this.#waitingRounds > 0 || this.#backingOff) return;
     if (this.#suspended) return;
     this.#enqueueRound();
   }
@@ -268,6 +270,7 @@ export class Planner implements Writer {
   #succeeded(round: Round | undefined): void {
     if (round?.outcome === undefined) return;
     this.#retryMs = 0;
+    this.#backingOff = false;
     this.#wakeNever(retryAll);
     const { outcome } = round;
     for (const [key, wake] of outcome.wakes) {
@@ -299,6 +302,8 @@ export class Planner implements Writer {
 
   #backOff(error: unknown): void {
     this.#onStoreFailure();
+    if (this.#backingOff) return;
+    this.#backingOff = true;
     this.#retryMs = Math.min(Math.max(firstRetryMs, this.#retryMs * 2), longestRetryMs);
     const { code, message } = TuttiError.from(error);
     this.#logger.warn('a plan could not be written, it is tried again', {
@@ -364,7 +369,7 @@ export class Planner implements Writer {
 
   #due(keys: readonly string[]): void {
     for (const key of keys) {
-      if (key === retryAll) this.#retryMs = 0;
+      if (key === retryAll) this.#backingOff = false;
       const work = this.#timed.get(key);
       this.#timed.delete(key);
       if (work !== undefined) this.#work.add(work);
@@ -379,7 +384,7 @@ export class Planner implements Writer {
   }
 
   #isIdle(): boolean {
-    const nothingNow = this.#work.isEmpty || this.#retryMs > 0 || this.#suspended;
+    const nothingNow = this.#work.isEmpty || this.#backingOff || this.#suspended;
     return this.#activeRounds === 0 && nothingNow;
   }
 }

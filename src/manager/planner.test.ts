@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { declare, ManagerWorld } from '../../sim/manager-world.ts';
+import type { Rounds } from './round.ts';
+
+test('a full disk refuses writes, keeps reading, and what is to be done is done later', async () => {
+  const { world, agent } = await ManagerWorld.withCluster();
+  const service = await world.control.createService(declare('w', 1));
+  await world.settle();
+  const [before] = world.liveTasks(service);
+  assert.ok(before);
+  world.disk.full = true;
+  const { revision } = world.control.view;
+  await assert.rejects(world.control.createService(declare('x', 1)), {
+    code: 'resource-exhausted',
+    message: /disk of the data directory is full/,
+  });
+  await agent.report(before.id, { state: 'failed' });
+  await world.pass(20_000);
+  assert.equal(world.control.view.revision, revision);
+  assert.deepEqual(world.liveTasks(service), [before]);
+  assert.equal(world.control.taskStatus(before).state, 'failed');
+  world.disk.full = false;
+  await world.pass(5_000);
+  const [after] = world.liveTasks(service);
+  assert.ok(after);
+  assert.notEqual(after.id, before.id);
+  assert.equal(world.control.view.tasks.get(before.id)?.end?.state, 'failed');
+});
+
+test('retries on a full disk slow down', async () => {
+  const { world, agent } = await ManagerWorld.withCluster();
+  const service = await world.control.createService(declare('w', 1));
+  await world.settle();
+  const [task] = world.liveTasks(service);
+  assert.ok(task);
+  world.disk.full = true;
+  await agent.report(task.id, { state: 'failed' });
+  await world.pass(60_000);
+  const retries = world.log.filter((line) =>
+    line.message.startsWith('a plan could not be written'),
+  );
+  assert.ok(retries.length > 5 && retries.length < 30, `${retries.length} tries in a minute`);
+});
+
+/** Rounds that throw whenever they are to plan the service with this name. */
+function refusing(name: string): (rounds: Rounds) => Rounds {
+  return (rounds) => ({
+    cursors: rounds.cursors,
+    committed: (change) => rounds.committed(change),
+    reload: () => rounds.reload(),
+    run(tx, work, context) {
+      const units = [...work.units];
+      for (const unit of units) {
+        const service = 'serviceId' in unit ? tx.services.get(unit.serviceId) : undefined;
+        if (service?.spec.name === name) throw new Error(`planted: ${name} cannot be planned`);
+      }
+      return rounds.run(tx, { ...work, units }, context);
+    },
+  });
+}
+
+test('a service whose plan throws is named in the log, tried again, and holds up no other', async () => {
+  const { world } = await ManagerWorld.withCluster({ wrapRounds: refusing('bad') });
+  const bad = await world.control.createService(declare('bad', 1));
+  const good = await world.control.createService(declare('good', 1));
+  await world.settle();
+  assert.equal(world.liveTasks(good).length, 1);
+  assert.equal(world.liveTasks(bad).length, 0);
+  const errors = world.log.filter((line) => line.level === 'error');
+  assert.equal(errors[0]?.fields['part'], `service/${bad.id}`);
+  const before = errors.length;
+  await world.pass(30_000);
+  const after = world.log.filter((line) => line.level === 'error').length;
+  assert.ok(after > before && after - before < 20, `${after - before} tries in 30 s`);
+});
+
+test('a restart that waits for its delay comes when it is due', async () => {
+  const { world, agent } = await ManagerWorld.withCluster();
+  const restart = { delayMs: 5_000 };
+  const service = await world.control.createService(declare('w', 1, { template: { restart } }));
+  await world.settle();
+  const [task] = world.liveTasks(service);
+  assert.ok(task);
+  await agent.report(task.id, { state: 'failed' });
+  await world.settle();
+  const [next] = world.liveTasks(service);
+  assert.ok(next);
+  assert.equal(next.desired, 'ready');
+  const waiting = world.control.taskStatus(next);
+  assert.equal(waiting.reason?.code, 'waiting-to-restart');
+  await world.pass(4_000);
+  assert.equal(world.control.view.tasks.get(next.id)?.desired, 'ready');
+  await world.pass(1_100);
+  assert.equal(world.control.view.tasks.get(next.id)?.desired, 'running');
+});
+
+test('a restarted manager goes on where the last one stopped', async () => {
+  const { world, agent } = await ManagerWorld.withCluster();
+  agent.obedient = false;
+  const restart = { delayMs: 5_000 };
+  const service = await world.control.createService(declare('w', 2, { template: { restart } }));
+  await world.settle();
+  const [first, second] = world.liveTasks(service);
+  assert.ok(first && second);
+  agent.obedient = true;
+  await agent.report(first.id, { state: 'running' });
+  await agent.report(second.id, { state: 'failed' });
+  await world.settle();
+  world.crashManager();
+  await world.settle();
+  await world.startManager();
+  await agent.connect();
+  await world.settle();
+  assert.equal(world.control.taskStatus(first).state, 'running');
+  const [, next] = world.liveTasks(service);
+  assert.ok(next);
+  assert.equal(next.desired, 'ready');
+  await world.pass(5_100);
+  assert.equal(world.control.view.tasks.get(next.id)?.desired, 'running');
+});
+
+test('a store that cannot tell what is durable is loaded again and nothing is lost', async () => {
+  const { world } = await ManagerWorld.withCluster();
+  world.faults.unknownChance = 1;
+  await assert.rejects(world.control.createService(declare('w', 1)), {
+    code: 'unavailable',
+    message: /cannot tell whether the change is durable/,
+  });
+  world.faults.unknownChance = 0;
+  await world.pass(10_000);
+  const service = await world.control.createService(declare('x', 1));
+  await world.settle();
+  assert.equal(world.liveTasks(service).length, 1);
+});
+
+test('a task that found no place is placed as soon as there is room', async () => {
+  const { world } = await ManagerWorld.withCluster();
+  const placement = {
+    constraints: ['node.labels.zone==a'],
+    preferences: [],
+    maxReplicasPerNode: 0,
+    platforms: [],
+  };
+  const service = await world.control.createService(declare('w', 1, { spec: { placement } }));
+  await world.settle();
+  const [task] = world.liveTasks(service);
+  assert.ok(task);
+  const status = world.control.taskStatus(task);
+  assert.equal(status.state, 'pending');
+  assert.equal(status.reason?.code, 'constraint-unmet');
+  const node = world.control.view.nodes.get('node-1');
+  assert.ok(node);
+  await world.control.updateNode(node.id, { ...node.spec, labels: { zone: 'a' } }, node.version);
+  await world.settle();
+  const placed = world.control.view.tasks.get(task.id);
+  assert.equal(placed?.nodeId, 'node-1');
+  assert.ok(placed);
+  assert.equal(world.control.taskStatus(placed).state, 'running');
+});
+
+test('the reason why a task is not placed keeps the time since when that is so', async () => {
+  const { world } = await ManagerWorld.withCluster();
+  const reservations = { nanoCpus: 64_000_000_000 };
+  const service = await world.control.createService(
+    declare('w', 1, { container: { reservations } }),
+  );
+  await world.settle();
+  const [task] = world.liveTasks(service);
+  assert.ok(task);
+  const before = world.control.taskStatus(task).reason;
+  assert.equal(before?.code, 'insufficient-resources');
+  await world.pass(60_000);
+  await world.control.createService(declare('x', 1));
+  await world.settle();
+  assert.equal(world.control.taskStatus(task).reason?.since, before.since);
+});
