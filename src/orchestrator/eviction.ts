@@ -40,11 +40,27 @@ export function reasonToLeave(
     const message = `node ${node.description.hostname} is being drained`;
     return reasonOf('node-drained', { message, since: now });
   }
-  return placementMismatch(node, service.spec.placement, now);
+  return placementMismatch(node, service.spec.placement, now) ?? networkMismatch(view, of);
+}
+
+/** Ports can be published without a new template, but their traffic comes in on the ingress network. */
+function networkMismatch(
+  view: View,
+  of: { readonly service: Service; readonly task: Task; readonly now: Instant },
+): Reason | undefined {
+  const { service, task, now } = of;
+  if (!service.spec.ports.some((port) => port.mode === 'ingress')) return undefined;
+  for (const network of view.networks.by('ingress', 'yes')) {
+    if (network.removing === true) continue;
+    if (task.addresses.some((one) => one.networkId === network.id)) continue;
+    const message = `the service publishes ports, and the task is not on network ${network.spec.name}`;
+    return reasonOf('update-in-progress', { message, since: now });
+  }
+  return undefined;
 }
 
 /**
- * Why the task has to leave now, update or not. A task that a changed placement left behind waits for
+ * Why the task has to leave now, update or not. A task that a changed declaration left behind waits for
  * its turn in the update, unless its node is drained.
  */
 export function reasonToEvict(
@@ -52,6 +68,7 @@ export function reasonToEvict(
   of: { readonly service: Service; readonly task: Task; readonly now: Instant },
 ): Reason | undefined {
   const reason = reasonToLeave(view, of);
+  if (reason?.code === 'update-in-progress') return undefined;
   if (reason === undefined || reason.code === 'node-drained') return reason;
   return of.task.misplaced === true ? undefined : reason;
 }

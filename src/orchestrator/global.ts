@@ -4,6 +4,7 @@ import type { Service } from '../model/service.ts';
 import { slotKey } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 import { placementMismatch } from './eviction.ts';
+import { markMisplaced } from './misplaced.ts';
 import { newTask } from './new-task.ts';
 import type { PlanContext, PlanDraft } from './plan.ts';
 import { slotsOf } from './replicated.ts';
@@ -32,6 +33,7 @@ export function planGlobal(
     const key = slotKey({ serviceId: service.id, slot: 0, targetNodeId: node.id });
     const slot = slots.get(key) ?? new Slot(service, []);
     slots.delete(key);
+    markMisplaced(view, slot, context);
     planSlotTasks(view, slot, context);
     fillGlobalSlot(view, slot, { nodeId: node.id, context });
     draft.add(slot.draft.finish());

@@ -1,6 +1,7 @@
 import { unreachable } from '../lib/assert.ts';
 import type { Service } from '../model/service.ts';
 import type { View } from '../store/view.ts';
+import { mayStart } from './dependencies.ts';
 import { planGlobal } from './global.ts';
 import { planReplicatedJob } from './job.ts';
 import type { Plan, PlanContext } from './plan.ts';
@@ -22,7 +23,7 @@ export function planService(view: View, serviceId: string, context: PlanContext)
     return draft.finish();
   }
   planMode(view, { service, context }, draft);
-  if (service.dependenciesMet.length < service.spec.dependsOn.length) {
+  if (!mayStart(view, service)) {
     draft.follow({ kind: 'dependencies', serviceId });
   }
   draft.follow({ kind: 'update', serviceId });

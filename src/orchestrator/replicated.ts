@@ -3,7 +3,7 @@ import type { Service } from '../model/service.ts';
 import type { Task } from '../model/task.ts';
 import { isLive, slotKey } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
-import { reasonToLeave } from './eviction.ts';
+import { markMisplaced } from './misplaced.ts';
 import { newTask } from './new-task.ts';
 import type { PlanContext, PlanDraft } from './plan.ts';
 import { reasonOf } from './plan.ts';
@@ -112,21 +112,4 @@ function removeSlot(slot: Slot, context: PlanContext): void {
   const message = `the service ${slot.service.spec.name} was scaled down`;
   const reason = reasonOf('scaled-down', { message, since: context.now });
   removeAll(slot, reason);
-}
-
-/**
- * A task that a changed placement leaves behind goes when the update takes its slot, so that never
- * more slots are down than the update allows.
- */
-function markMisplaced(view: View, slot: Slot, context: PlanContext): void {
-  const { head, service } = slot;
-  if (head === undefined || !isLive(head) || head.nodeId === undefined) return;
-  const reason = reasonToLeave(view, { service, task: head, now: context.now });
-  const misplaced =
-    reason !== undefined &&
-    reason.code !== 'node-drained' &&
-    head.templateId === service.templateId;
-  if (misplaced !== (head.misplaced === true)) {
-    slot.step({ kind: 'mark-misplaced', taskId: head.id, misplaced });
-  }
 }

@@ -16,7 +16,8 @@ const keptAtMost = 1_000;
 export type RestartDecision =
   | {
       readonly kind: 'restart';
-      readonly delayMs: number;
+      /** No earlier than this; a declared delay or the back-off counts from the end. */
+      readonly at: Instant;
       /** For the new task's row. */
       readonly restarts: readonly Instant[];
       readonly attempts?: number;
@@ -41,7 +42,7 @@ export function decideRestart(
 ): RestartDecision {
   const { task, end, now } = ended;
   if (end.state === 'orphaned') {
-    return { kind: 'restart', delayMs: 0, ...carried(task) };
+    return { kind: 'restart', at: now, ...carried(task) };
   }
   const condition = policy?.condition ?? restartDefaults.condition;
   const onlyFailures = condition === 'on-failure' || ended.isJob;
@@ -50,12 +51,12 @@ export function decideRestart(
   const windowMs = policy?.windowMs ?? restartDefaults.windowMs;
   const attempts = attemptsSoFar(task, { windowMs, now });
   if (maxAttempts > 0 && attempts >= maxAttempts) return { kind: 'exhausted', attempts, windowMs };
-  const delayMs = policy?.delayMs ?? backOffMs(task.restarts, now);
+  const at = end.at + (policy?.delayMs ?? backOffMs(task.restarts, end.at));
   const kept = Math.min(Math.max(keptForBackOff, windowMs > 0 ? maxAttempts : 0), keptAtMost);
   const restarts = [...task.restarts, now].slice(-kept);
   return maxAttempts > 0 && windowMs === 0
-    ? { kind: 'restart', delayMs, restarts, attempts: attempts + 1 }
-    : { kind: 'restart', delayMs, restarts };
+    ? { kind: 'restart', at, restarts, attempts: attempts + 1 }
+    : { kind: 'restart', at, restarts };
 }
 
 /** What a replacement that is no restart takes over from the task before it. */
@@ -76,9 +77,9 @@ function attemptsSoFar(
 /**
  * The first restart is immediate; each further one that follows closely waits twice as long, up to 5 s.
  */
-export function backOffMs(restarts: readonly Instant[], now: Instant): number {
+function backOffMs(restarts: readonly Instant[], endedAt: Instant): number {
   let streak = 0;
-  let later = now;
+  let later = endedAt;
   for (const at of restarts.toReversed()) {
     if (later - at >= ranWellMs) break;
     streak += 1;

@@ -11,6 +11,7 @@ import type { PlanContext } from './plan.ts';
 import { reasonOf } from './plan.ts';
 import { planPromotion } from './promotion.ts';
 import { removalReason } from './removal.ts';
+import type { RestartDecision } from './restart.ts';
 import { carried, decideRestart } from './restart.ts';
 import { planRollout } from './rollout.ts';
 import { removeAll } from './slot.ts';
@@ -106,19 +107,37 @@ function restart(
     slot.step({ kind: 'spend-task', taskId: head.id, reason });
     return;
   }
-  const { delayMs, kind: _, ...counters } = decision;
+  restartAt(view, slot, { head, context, decision });
+}
+
+/**
+ * The successor gets ready while it waits for its time; but one that could not even get ready is not
+ * tried again before, or the wait would be none.
+ */
+function restartAt(
+  view: View,
+  slot: Slot,
+  of: {
+    readonly head: Task;
+    readonly context: PlanContext;
+    readonly decision: Extract<RestartDecision, { kind: 'restart' }>;
+  },
+): void {
+  const { head, context } = of;
+  const { kind: _, at: startAfter, ...counters } = of.decision;
+  const isEarly = startAfter > context.now;
+  if (isEarly) slot.draft.wake(startAfter);
+  if (isEarly && head.end?.state === 'rejected') return;
   slot.retire(head, supersededBy(slot, context));
-  const startAfter = delayMs > 0 ? { startAfter: now + delayMs } : {};
   slot.step({
     kind: 'create-task',
     task: newTask(view, slot.service, {
       context,
       at: placeAfter(slot.tasks, head),
-      hold: delayMs > 0,
-      with: { templateId: head.templateId, ...counters, ...startAfter },
+      hold: isEarly,
+      with: { templateId: head.templateId, ...counters, ...(isEarly ? { startAfter } : {}) },
     }),
   });
-  if (delayMs > 0) slot.draft.wake(now + delayMs);
 }
 
 /** A task that may not stay gets a successor elsewhere; in global services it just goes. */

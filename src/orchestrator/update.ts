@@ -124,11 +124,11 @@ function* outdated(view: View, service: Service): Generator<Task> {
       if (task.rollout !== 'starting' || task.end !== undefined) yield task;
     }
   }
-  yield* view.tasks.by('misplaced', service.id);
+  yield* view.tasks.by('misplaced', service.templateId);
 }
 
 function countOutdated(view: View, service: Service): number {
-  let count = view.tasks.count('misplaced', service.id);
+  let count = view.tasks.count('misplaced', service.templateId);
   for (const { id } of view.templates.by('service', service.id)) {
     if (id !== service.templateId) count += view.tasks.count('current', id);
   }

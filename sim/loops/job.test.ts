@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LoopWorld } from './loop-world.ts';
+
+function worldWith(nodes: number): LoopWorld {
+  const world = new LoopWorld();
+  for (let number = 1; number <= nodes; number += 1) world.addNode(`n${number}`);
+  world.fates.set('work', { kind: 'exits', afterMs: 1_000, exitCode: 0 });
+  world.fates.set('broken', { kind: 'exits', afterMs: 1_000, exitCode: 1 });
+  return world;
+}
+
+const job = (maxConcurrent: number, totalCompletions: number) =>
+  ({ mode: { kind: 'replicated-job', maxConcurrent, totalCompletions } }) as const;
+const container = { image: 'work' };
+
+test('a job runs its tasks so many at a time, until so many are complete', () => {
+  const world = worldWith(1);
+  world.declare('batch', { spec: job(2, 5), container });
+  world.run();
+  assert.deepEqual(
+    world.running('batch').map((task) => task.slot),
+    [0, 1],
+  );
+  world.advance(1_000);
+  assert.deepEqual(
+    world.running('batch').map((task) => task.slot),
+    [2, 3],
+  );
+  world.advance(10_000);
+  assert.equal(world.service('batch').job?.completions, 5);
+  assert.equal(world.view.tasks.size, 5);
+  assert.ok(world.tasks('batch').every((task) => task.end?.state === 'complete'));
+});
+
+test('a job with concurrency 0 runs all at once', () => {
+  const world = worldWith(1);
+  world.declare('batch', { spec: job(0, 7), container });
+  world.run();
+  assert.equal(world.running('batch').length, 7);
+});
+
+test('a task of a job that fails is tried again in its slot and does not count', () => {
+  const world = worldWith(1);
+  world.declare('batch', { spec: job(1, 2), container });
+  world.run();
+  world.end(world.running('batch')[0]?.id ?? '');
+  world.run();
+  assert.deepEqual(
+    world.running('batch').map((task) => [task.slot, task.generation]),
+    [[0, 2]],
+  );
+  world.advance(10_000);
+  assert.equal(world.service('batch').job?.completions, 2);
+});
+
+test('a job whose slot gave up goes on with the others', () => {
+  const world = worldWith(1);
+  world.declare('batch', {
+    spec: job(1, 2),
+    container: { image: 'broken' },
+    template: { restart: { maxAttempts: 1, delayMs: 0 } },
+  });
+  world.advance(10_000);
+  assert.equal(world.service('batch').job?.completions, 0);
+  assert.deepEqual(
+    world.tasks('batch').map((task) => [task.slot, task.spent === true]),
+    [
+      [0, false],
+      [0, true],
+      [1, false],
+      [1, true],
+    ],
+  );
+});
+
+test('a complete job does nothing more, not under a new manager either', () => {
+  const world = worldWith(2);
+  world.declare('batch', { spec: job(2, 3), container });
+  world.advance(10_000);
+  const { revision } = world.view;
+  world.restartManager();
+  world.advance(60_000);
+  assert.equal(world.view.revision, revision);
+});
+
+test('every update of a job runs it again and removes what was there', () => {
+  const world = worldWith(1);
+  world.declare('batch', { spec: job(2, 2), container });
+  world.advance(10_000);
+  world.declare('batch', { spec: job(2, 3), container });
+  world.run();
+  assert.deepEqual(
+    world.tasks('batch').map((task) => [task.slot, task.iteration]),
+    [
+      [0, 1],
+      [1, 1],
+    ],
+  );
+  world.advance(10_000);
+  assert.deepEqual(world.service('batch').job, {
+    iteration: 1,
+    completions: 3,
+    lastExecutedAt: 1_010_000,
+  });
+});
+
+test('an update in the middle of a job starts it anew', () => {
+  const world = worldWith(1);
+  world.declare('batch', { spec: job(1, 3), container });
+  world.advance(1_500);
+  world.declare('batch', { spec: job(1, 3), container });
+  world.advance(10_000);
+  assert.equal(world.service('batch').job?.completions, 3);
+  assert.ok(world.tasks('batch').every((task) => task.iteration === 1));
+});
+
+test('a global job runs once on each node, and on each that comes', () => {
+  const world = worldWith(2);
+  world.declare('once', { spec: { mode: { kind: 'global-job' } }, container });
+  world.advance(5_000);
+  world.addNode('n3');
+  world.advance(5_000);
+  assert.deepEqual(world.show('once'), [
+    'n1.1 complete/complete@n1 work',
+    'n2.1 complete/complete@n2 work',
+    'n3.1 complete/complete@n3 work',
+  ]);
+  assert.equal(world.service('once').job?.completions, 3);
+});
