@@ -26,6 +26,8 @@ export interface Ask {
   /** Sent as it is, JSON or not. */
   readonly rawBody?: string;
   readonly headers?: HttpHeaders;
+  /** Instead of the body: how reading it goes. */
+  readonly readBody?: () => Promise<Uint8Array>;
 }
 
 /**
@@ -110,7 +112,7 @@ export class DockerCluster implements AsyncDisposable {
       query: new URLSearchParams(query),
       headers: { 'content-type': 'application/json', ...ask.headers },
       signal: new AbortController().signal,
-      body: async () => new TextEncoder().encode(text),
+      body: ask.readBody ?? (async () => new TextEncoder().encode(text)),
     });
     await this.settle();
     return await readReply(reply);
