@@ -79,7 +79,16 @@ export async function resolvePackages(options: ResolveOptions): Promise<readonly
   return packages;
 }
 
-/** Downloads packages into a directory, checked by apt; returns the paths of the files. */
+/** Fetches the lists of packages anew; the old ones may name versions that are gone. */
+export async function updatePackageLists(report: (line: string) => void): Promise<void> {
+  report('updating the package lists');
+  await runCommand(['apt-get', 'update', '--quiet'], { hint: 'This needs root and a network.' });
+}
+
+/**
+ * Downloads packages into a directory, checked by apt; returns the paths of the files. Fails as
+ * `not-found` where the mirror does not have them, or no longer.
+ */
 export async function downloadPackages(
   packages: readonly DebianPackage[],
   directory: string,
@@ -87,10 +96,14 @@ export async function downloadPackages(
   const names = packages.map(({ name, version }) => `${name}=${version}`);
   // apt would hand the download to a user who may not write here.
   const asOneself = ['-o', 'APT::Sandbox::User=root'];
-  await runCommand(['apt-get', ...asOneself, 'download', '--quiet', ...names], {
-    directory,
-    hint: 'Is the network there? After `apt-get update` newer versions may be found.',
-  });
+  try {
+    await runCommand(['apt-get', ...asOneself, 'download', '--quiet', ...names], { directory });
+  } catch (error) {
+    throw new TuttiError('not-found', TuttiError.from(error).message, {
+      hint: 'The images are made from packages, and the mirror of packages has to be in reach.',
+      cause: error,
+    });
+  }
   return packages.map(({ name, version, architecture }) =>
     join(directory, `${name}_${version.replace(':', '%3a')}_${architecture}.deb`),
   );
@@ -151,8 +164,7 @@ async function simulateInstallation(
     return parseSimulation(await install());
   } catch (error) {
     if (!TuttiError.from(error).message.includes('Unable to locate package')) throw error;
-    options.report('updating the package lists');
-    await runCommand(['apt-get', 'update', '--quiet'], { hint: 'This needs root and a network.' });
+    await updatePackageLists(options.report);
     return parseSimulation(await install());
   } finally {
     await rm(statusFile, { force: true });

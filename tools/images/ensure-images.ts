@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TuttiError } from '../../src/lib/error.ts';
 import type { ImageRequest } from './catalog.ts';
+import { updatePackageLists } from './debian-packages.ts';
 import { connectEngine } from './engine-api.ts';
 import type { EngineApi, FoundImage } from './engine-api.ts';
 import {
@@ -43,6 +44,17 @@ export interface EnsuredImage {
  * does not. Needs no registry of images. What was built before is taken from the cache.
  */
 export async function ensureImages(options: EnsureImagesOptions): Promise<readonly EnsuredImage[]> {
+  try {
+    return await ensureOnce(options);
+  } catch (error) {
+    // The lists of packages may name versions that the mirror has replaced since.
+    if (TuttiError.from(error).code !== 'not-found') throw error;
+    await updatePackageLists(options.report ?? (() => {}));
+    return ensureOnce(options);
+  }
+}
+
+async function ensureOnce(options: EnsureImagesOptions): Promise<readonly EnsuredImage[]> {
   const report = options.report ?? (() => {});
   const engine = connectEngine(options.engineSocket);
   const ensured: EnsuredImage[] = [];
