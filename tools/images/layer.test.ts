@@ -54,14 +54,14 @@ test('a layer is made once and then taken from the cache', async () => {
   assert.notEqual(layerKey(changed), layerKey(content));
 });
 
-test('the archive holds what the recipe says, owned by root', async () => {
+test('the archive holds what the recipe says, owned by root and of no age', async () => {
   using directory = useDirectory();
   const source = join(directory.path, 'source');
   writeFileSync(source, 'content');
   const options = { cacheDirectory: directory.path, report: () => {} };
   const { path } = await makeLayer(await describeLayer(recipeOf(source), options), options);
-  const listing = await runCommand(['tar', '--list', '--verbose', '--file', path]);
-  assert.match(listing, /^-rw-r--r-- 0\/0 +7 .* \.\/app\/main\.ts$/m);
+  const listing = await runCommand(['tar', '--list', '--verbose', '--utc', '--file', path]);
+  assert.match(listing, /^-rw-r--r-- 0\/0 +7 1970-01-01 00:00 \.\/app\/main\.ts$/m);
   assert.match(listing, /^-rwxr-xr-x 0\/0 +10 .* \.\/app\/run$/m);
   assert.match(listing, /^drwxrwxrwt 0\/0 .* \.\/tmp\/$/m);
   assert.match(listing, / \.\/var\/run -> \/run$/m);
