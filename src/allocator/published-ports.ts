@@ -72,6 +72,8 @@ function choosePort(
     const key = portKey(port.protocol, number);
     return !own.has(key) && holderOf(view, service, key) === undefined;
   };
+  /** Another port of this service may still claim what it had. */
+  const hadBefore = new Set(service.publishedPorts.map((one) => one.publishedPort));
   const index = chosenBefore.findIndex(
     (one) =>
       one.mode === 'ingress' &&
@@ -84,7 +86,7 @@ function choosePort(
     return { ...port, publishedPort: before.publishedPort };
   }
   for (let number = choosable.first; number <= choosable.last; number += 1) {
-    if (isFree(number)) return { ...port, publishedPort: number };
+    if (!hadBefore.has(number) && isFree(number)) return { ...port, publishedPort: number };
   }
   return new TuttiError(
     'resource-exhausted',
