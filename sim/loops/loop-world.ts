@@ -28,7 +28,7 @@ import { rolledBack } from '../../src/orchestrator/update-failure.ts';
 import { NodeLoads } from '../../src/scheduler/node-loads.ts';
 import { placeTasks } from '../../src/scheduler/place-tasks.ts';
 import { sameJson } from '../../src/lib/json.ts';
-import type { Transaction, View } from '../../src/store/view.ts';
+import type { Change, Transaction, View } from '../../src/store/view.ts';
 import { MemoryTables } from './memory-tables.ts';
 import type { NodeOptions } from './rows.ts';
 import { clusterRow, networkRow, nodeRow, serviceRow, serviceSpec, templateSpec } from './rows.ts';
@@ -58,6 +58,8 @@ export class LoopWorld {
   readonly fates = new Map<string, ImageFate>();
   readonly loads: NodeLoads;
   now = 1_000_000;
+  /** Sees every commit before the loops do. */
+  onCommit: ((changes: readonly Change[]) => void) | undefined;
   /** Plans of units since the start. */
   planned = 0;
   readonly #observedTasks = new Map<string, ObservedTask>();
@@ -320,6 +322,7 @@ export class LoopWorld {
 
   commit(run: (tx: Transaction) => void): void {
     const changes = this.tables.update(run);
+    this.onCommit?.(changes);
     let isRoomier = false;
     for (const change of changes) {
       this.loads.apply(change);
@@ -341,16 +344,31 @@ export class LoopWorld {
 
   /** Every agent takes each of its tasks one step further; whether any did. */
   #agentsAct(): boolean {
-    let acted = false;
-    for (const task of this.view.tasks.all()) {
-      if (task.nodeId === undefined || task.end !== undefined) continue;
-      if (this.#nodeStates.get(task.nodeId)?.state !== 'ready') continue;
-      const next = this.#nextState(task);
-      if (next === undefined) continue;
-      acted = true;
-      this.#observe(task.id, next.state, next.more);
-    }
-    return acted;
+    const tasks = this.actionable();
+    for (const task of tasks) this.#act(task);
+    return tasks.length > 0;
+  }
+
+  /** Tasks of which an agent would report something new. */
+  actionable(): readonly Task[] {
+    return [...this.view.tasks.all()].filter(
+      (task) =>
+        task.nodeId !== undefined &&
+        task.end === undefined &&
+        this.#nodeStates.get(task.nodeId)?.state === 'ready' &&
+        this.#nextState(task) !== undefined,
+    );
+  }
+
+  /** One agent takes one task one step further, and the loops plan. */
+  act(task: Task): void {
+    this.#act(task);
+    this.plan();
+  }
+
+  #act(task: Task): void {
+    const next = this.#nextState(task);
+    if (next !== undefined) this.#observe(task.id, next.state, next.more);
   }
 
   #nextState(
