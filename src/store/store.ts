@@ -36,7 +36,7 @@ export interface StoreLimits {
   readonly batchRows: number;
 }
 
-const defaultLimits: StoreLimits = { queuedUpdates: 16_384, batchUpdates: 1_024, batchRows: 8_192 };
+const defaultLimits: StoreLimits = { queuedUpdates: 16_384, batchUpdates: 1_024, batchRows: 2_048 };
 
 /** `fenced`: what is durable is not known, or not ours to change, until a reload. */
 type StoreState =
