@@ -4,6 +4,17 @@ import { join } from 'node:path';
 import { withProgress } from './progress.mjs';
 import { lastLines, runProgram } from './run.mjs';
 
+const installParameters = [
+  'install',
+  '--no-save',
+  '--no-audit',
+  '--no-fund',
+  '--loglevel=error',
+  // The lock file says what a package contains: a copy from earlier is as good as a new one.
+  '--prefer-offline',
+];
+const networkErrors = /\b(EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|ETIMEDOUT)\b/;
+
 /**
  * Installs what the lock file of `directory` names, unless it is there already.
  * `npm ci` refuses lock files that were written where a platform's build was missing from the
@@ -15,15 +26,25 @@ import { lastLines, runProgram } from './run.mjs';
  */
 export async function ensureDependencies(directory, label) {
   if (differencesFromLock(directory).length === 0) return;
-  const { code, output } = await withProgress(`Installing npm packages for ${label}`, () =>
-    npm(['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], directory),
-  );
+  await withProgress(`Installing npm packages for ${label}`, () => install(directory));
+}
+
+async function install(directory) {
+  const network = await checkRegistry(directory);
+  // Without a network npm tries for more than ten minutes; from its cache it may still succeed.
+  const parameters = network === 'absent' ? [...installParameters, '--offline'] : installParameters;
+  const { code, output } = await npm(parameters, directory);
   const differences = differencesFromLock(directory);
   if (code === 0 && differences.length === 0) return;
+  if (network === 'absent') {
+    throw new Error(
+      'The npm registry is out of reach, and npm has not all packages from earlier. ' +
+        'Check the network, and HTTPS_PROXY where there is a proxy.',
+    );
+  }
   if (code !== 0) {
     throw new Error(
-      `npm could not install the packages of ${directory}/package-lock.json. It needs the npm ` +
-        'registry: check the network, and HTTPS_PROXY behind a proxy. npm said:\n' +
+      `npm could not install the packages of ${directory}/package-lock.json. It said:\n` +
         lastLines(output),
     );
   }
@@ -31,6 +52,12 @@ export async function ensureDependencies(directory, label) {
     `npm reported success, yet ${directory}/node_modules is not what package-lock.json says:\n` +
       `${differences.join('\n')}\nRemove node_modules and try again.`,
   );
+}
+
+async function checkRegistry(directory) {
+  const { code, output } = await npm(['ping', '--fetch-retries=0'], directory);
+  // A registry that does not know this question is there all the same.
+  return code !== 0 && networkErrors.test(output) ? 'absent' : 'present';
 }
 
 /** One line for each package of the lock file that this machine needs and that is not as locked. */
