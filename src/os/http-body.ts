@@ -1,4 +1,5 @@
-import type { Readable } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex, Readable } from 'node:stream';
 import { TuttiError } from '../lib/error.ts';
 
 /**
@@ -20,4 +21,52 @@ export async function readBody(source: Readable, limitBytes: number): Promise<Ui
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, sizeBytes);
+}
+
+/**
+ * Reads the body of an upgrade request: newer Node parses it like any other, older Node leaves it
+ * on the socket, before the upgraded stream.
+ */
+export async function takeUpgradeBody(
+  from: {
+    readonly request: IncomingMessage;
+    readonly socket: Duplex;
+    /** What the client sent behind its headers. */
+    readonly head: Buffer;
+  },
+  limitBytes: number,
+): Promise<{ readonly body: Uint8Array; readonly rest: Uint8Array }> {
+  const { request, socket, head } = from;
+  const length = Number(request.headers['content-length'] ?? '0');
+  if (!Number.isInteger(length) || length < 0 || length > limitBytes) {
+    throw new TuttiError('invalid-argument', `Content-Length ${length} is not acceptable here`, {
+      field: 'Content-Length',
+    });
+  }
+  const parsed = await readBody(request, limitBytes);
+  if (parsed.byteLength >= length) return { body: parsed, rest: head };
+  let held = head;
+  while (held.byteLength < length) {
+    const chunk = (await readChunk(socket)) ?? missingBody();
+    held = Buffer.concat([held, chunk]);
+  }
+  return { body: held.subarray(0, length), rest: held.subarray(length) };
+}
+
+function missingBody(): never {
+  throw new TuttiError('cancelled', 'the client left before its request was complete');
+}
+
+function readChunk(socket: Duplex): Promise<Buffer | undefined> {
+  const ready = socket.read() as Buffer | null;
+  if (ready !== null) return Promise.resolve(ready);
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      socket.removeListener('readable', settle);
+      socket.removeListener('close', settle);
+      resolve((socket.read() as Buffer | null) ?? undefined);
+    };
+    socket.once('readable', settle);
+    socket.once('close', settle);
+  });
 }

@@ -7,9 +7,11 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { HttpForward } from '../host/http.ts';
 import { TuttiError } from '../lib/error.ts';
+import { takeUpgradeBody } from './http-body.ts';
 
 export type ForwardOutcome = 'done' | 'unreachable';
 
@@ -19,7 +21,7 @@ interface Exchange {
 }
 
 interface UpgradeExchange extends Exchange {
-  readonly socket: Socket;
+  readonly socket: Duplex;
   /** What the client sent behind its headers: first the body, then the upgraded stream. */
   readonly head: Buffer;
 }
@@ -78,7 +80,7 @@ export class HttpProxy {
   /** The same for a request that asks for an upgrade: after 101 the two sockets are joined. */
   async forwardUpgrade(forward: HttpForward, exchange: UpgradeExchange): Promise<ForwardOutcome> {
     const { request, response, socket } = exchange;
-    const { body, rest } = await takeBody(exchange);
+    const { body, rest } = await takeUpgradeBody(exchange, upgradeBodyLimitBytes);
     const outgoing = this.#open(forward, request, false);
     outgoing.setHeader('Connection', 'Upgrade');
     outgoing.setHeader('Upgrade', request.headers.upgrade ?? 'tcp');
@@ -96,9 +98,9 @@ export class HttpProxy {
       await relay(incoming.message, response, forward);
       return 'done';
     }
-    response.detachSocket(socket);
+    response.detachSocket(socket as Socket);
     socket.write(switchingProtocols(incoming.message));
-    joinSockets({ socket, first: rest }, { socket: incoming.socket, first: incoming.head });
+    joinStreams({ socket, first: rest }, { socket: incoming.socket, first: incoming.head });
     return 'done';
   }
 
@@ -127,7 +129,7 @@ type Answer =
   | {
       readonly kind: 'upgrade';
       readonly message: IncomingMessage;
-      readonly socket: Socket;
+      readonly socket: Duplex;
       readonly head: Buffer;
     };
 
@@ -135,7 +137,7 @@ function firstAnswer(outgoing: ClientRequest): Promise<Answer> {
   return new Promise((resolve, reject) => {
     outgoing.on('error', reject);
     outgoing.once('response', (message) => resolve({ kind: 'response', message }));
-    outgoing.once('upgrade', (message, socket: Socket, head) =>
+    outgoing.once('upgrade', (message, socket: Duplex, head) =>
       resolve({ kind: 'upgrade', message, socket, head }),
     );
   });
@@ -175,48 +177,6 @@ async function relay(
   await pipeline(message, response);
 }
 
-/** Reads the body of an upgrade request off the socket, where the parser has left it. */
-async function takeBody(
-  exchange: UpgradeExchange,
-): Promise<{ readonly body: Buffer; readonly rest: Buffer }> {
-  const { request, socket, head } = exchange;
-  if (request.headers['transfer-encoding'] !== undefined) {
-    throw new TuttiError('invalid-argument', 'an upgrade request needs a Content-Length', {
-      field: 'Transfer-Encoding',
-    });
-  }
-  const length = Number(request.headers['content-length'] ?? '0');
-  if (!Number.isInteger(length) || length < 0 || length > upgradeBodyLimitBytes) {
-    throw new TuttiError('invalid-argument', `Content-Length ${length} is not acceptable here`, {
-      field: 'Content-Length',
-    });
-  }
-  let held = head;
-  while (held.byteLength < length) {
-    const chunk = (await readChunk(socket)) ?? missingBody();
-    held = Buffer.concat([held, chunk]);
-  }
-  return { body: held.subarray(0, length), rest: held.subarray(length) };
-}
-
-function missingBody(): never {
-  throw new TuttiError('cancelled', 'the client left before its request was complete');
-}
-
-function readChunk(socket: Socket): Promise<Buffer | undefined> {
-  const ready = socket.read() as Buffer | null;
-  if (ready !== null) return Promise.resolve(ready);
-  return new Promise((resolve) => {
-    const settle = (): void => {
-      socket.removeListener('readable', settle);
-      socket.removeListener('close', settle);
-      resolve((socket.read() as Buffer | null) ?? undefined);
-    };
-    socket.once('readable', settle);
-    socket.once('close', settle);
-  });
-}
-
 function switchingProtocols(message: IncomingMessage): string {
   const lines = [`HTTP/1.1 101 ${message.statusMessage ?? 'Switching Protocols'}`];
   for (let index = 0; index + 1 < message.rawHeaders.length; index += 2) {
@@ -226,19 +186,19 @@ function switchingProtocols(message: IncomingMessage): string {
 }
 
 interface End {
-  readonly socket: Socket;
+  readonly socket: Duplex;
   /** Bytes that arrived already. */
-  readonly first: Buffer;
+  readonly first: Uint8Array;
 }
 
 /** Each side's end of input is passed on by itself: `docker run -i` closes stdin and reads on. */
-function joinSockets(left: End, right: End): void {
+function joinStreams(left: End, right: End): void {
   for (const [from, to] of [
     [left, right],
     [right, left],
   ] as const) {
     from.socket.on('error', () => to.socket.destroy());
-    from.socket.once('close', () => to.socket.destroySoon());
+    from.socket.once('close', () => to.socket.end(() => to.socket.destroy()));
     if (from.first.byteLength > 0) to.socket.write(from.first);
     from.socket.pipe(to.socket);
   }

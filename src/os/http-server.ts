@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { chmod, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, ServerResponse, type Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { Readable } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { HttpForward, HttpHandler, HttpReply, HttpRequest } from '../host/http.ts';
 import type { Logger } from '../host/logger.ts';
 import { TuttiError } from '../lib/error.ts';
 import { HttpProxy } from './http-proxy.ts';
-import { readBody } from './http-body.ts';
+import { readBody, takeUpgradeBody } from './http-body.ts';
 
 export interface HttpServerOptions {
   readonly socketPath: string;
@@ -30,7 +30,7 @@ export class HttpServer {
   readonly #server: Server;
   readonly #proxy = new HttpProxy();
   readonly #options: HttpServerOptions;
-  readonly #upgraded = new Set<Socket>();
+  readonly #upgraded = new Set<Duplex>();
 
   private constructor(options: HttpServerOptions) {
     this.#options = options;
@@ -38,7 +38,7 @@ export class HttpServer {
     // request.
     this.#server = createServer({ requestTimeout: 0, keepAliveTimeout: 0, keepAlive: true });
     this.#server.on('request', (request, response) => void this.#answer(request, response));
-    this.#server.on('upgrade', (request, socket: Socket, head: Buffer) =>
+    this.#server.on('upgrade', (request, socket: Duplex, head: Buffer) =>
       this.#upgrade(request, socket, head),
     );
     this.#server.on('clientError', (_error, socket) => {
@@ -78,7 +78,7 @@ export class HttpServer {
     await closed;
   }
 
-  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#upgraded.add(socket);
     socket.once('close', () => this.#upgraded.delete(socket));
     // A client that breaks off mid-stream is no event of ours; without a listener it would end the
@@ -86,7 +86,8 @@ export class HttpServer {
     socket.on('error', () => socket.destroy());
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
-    response.assignSocket(socket);
+    // Newer Node wraps the socket; a response only writes to it.
+    response.assignSocket(socket as Socket);
     response.once('finish', () => socket.end());
     void this.#answer(request, response, { socket, head });
   }
@@ -94,7 +95,7 @@ export class HttpServer {
   async #answer(
     request: IncomingMessage,
     response: ServerResponse,
-    upgrade?: { readonly socket: Socket; readonly head: Buffer },
+    upgrade?: { readonly socket: Duplex; readonly head: Buffer },
   ): Promise<void> {
     const gone = new AbortController();
     response.once('close', () => {
@@ -113,7 +114,7 @@ export class HttpServer {
     readonly request: IncomingMessage;
     readonly response: ServerResponse;
     readonly reply: HttpForward;
-    readonly upgrade: { readonly socket: Socket; readonly head: Buffer } | undefined;
+    readonly upgrade: { readonly socket: Duplex; readonly head: Buffer } | undefined;
   }): Promise<void> {
     const { request, response, reply, upgrade } = exchange;
     const outcome =
@@ -129,7 +130,7 @@ export class HttpServer {
   #toRequest(
     request: IncomingMessage,
     signal: AbortSignal,
-    upgrade: { readonly socket: Socket; readonly head: Buffer } | undefined,
+    upgrade: { readonly socket: Duplex; readonly head: Buffer } | undefined,
   ): HttpRequest {
     const url = request.url ?? '/';
     const mark = url.indexOf('?');
@@ -140,15 +141,10 @@ export class HttpServer {
       query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)),
       headers: joinHeaders(request),
       signal,
-      body: () =>
+      body: async () =>
         upgrade === undefined
-          ? readBody(request, limitBytes)
-          : Promise.reject(
-              new TuttiError('invalid-argument', 'this route does not upgrade connections', {
-                field: 'Upgrade',
-                hint: 'Send the request without the header Upgrade.',
-              }),
-            ),
+          ? await readBody(request, limitBytes)
+          : (await takeUpgradeBody({ request, ...upgrade }, limitBytes)).body,
     };
   }
 
