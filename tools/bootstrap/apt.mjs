@@ -35,13 +35,13 @@ export async function installPackages(packages, purpose) {
   const list = packages.join(' ');
   if (findCommand('apt-get') === undefined) {
     throw new Error(
-      `${purpose} needs the packages ${list}, and this machine has no apt-get. ` +
+      `${purpose} needs ${list}, and this machine has no apt-get. ` +
         'Install them yourself, or use Debian or Ubuntu.',
     );
   }
   if (process.getuid?.() !== 0) {
     throw new Error(
-      `${purpose} needs the packages ${list}. Run this command as root, or install them first: ` +
+      `${purpose} needs ${list}. Run this command as root, or install it first: ` +
         `sudo apt-get install --no-install-recommends ${list}`,
     );
   }
