@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { argv, execPath, stdout } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -26,7 +26,8 @@ const setting =
   'until every task has its node and its address and is in SQLite, synced';
 
 /**
- * Measures the core: `core.ts [tasks …]`; without arguments all of the plan. Each run is a process.
+ * Measures the core: `core.ts [tasks …]`; each run is a process. Without arguments it is the whole
+ * plan, and the result is written to `bench/results/`.
  */
 async function main(only: readonly number[]): Promise<void> {
   const scratch = fileURLToPath(new URL('../.cache/bench-core/', import.meta.url));
@@ -42,11 +43,12 @@ async function main(only: readonly number[]): Promise<void> {
   }
   const machine = describeMachine(scratch);
   const results: CoreResults = { takenAt: new Date().toISOString(), machine, setting, runs };
+  stdout.write(`\n${toMarkdown(results)}`);
+  if (only.length > 0) return;
   const directory = new URL('./results/', import.meta.url);
   mkdirSync(directory, { recursive: true });
   writeFileSync(new URL('core.json', directory), `${JSON.stringify(results, undefined, 2)}\n`);
   writeFileSync(new URL('core.md', directory), toMarkdown(results));
-  stdout.write(`\n${readFileSync(new URL('core.md', directory), 'utf8')}`);
 }
 
 async function runOnce(tasks: number, scratch: string): Promise<CoreRun> {

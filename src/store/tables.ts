@@ -5,7 +5,7 @@ import { tableIndexes } from './schema.ts';
 import { Table } from './table.ts';
 import type { Change, Transaction, View } from './view.ts';
 
-export const tableNames = Object.keys(tableIndexes) as readonly TableName[];
+const tableNames = Object.keys(tableIndexes) as readonly TableName[];
 
 const knownTables: ReadonlySet<string> = new Set(tableNames);
 
