@@ -148,7 +148,7 @@ export class ManagerWorld {
   /** Tasks of a service that are wanted, by slot. */
   liveTasks(service: Service): readonly Task[] {
     const live = [...this.control.view.tasks.by('live', service.id)];
-    return live.sort((left, right) => left.slot - right.slot);
+    return live.toSorted((left, right) => left.slot - right.slot);
   }
 
   #logger(): Logger {
@@ -172,7 +172,9 @@ interface DeclarationParts {
   readonly container?: Partial<ContainerSpec>;
 }
 
-/** The declaration of a replicated service with one container; parts that are given replace its own. */
+/**
+ * The declaration of a replicated service with one container; parts that are given replace its own.
+ */
 export function declare(
   name: string,
   replicas: number,

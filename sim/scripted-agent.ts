@@ -26,8 +26,9 @@ export const smallMachine: NodeDescription = {
 };
 
 /**
- * An agent that does what a script tells it: it keeps the view that the manager gives it, and reports
- * what it is told to. With `obedient` it reports at once that each task is as it is desired to be.
+ * An agent that does what a script tells it: it keeps the view that the manager gives it, and
+ * reports what it is told to. With `obedient` it reports at once that each task is as it is desired
+ * to be.
  */
 export class ScriptedAgent {
   readonly nodeId: string;

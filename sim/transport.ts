@@ -27,14 +27,15 @@ export const steadyLink: LinkModel = {
 };
 
 interface Link {
-  break(): void;
+  readonly break: () => void;
   /** One side has heard all that comes. */
-  drained(): void;
+  readonly drained: () => void;
 }
 
 /**
- * Agents and a manager in one process. Messages are copied as JSON, so that what would not survive the
- * real wire does not survive here. The same seed and the same calls give the same delays and breaks.
+ * Agents and a manager in one process. Messages are copied as JSON, so that what would not survive
+ * the real wire does not survive here. The same seed and the same calls give the same delays and
+ * breaks.
  */
 export class SimulatedTransport {
   readonly #clock: Clock;

@@ -1,8 +1,9 @@
 import { TuttiError } from './error.ts';
 
 /**
- * A queue between producers that wait and one consumer that iterates. `push` resolves once the queue is
- * below its limit again, so it holds at most the limit and one item for each waiting producer.
+ * A queue between producers that wait and one consumer that iterates. `push` resolves once the
+ * queue is below its limit again, so it holds at most the limit and one item for each waiting
+ * producer.
  */
 export class BoundedQueue<T> implements AsyncIterable<T> {
   readonly #limit: number;

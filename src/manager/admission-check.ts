@@ -2,8 +2,8 @@ import { type ErrorCode, TuttiError } from '../lib/error.ts';
 import { parseAddress } from '../lib/ipv4.ts';
 
 /**
- * The small words of admission: each throws a TuttiError that names the field, its value and what to do,
- * or returns. Nothing here knows the store.
+ * The small words of admission: each throws a TuttiError that names the field, its value and what
+ * to do, or returns. Nothing here knows the store.
  */
 
 export interface Refusal {

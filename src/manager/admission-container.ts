@@ -21,7 +21,10 @@ import {
 import { checkImage } from './admission-image.ts';
 import { checkMounts } from './admission-mounts.ts';
 
-/** Swarm's least (swarmkit manager/controlapi/service.go); the container engine takes no less either. */
+/**
+ * Swarm's least (swarmkit manager/controlapi/service.go); the container engine takes no less
+ * either.
+ */
 const leastNanoCpus = 1_000_000;
 const leastMemoryBytes = 4 * 1024 * 1024;
 const containerLimit = 64;

@@ -1,8 +1,8 @@
 import { refuse, show } from './admission-check.ts';
 
 /*
- * An image reference: [domain[:port]/]path[:tag][@algorithm:hex], as the OCI distribution specification
- * and the docker CLI take it.
+ * An image reference: [domain[:port]/]path[:tag][@algorithm:hex], as the OCI distribution
+ * specification and the docker CLI take it.
  */
 
 const domainPart = '(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])';

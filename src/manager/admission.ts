@@ -19,8 +19,8 @@ export interface AdmissionContext {
 }
 
 /**
- * Says whether a declaration may enter the store, whatever dialect it came from: the one place where
- * that is decided. Throws a TuttiError that names the field, its value, and what to do.
+ * Says whether a declaration may enter the store, whatever dialect it came from: the one place
+ * where that is decided. Throws a TuttiError that names the field, its value, and what to do.
  */
 export function admitService(declaration: ServiceDeclaration, context: AdmissionContext): void {
   checkSize(declaration);
@@ -236,7 +236,10 @@ function checkDependencies(declaration: ServiceDeclaration, context: AdmissionCo
   });
 }
 
-/** The names on the way from a service to the one with the given key along dependencies, if there is one. */
+/**
+ * The names on the way from a service to the one with the given key along dependencies, if there is
+ * one.
+ */
 function pathTo(view: View, from: Service, goal: string): readonly string[] | undefined {
   const visited = new Set<string>();
   const stack: { readonly service: Service; readonly path: readonly string[] }[] = [

@@ -12,8 +12,9 @@ const requestLimit = 1_024;
 const changesPerMessage = 2_000;
 
 /**
- * The manager's end of one session. What the agent has to know is computed when it can be sent: while
- * the link is slow, marks gather, not messages, so a session never holds more than one node view.
+ * The manager's end of one session. What the agent has to know is computed when it can be sent:
+ * while the link is slow, marks gather, not messages, so a session never holds more than one node
+ * view.
  */
 export class AgentSession {
   readonly nodeId: string;
@@ -89,7 +90,9 @@ export class AgentSession {
     return this.#stop.signal;
   }
 
-  /** Sends what there is to send until the session is stopped or the link breaks, and then throws. */
+  /**
+   * Sends what there is to send until the session is stopped or the link breaks, and then throws.
+   */
   async sendLoop(): Promise<never> {
     for (;;) {
       this.#stop.signal.throwIfAborted();
@@ -101,8 +104,9 @@ export class AgentSession {
   }
 
   /**
-   * Says now and then that the manager lives, and throws `unavailable` when the agent was silent for
-   * three periods. `periodMs` is asked each time, because it can be changed while the session lasts.
+   * Says now and then that the manager lives, and throws `unavailable` when the agent was silent
+   * for three periods. `periodMs` is asked each time, because it can be changed while the session
+   * lasts.
    */
   async beatLoop(periodMs: () => number): Promise<never> {
     for (;;) {

@@ -16,8 +16,8 @@ import { isLive } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 
 /*
- * What an agent is told of each row. Each function takes what is durable and says the one value that
- * follows from it; which values a node needs is decided in `node-assignments.ts`.
+ * What an agent is told of each row. Each function takes what is durable and says the one value
+ * that follows from it; which values a node needs is decided in `node-assignments.ts`.
  */
 
 export function taskAssignment(view: View, task: Task): TaskAssignment | undefined {
@@ -89,7 +89,8 @@ export function catalogService(view: View, serviceId: string): CatalogService | 
       ...(virtualAddress === undefined ? {} : { virtualAddress }),
     };
   });
-  // What is left has no name of its own there: the ingress network, or one that an update takes away.
+  // What is left has no name of its own there: the ingress network, or one that an update takes
+  // away.
   const others = [...addressOf].map(([networkId, virtualAddress]) => ({
     networkId,
     aliases: [],

@@ -46,9 +46,9 @@ export interface TaskLogFrame {
 }
 
 /**
- * Everything that dialects may do with a cluster: read what is durable and what is observed, and write
- * through admission. Every write resolves when it is durable and throws a TuttiError when it is refused,
- * in which case nothing has changed.
+ * Everything that dialects may do with a cluster: read what is durable and what is observed, and
+ * write through admission. Every write resolves when it is durable and throws a TuttiError when it
+ * is refused, in which case nothing has changed.
  */
 export interface ControlPlane {
   readonly view: View;
@@ -101,7 +101,9 @@ export interface ControlPlane {
     options: { readonly query: LogQuery; readonly signal: AbortSignal },
   ): AsyncIterable<TaskLogFrame>;
 
-  /** Brings the whole declaration into the store in one transaction; resolves when it is durable. */
+  /**
+   * Brings the whole declaration into the store in one transaction; resolves when it is durable.
+   */
   deployStack(
     declaration: StackDeclaration,
     options: { readonly prune: boolean },
@@ -114,6 +116,8 @@ export interface ControlPlane {
     readonly changes: readonly StackChange[];
     readonly tasks: readonly PlannedTask[];
   }>;
-  /** Removes services, secrets, configs and networks of a stack; they go once their tasks are gone. */
+  /**
+   * Removes services, secrets, configs and networks of a stack; they go once their tasks are gone.
+   */
   removeStack(name: string): Promise<readonly StackChange[]>;
 }

@@ -125,7 +125,7 @@ function servicesUsing(tx: Transaction, id: string): readonly string[] {
     if (service === undefined || service.removing === true) continue;
     if (service.templateId === template.id) names.add(service.spec.name);
   }
-  return [...names].sort();
+  return [...names].toSorted();
 }
 
 function dataRow(tx: Transaction, kind: DataKind, id: string): Secret | Config {

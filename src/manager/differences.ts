@@ -1,3 +1,4 @@
+import { unreachable } from '../lib/assert.ts';
 import { sameJson } from '../lib/json.ts';
 import type { PublishedPort, ServiceMode, ServiceSpec } from '../model/service.ts';
 import type { ContainerSpec, TaskTemplateSpec } from '../model/template.ts';
@@ -27,20 +28,17 @@ export function serviceDifferences(
     ...compare('endpoint mode', before.spec.endpointMode, after.spec.endpointMode),
     ...lists('constraints', before.spec.placement.constraints, after.spec.placement.constraints),
     ...maps('labels', before.spec.labels, after.spec.labels),
-    ...changed('placement preferences', before.spec.placement, after.spec.placement, [
-      'preferences',
-      'platforms',
-    ]),
+    ...changed('placement preferences', placementOf(before), placementOf(after)),
     ...compare(
       'max replicas per node',
       before.spec.placement.maxReplicasPerNode,
       after.spec.placement.maxReplicasPerNode,
     ),
-    ...changed('update settings', before.spec, after.spec, ['update']),
-    ...changed('rollback settings', before.spec, after.spec, ['rollback']),
-    ...changed('dependencies', before.spec, after.spec, ['dependsOn']),
-    ...changed('restart policy', before.template, after.template, ['restart']),
-    ...changed('log driver', before.template, after.template, ['logDriver']),
+    ...changed('update settings', before.spec.update, after.spec.update),
+    ...changed('rollback settings', before.spec.rollback, after.spec.rollback),
+    ...changed('dependencies', before.spec.dependsOn, after.spec.dependsOn),
+    ...changed('restart policy', before.template.restart, after.template.restart),
+    ...changed('log driver', before.template.logDriver, after.template.logDriver),
     ...compare('forced updates', before.template.forceUpdate, after.template.forceUpdate),
   ];
   const same = sameJson(before.spec, after.spec) && sameJson(before.template, after.template);
@@ -75,9 +73,9 @@ function oneContainerDifferences(before: ContainerSpec, after: ContainerSpec): r
     ...lists('mounts', before.mounts.map(mountText), after.mounts.map(mountText)),
     ...lists('secrets', files(before, 'secrets'), files(after, 'secrets')),
     ...lists('configs', files(before, 'configs'), files(after, 'configs')),
-    ...changed('health check', before, after, ['healthCheck']),
-    ...changed('limits', before, after, ['limits']),
-    ...changed('reservations', before, after, ['reservations']),
+    ...changed('health check', before.healthCheck, after.healthCheck),
+    ...changed('limits', before.limits, after.limits),
+    ...changed('reservations', before.reservations, after.reservations),
     ...maps('container labels', before.labels, after.labels),
     ...compare('user', before.user, after.user),
     ...compare('working directory', before.workingDirectory, after.workingDirectory),
@@ -86,12 +84,14 @@ function oneContainerDifferences(before: ContainerSpec, after: ContainerSpec): r
   return shown.length === 0 && !sameJson(before, after) ? ['container settings changed'] : shown;
 }
 
-function compare(what: string, before: unknown, after: unknown): readonly string[] {
+type Scalar = string | number | undefined;
+
+function compare(what: string, before: Scalar, after: Scalar): readonly string[] {
   if (before === after) return [];
   return [`${what}: ${text(before)} → ${text(after)}`];
 }
 
-function text(value: unknown): string {
+function text(value: Scalar): string {
   return value === undefined || value === '' ? 'default' : String(value);
 }
 
@@ -121,13 +121,13 @@ function maps(what: string, before: Entries, after: Entries): readonly string[] 
   return marks.length === 0 ? [] : [`${what}: ${marks.join(', ')}`];
 }
 
-function changed<T extends object>(
-  what: string,
-  before: T,
-  after: T,
-  keys: readonly (keyof T)[],
-): readonly string[] {
-  return keys.every((key) => sameJson(before[key], after[key])) ? [] : [`${what} changed`];
+function changed(what: string, before: unknown, after: unknown): readonly string[] {
+  return sameJson(before, after) ? [] : [`${what} changed`];
+}
+
+function placementOf(declared: Declared): Partial<ServiceSpec['placement']> {
+  const { preferences, platforms } = declared.spec.placement;
+  return { preferences, platforms };
 }
 
 function variables(env: readonly string[]): Entries {
@@ -145,8 +145,11 @@ function modeText(mode: ServiceMode): string {
       return mode.replicas === 1 ? '1 replica' : `${mode.replicas} replicas`;
     case 'replicated-job':
       return `job with ${mode.totalCompletions} completions, ${mode.maxConcurrent} at a time`;
-    default:
+    case 'global':
+    case 'global-job':
       return mode.kind;
+    default:
+      return unreachable(mode);
   }
 }
 

@@ -7,8 +7,8 @@ import { ingressPorts } from './assignments.ts';
 import { NodeAssignments } from './node-assignments.ts';
 
 /**
- * Knows which sessions a change concerns, and marks it there. The cost is what the change touches: its
- * node, and the nodes that need one of its networks.
+ * Knows which sessions a change concerns, and marks it there. The cost is what the change touches:
+ * its node, and the nodes that need one of its networks.
  */
 export class Dispatcher {
   readonly #view: View;

@@ -13,7 +13,7 @@ export class Listeners<T> {
   }
 
   tell(news: T, logger: Logger): void {
-    for (const listener of [...this.#listeners]) {
+    for (const listener of this.#listeners) {
       try {
         listener(news);
       } catch (reason) {

@@ -59,7 +59,7 @@ test('the lines of several tasks come together, those of each task in order', as
   await one.send(line('c'));
   one.close();
   two.close();
-  assert.deepEqual([...(await lines)].sort(), ['1: a', '1: c', '2: b']);
+  assert.deepEqual((await lines).toSorted(), ['1: a', '1: c', '2: b']);
 });
 
 test('a log that cannot be had is left out while another one can', async () => {

@@ -28,8 +28,8 @@ interface Request {
 }
 
 /**
- * Reads logs where they are: asks each task's agent, which uploads on a stream of its own. A reader that
- * is slow slows the agents down; one that goes away cancels them.
+ * Reads logs where they are: asks each task's agent, which uploads on a stream of its own. A reader
+ * that is slow slows the agents down; one that goes away cancels them.
  */
 export class LogBroker {
   readonly #view: View;
@@ -51,8 +51,9 @@ export class LogBroker {
   }
 
   /**
-   * Lines of the tasks, each task's in order. A task whose log cannot be had is left out while another
-   * one's can; when none can, throws what the first of them failed with. Tasks without a node have no log.
+   * Lines of the tasks, each task's in order. A task whose log cannot be had is left out while
+   * another one's can; when none can, throws what the first of them failed with. Tasks without a
+   * node have no log.
    */
   async *read(
     taskIds: readonly string[],
@@ -86,10 +87,10 @@ export class LogBroker {
       frames.close();
       for (const request of requests) this.#cancel(request);
     }
-    const failed = requests.filter((request) => request.failure !== undefined);
-    if (!any && !signal.aborted && failed.length === requests.length && failed[0] !== undefined) {
-      throw failed[0].failure;
-    }
+    const failures = requests.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
+    const [failure] = failures;
+    if (any || signal.aborted || failures.length < requests.length) return;
+    if (failure !== undefined) throw failure;
   }
 
   /** Takes what an agent uploads for one request; resolves when that is over. */

@@ -49,7 +49,10 @@ export interface ControlPlaneParts {
   leave(): Promise<void>;
 }
 
-/** The control plane of a manager that holds the store. Each noun's rules are in the noun's own file. */
+/**
+ * The control plane of a manager that holds the store. Each noun's rules are in the noun's own
+ * file.
+ */
 export class ManagerControlPlane implements ControlPlane {
   readonly #parts: ControlPlaneParts;
 

@@ -7,7 +7,7 @@ test('a service is declared, planned, placed and addressed in one commit', async
   const service = await world.control.createService(declare('w', 2));
   await world.settle();
   const [commit] = world.commits;
-  const tables = commit?.changes.map((change) => change.table).sort();
+  const tables = commit?.changes.map((change) => change.table).toSorted();
   assert.deepEqual(tables, ['services', 'tasks', 'tasks', 'templates']);
   const tasks = world.liveTasks(service);
   assert.deepEqual(

@@ -22,7 +22,9 @@ import { CoreRounds, type Rounds } from './round.ts';
 import { Sessions } from './sessions.ts';
 import { StoreKeeper } from './store-keeper.ts';
 
-/** How long nodes may take to clean up when the cluster is left; then it is gone without their word. */
+/**
+ * How long nodes may take to clean up when the cluster is left; then it is gone without their word.
+ */
 const leavePatienceMs = 60_000;
 
 export interface ManagerOptions {
@@ -189,7 +191,8 @@ class RunningManager {
         if (theCluster(tx) !== undefined) registerNode(tx, { nodeId, description, context });
       });
     } catch (error) {
-      // A full disk must not cut off a node that is known: what it said last holds until it says it again.
+      // A full disk must not cut off a node that is known: what it said last holds until it says it
+      // again.
       if (row === undefined) throw error;
       this.#logger.warn('the description of a node could not be written', { nodeId, error });
     }

@@ -55,8 +55,8 @@ export function putNetwork(
 }
 
 /**
- * Removes a network, or marks it: tasks of services that are gone may still be stopping on it, and it
- * goes with the last of them. Refused while a service uses it.
+ * Removes a network, or marks it: tasks of services that are gone may still be stopping on it, and
+ * it goes with the last of them. Refused while a service uses it.
  */
 export function removeNetwork(
   tx: Transaction,
@@ -105,5 +105,5 @@ function servicesOn(tx: Transaction, network: Network): readonly string[] {
       if (service.spec.ports.some((port) => port.mode === 'ingress')) names.add(service.spec.name);
     }
   }
-  return [...names].map(show).sort();
+  return [...names].map(show).toSorted();
 }

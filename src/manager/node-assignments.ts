@@ -38,8 +38,8 @@ const kinds = [
 ] as const satisfies readonly Kind[];
 
 /**
- * The node view of one node: what it was told, and what may have changed since. Marks are cheap and say
- * only "look again"; `takeChanges` looks, compares, and costs what was marked.
+ * The node view of one node: what it was told, and what may have changed since. Marks are cheap and
+ * say only "look again"; `takeChanges` looks, compares, and costs what was marked.
  */
 export class NodeAssignments {
   readonly nodeId: string;
@@ -107,7 +107,10 @@ export class NodeAssignments {
     return kinds.some((kind) => this.#marked[kind].size > 0);
   }
 
-  /** The differences between what the node was told and what holds now; it counts as told afterwards. */
+  /**
+   * The differences between what the node was told and what holds now; it counts as told
+   * afterwards.
+   */
   takeChanges(): readonly NodeViewChange[] {
     this.#lookAtTasks();
     this.#lookAtNetworks();
@@ -120,10 +123,12 @@ export class NodeAssignments {
       }
       this.#marked[kind].clear();
     }
-    return [...puts, ...drops.reverse()];
+    return [...puts, ...drops.toReversed()];
   }
 
-  /** Counts anew what the marked tasks need, and marks what is needed for the first or no more time. */
+  /**
+   * Counts anew what the marked tasks need, and marks what is needed for the first or no more time.
+   */
   #lookAtTasks(): void {
     for (const id of this.#marked.tasks) {
       const task = this.#assigned(id);

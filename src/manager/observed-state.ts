@@ -6,8 +6,8 @@ import { compareTaskStates, isEndState } from '../model/task-state.ts';
 import { sameJson } from '../lib/json.ts';
 
 /**
- * What agents reported last, in memory only. A task never goes backwards, and its first end stays: what
- * arrives late, twice, or from a link that reordered it changes nothing.
+ * What agents reported last, in memory only. A task never goes backwards, and its first end stays:
+ * what arrives late, twice, or from a link that reordered it changes nothing.
  */
 export class ObservedState implements Observed {
   readonly #tasks = new Map<string, ObservedTask>();
@@ -28,8 +28,8 @@ export class ObservedState implements Observed {
   }
 
   /**
-   * Takes over a report that was sent at `sentAt` by the sender's clock and received at `receivedAt` by
-   * ours. Returns whether it says something new.
+   * Takes over a report that was sent at `sentAt` by the sender's clock and received at
+   * `receivedAt` by ours. Returns whether it says something new.
    */
   report(
     task: ObservedTask,
@@ -88,7 +88,9 @@ function shiftTimes(
   };
 }
 
-/** The way to us takes longer at times: a state that lasts keeps the time at which we first knew it. */
+/**
+ * The way to us takes longer at times: a state that lasts keeps the time at which we first knew it.
+ */
 function keepSince(task: ObservedTask, before: ObservedTask): ObservedTask {
   const { reason } = task;
   if (reason === undefined || reason.code !== before.reason?.code) {

@@ -1,5 +1,6 @@
 import type { Clock } from '../host/clock.ts';
 import type { Logger } from '../host/logger.ts';
+import { unreachable } from '../lib/assert.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { Reason } from '../model/reason.ts';
 import { isEndState } from '../model/task-state.ts';
@@ -27,9 +28,10 @@ interface Round {
 }
 
 /**
- * Keeps the desired state true to what was declared: looks at what changed, what was observed and what
- * is due, and writes what follows, one transaction after the other. Nothing is polled and nothing waits
- * on purpose: the first event is planned at once, and what comes meanwhile shares the next transaction.
+ * Keeps the desired state true to what was declared: looks at what changed, what was observed and
+ * what is due, and writes what follows, one transaction after the other. Nothing is polled and
+ * nothing waits on purpose: the first event is planned at once, and what comes meanwhile shares the
+ * next transaction.
  */
 export class Planner implements Writer {
   readonly #store: Store;
@@ -142,8 +144,8 @@ export class Planner implements Writer {
   }
 
   /**
-   * Runs the write and all that follows from it at this moment in a transaction that is dropped, and
-   * returns what `look` makes of it.
+   * Runs the write and all that follows from it at this moment in a transaction that is dropped,
+   * and returns what `look` makes of it.
    */
   rehearse<T>(
     run: Write<void>,
@@ -207,7 +209,9 @@ export class Planner implements Writer {
       this.#work.place.add(serviceId);
   }
 
-  /** Asks the store for a round unless one is to come anyway, or the last one has to be paid for. */
+  /**
+   * Asks the store for a round unless one is to come anyway, or the last one has to be paid for.
+   */
   #kick(): void {
     if (this.#work.isEmpty || this.#waitingRounds > 0 || this.#backingOff) return;
     if (this.#suspended) return;
@@ -316,8 +320,8 @@ export class Planner implements Writer {
   }
 
   /**
-   * Some part of the work throws: each part runs in a transaction of its own, so that the broken ones
-   * are known by name and the others go on.
+   * Some part of the work throws: each part runs in a transaction of its own, so that the broken
+   * ones are known by name and the others go on.
    */
   #runApart(work: PlannerWork): void {
     for (const { name, work: part } of work.parts()) {
@@ -412,7 +416,12 @@ function makesRoom(change: Change): boolean {
       return change.before !== undefined;
     case 'networks':
       return true;
-    default:
+    case 'clusters':
+    case 'templates':
+    case 'secrets':
+    case 'configs':
       return false;
+    default:
+      return unreachable(change);
   }
 }

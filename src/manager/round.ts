@@ -57,8 +57,9 @@ export interface Rounds {
 }
 
 /**
- * Ends, orchestrator, scheduler and allocator, one after the other on the same transaction: a new task
- * is made, gets its node and its addresses in one commit, and no plan is older than what it changes.
+ * Ends, orchestrator, scheduler and allocator, one after the other on the same transaction: a new
+ * task is made, gets its node and its addresses in one commit, and no plan is older than what it
+ * changes.
  */
 export class CoreRounds implements Rounds {
   readonly cursors = new AddressCursors();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { declare, ManagerWorld } from '../../sim/manager-world.ts';
+import type { ControlPlane } from './control-plane.ts';
 import type { NetworkSpec } from '../model/network.ts';
 import type { ServiceSpec } from '../model/service.ts';
 
@@ -102,8 +103,8 @@ test('an update on an older version, of another name, or of another mode is refu
   const service = await world.control.createService(declare('w', 1));
   await world.settle();
   const { version } = service;
-  const { updateService } = world.control;
-  const update = updateService.bind(world.control);
+  const update: ControlPlane['updateService'] = async (id, declaration, options) =>
+    await world.control.updateService(id, declaration, options);
   await assert.rejects(update(service.id, declare('w', 2), { version: version - 1 }), {
     code: 'conflict',
     message: 'update out of sequence',
@@ -112,8 +113,8 @@ test('an update on an older version, of another name, or of another mode is refu
     code: 'unimplemented',
     field: 'spec.name',
   });
-  const global = declare('w', 1, { spec: { mode: { kind: 'global' } } });
-  await assert.rejects(update(service.id, global, { version }), {
+  const everywhere = declare('w', 1, { spec: { mode: { kind: 'global' } } });
+  await assert.rejects(update(service.id, everywhere, { version }), {
     code: 'unimplemented',
     field: 'spec.mode',
   });

@@ -1,7 +1,7 @@
 import { allocateService } from '../allocator/service.ts';
 import { TuttiError } from '../lib/error.ts';
 import { sameJson } from '../lib/json.ts';
-import type { Service, ServiceDeclaration } from '../model/service.ts';
+import type { PublishedPort, Service, ServiceDeclaration } from '../model/service.ts';
 import type { TaskTemplateSpec } from '../model/template.ts';
 import { rolledBack } from '../orchestrator/update-failure.ts';
 import { isPaused } from '../orchestrator/update-settings.ts';
@@ -44,8 +44,8 @@ export function createService(tx: Transaction, options: Declared): Service {
 }
 
 /**
- * Replaces the declaration; the one before is kept for a rollback. The same declaration again changes
- * nothing, except that a paused update goes on and a job is run again.
+ * Replaces the declaration; the one before is kept for a rollback. The same declaration again
+ * changes nothing, except that a paused update goes on and a job is run again.
  */
 export function updateService(
   tx: Transaction,
@@ -160,16 +160,20 @@ export function serviceRow(tx: Transaction, serviceId: string): Service {
 }
 
 /**
- * Ports of mode `host` stand in both halves of a declaration; what the service says holds. A port that
- * is to be chosen has no number at all.
+ * Ports of mode `host` stand in both halves of a declaration; what the service says holds. A port
+ * that is to be chosen has no number at all.
  */
 export function declaredAs(declaration: ServiceDeclaration): ServiceDeclaration {
-  const ports = declaration.spec.ports.map(({ publishedPort = 0, ...port }) =>
-    publishedPort === 0 ? port : { ...port, publishedPort },
+  const ports: readonly PublishedPort[] = declaration.spec.ports.map(
+    ({ publishedPort = 0, ...port }) => (publishedPort === 0 ? port : { ...port, publishedPort }),
   );
   const hostPorts = ports
     .filter((port) => port.mode === 'host')
-    .map(({ mode: _, name: __, ...port }) => port);
+    .map(({ protocol, targetPort, publishedPort }) =>
+      publishedPort === undefined
+        ? { protocol, targetPort }
+        : { protocol, targetPort, publishedPort },
+    );
   return {
     ...declaration,
     spec: { ...declaration.spec, ports },

@@ -32,8 +32,8 @@ export interface SessionEvents {
 }
 
 /**
- * Speaks with the agents: greets, listens, notices who is silent. A session that ends says nothing about
- * the tasks of its node; they stay as they were last observed.
+ * Speaks with the agents: greets, listens, notices who is silent. A session that ends says nothing
+ * about the tasks of its node; they stay as they were last observed.
  */
 export class Sessions {
   readonly #clock: Clock;
@@ -43,7 +43,9 @@ export class Sessions {
   readonly #dispatcher: Dispatcher;
   readonly #events: SessionEvents;
   readonly #stop = new AbortController();
-  /** Set while the cluster is being left: nodes of it are told so, others wait for the end of it. */
+  /**
+   * Set while the cluster is being left: nodes of it are told so, others wait for the end of it.
+   */
   #leaving: PromiseWithResolvers<void> | undefined;
   #arrived = Promise.withResolvers<void>();
 
@@ -113,9 +115,9 @@ export class Sessions {
   }
 
   /**
-   * Tells all nodes that the cluster is gone and waits until each has cleaned up and closed its session,
-   * at most `withinMs`. Until `finishLeaving` no node of the cluster gets assignments again.
-   * Returns the nodes that did not confirm.
+   * Tells all nodes that the cluster is gone and waits until each has cleaned up and closed its
+   * session, at most `withinMs`. Until `finishLeaving` no node of the cluster gets assignments
+   * again. Returns the nodes that did not confirm.
    */
   async leave(withinMs: number): Promise<readonly string[]> {
     this.#leaving ??= Promise.withResolvers<void>();

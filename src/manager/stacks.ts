@@ -17,7 +17,10 @@ import { createNetwork, findNetwork, removeNetwork } from './networks.ts';
 import { createService, declaredAs, removeService, updateService } from './services.ts';
 import type { WriteContext } from './writer.ts';
 
-/** Brings a whole stack into the store; throws, and the transaction is dropped, when any part is refused. */
+/**
+ * Brings a whole stack into the store; throws, and the transaction is dropped, when any part is
+ * refused.
+ */
 export function applyStack(
   tx: Transaction,
   declaration: StackDeclaration,
@@ -54,12 +57,14 @@ export function removeStack(
   const services = pruneServices(tx, { stack, keep: new Set(), context });
   const changes: StackChange[] = [...services];
   for (const kind of ['secret', 'config'] as const) {
-    for (const row of [...tx[`${kind}s`].by('stack', stack)]) {
+    const rows = [...tx[`${kind}s`].by('stack', stack)];
+    for (const row of rows) {
       removeData(tx, kind, row.id);
       changes.push({ kind, name: row.spec.name, action: 'remove', differences: [] });
     }
   }
-  for (const network of [...tx.networks.by('stack', stack)]) {
+  const networks = [...tx.networks.by('stack', stack)];
+  for (const network of networks) {
     if (network.removing === true) continue;
     removeNetwork(tx, { networkId: network.id, context });
     changes.push({
@@ -192,7 +197,9 @@ function templateOf(tx: Transaction, service: Service): ServiceDeclaration['temp
   return template.spec;
 }
 
-/** A person's `--force` is no part of a document, and deploying the document again does not undo it. */
+/**
+ * A person's `--force` is no part of a document, and deploying the document again does not undo it.
+ */
 function keepForced(
   tx: Transaction,
   declaration: ServiceDeclaration,

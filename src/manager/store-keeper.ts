@@ -7,8 +7,8 @@ const firstRetryMs = 100;
 const longestRetryMs = 5_000;
 
 /**
- * Loads the store again when it cannot tell what is durable, until that succeeds. Reads go on meanwhile,
- * from what was durable last.
+ * Loads the store again when it cannot tell what is durable, until that succeeds. Reads go on
+ * meanwhile, from what was durable last.
  */
 export class StoreKeeper {
   readonly #store: Store;

@@ -104,15 +104,8 @@ function stopping(task: Task, since: Instant): Reason {
 }
 
 function progressCode(state: ObservedTask['state']): ReasonCode {
-  switch (state) {
-    case 'preparing':
-      return 'creating-container';
-    case 'starting':
-    case 'ready':
-      return 'starting-container';
-    default:
-      return 'awaiting-node';
-  }
+  if (state === 'preparing') return 'creating-container';
+  return state === 'ready' || state === 'starting' ? 'starting-container' : 'awaiting-node';
 }
 
 function reason(code: ReasonCode, message: string, since: Instant): Reason {

@@ -7,8 +7,8 @@ interface Timer {
 }
 
 /**
- * Wakes for the earliest of many due times with a single sleep. A key has one due time: the earliest
- * that it was given and that has not come yet.
+ * Wakes for the earliest of many due times with a single sleep. A key has one due time: the
+ * earliest that it was given and that has not come yet.
  */
 export class TimerHeap {
   readonly #clock: Clock;

@@ -61,7 +61,10 @@ async function* receive<Incoming>(
   decoder.end();
 }
 
-/** Says that no more comes from here. Whoever hears that answers with the same, and the stream is over. */
+/**
+ * Says that no more comes from here. Whoever hears that answers with the same, and the stream is
+ * over.
+ */
 export function endSide(stream: Http2Stream): void {
   if (!stream.writableEnded) stream.end();
   stream.resume();

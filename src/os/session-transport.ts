@@ -8,8 +8,9 @@ import { parseAgentMessage, parseLogMessage, parseManagerMessage } from '../wire
 import { endSide, messageStream } from './message-stream.ts';
 
 /*
- * Sessions between agents and a manager: HTTP/2 over a Unix socket, lines of JSON both ways. One stream
- * is the session, every log that is read has one more, so that a slow reader of logs holds up nothing.
+ * Sessions between agents and a manager: HTTP/2 over a Unix socket, lines of JSON both ways. One
+ * stream is the session, every log that is read has one more, so that a slow reader of logs holds
+ * up nothing.
  */
 
 const sessionPath = '/session';
@@ -21,7 +22,9 @@ export interface SessionServer {
   close(): Promise<void>;
 }
 
-/** Listens on a Unix socket that only its owner may open, replacing what a dead process left there. */
+/**
+ * Listens on a Unix socket that only its owner may open, replacing what a dead process left there.
+ */
 export async function serveSessions(options: {
   readonly socketPath: string;
   readonly handler: ManagerTransportHandler;

@@ -5,10 +5,11 @@ import type { ObservedTask } from '../model/task.ts';
 
 /**
  * What agent and manager say to each other over a session. The first message of an agent is `hello`
- * with everything that it observes; the first of a manager is `assign` with `full: true`; afterwards
- * both send differences. A manager without a cluster sends beats only, until there is one. Within one
- * `assign` everything that is put refers only to what was put before or comes with it; apply it whole.
- * Ages replace clock times: `since` in an ObservedTask is the sender's clock, and
+ * with everything that it observes; the first of a manager is `assign` with `full: true`;
+ * afterwards both send differences. A manager without a cluster sends beats only, until there is
+ * one. Within one
+ * `assign` everything that is put refers only to what was put before or comes with it; apply it
+ * whole. Ages replace clock times: `since` in an ObservedTask is the sender's clock, and
  * `sentAt` lets the receiver shift it to its own.
  */
 export type AgentMessage =
@@ -48,8 +49,8 @@ export type ManagerMessage =
     }
   | { readonly kind: 'cancel'; readonly requestId: string }
   /**
-   * The node left the cluster: remove everything that is the cluster's, forget the node's identity, and
-   * close the session when all of it is gone (the manager waits for that, within a bound).
+   * The node left the cluster: remove everything that is the cluster's, forget the node's identity,
+   * and close the session when all of it is gone (the manager waits for that, within a bound).
    */
   | { readonly kind: 'leave' };
 

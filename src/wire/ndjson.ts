@@ -1,6 +1,8 @@
 import { TuttiError } from '../lib/error.ts';
 
-/** No single message may be longer; a full node view of a large cluster is some tens of megabytes. */
+/**
+ * No single message may be longer; a full node view of a large cluster is some tens of megabytes.
+ */
 export const messageLimitBytes = 64 * 1024 * 1024;
 
 const newline = 0x0a;
@@ -26,8 +28,8 @@ export class NdjsonDecoder {
   }
 
   /**
-   * The messages that these bytes complete. Throws `invalid-argument` for a line that is not JSON in
-   * UTF-8, and `resource-exhausted` as soon as a line is longer than the limit, complete or not.
+   * The messages that these bytes complete. Throws `invalid-argument` for a line that is not JSON
+   * in UTF-8, and `resource-exhausted` as soon as a line is longer than the limit, complete or not.
    */
   push(chunk: Uint8Array): readonly unknown[] {
     const messages: unknown[] = [];

@@ -3,8 +3,8 @@ import { taskStates } from '../model/task-state.ts';
 import type { AgentMessage, LogMessage, ManagerMessage } from './messages.ts';
 
 /*
- * What the other side sends is checked as far as a wrong value could do harm before anybody looks at
- * it again: the kind, the fields that steer, and the states that are compared.
+ * What the other side sends is checked as far as a wrong value could do harm before anybody looks
+ * at it again: the kind, the fields that steer, and the states that are compared.
  */
 
 type Fields = Readonly<Record<string, unknown>>;
