@@ -37,6 +37,10 @@ test('a move costs no restart attempts and asks no restart policy', () => {
   world.run();
   assert.deepEqual(nodesOf(world), ['n2']);
   assert.deepEqual(world.running('web')[0]?.restarts, []);
+  world.changeNode('n1', { availability: 'active' });
+  world.removeNode('n2');
+  world.run();
+  assert.deepEqual(nodesOf(world), ['n1']);
 });
 
 test('the only node, drained, lets go of everything; active again it gets it back', () => {

@@ -144,3 +144,23 @@ test('a change of one task costs the same, however many replicas there are', () 
   };
   assert.equal(cost(200), cost(20));
 });
+
+test('a slot that is wanted again waits for what is still stopping in it', () => {
+  const world = worldWith(1);
+  world.declare('web', { spec: replicas(2) });
+  world.run();
+  world.declare('web', { spec: replicas(1) });
+  world.plan();
+  world.declare('web', { spec: replicas(2) });
+  world.plan();
+  assert.deepEqual(world.show('web'), [
+    '1.1 running/running@n1 good',
+    '2.1 removed/running@n1 good',
+    '2.2 ready/assigned@n1 good',
+  ]);
+  world.run();
+  assert.deepEqual(world.show('web'), [
+    '1.1 running/running@n1 good',
+    '2.2 running/running@n1 good',
+  ]);
+});

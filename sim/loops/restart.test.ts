@@ -226,3 +226,14 @@ test('a task that cannot be prepared is tried again at the same growing interval
   assert.deepEqual(tried, [300, 700, 1_500, 3_100, 6_300]);
   assert.equal(current(world).generation, 8);
 });
+
+test('a task that is not to be restarted is kept even where no history is', () => {
+  const world = new LoopWorld({ taskHistoryLimit: 0 });
+  world.addNode('n1');
+  world.declare('web', { template: { restart: { condition: 'none' } } });
+  world.run();
+  world.end(current(world).id);
+  world.restartManager();
+  world.run();
+  assert.deepEqual(world.show('web'), ['1.1 shutdown/failed@n1 good']);
+});

@@ -362,6 +362,15 @@ for (const { finding, nodes, wanted, states, code, message, hint } of refusals) 
   });
 }
 
+test('what the same transaction changes of a node holds already', () => {
+  const cluster = new Cluster({ a: {}, b: {}, c: {} });
+  cluster.tables.update((tx) => {
+    tx.nodes.put(nodeRow('a', { spec: { availability: 'drain' } }));
+    tx.nodes.delete('b');
+  });
+  assert.deepEqual(cluster.place('web', 2), ['c', 'c']);
+});
+
 test('a plan that is undone leaves no trace', () => {
   const cluster = new Cluster({ a: {}, b: {} });
   const trial = cluster.loads.trial();

@@ -39,10 +39,10 @@ export function planSlotTasks(view: View, slot: Slot, context: PlanContext): voi
 
 function settleHead(view: View, slot: Slot, context: PlanContext): void {
   const { service } = slot;
+  giveUpUnwantedHead(view, slot, context);
   for (const elder of slot.elders) {
     if (elder.end !== undefined) slot.retire(elder, supersededBy(slot, context));
   }
-  giveUpUnwantedHead(view, slot, context);
   const { head } = slot;
   if (head === undefined || head.spent === true) return;
   if (head.end !== undefined) {
@@ -62,20 +62,27 @@ function settleHead(view: View, slot: Slot, context: PlanContext): void {
  */
 function giveUpUnwantedHead(view: View, slot: Slot, context: PlanContext): void {
   const { head, service } = slot;
-  const elder = slot.elders.findLast(isLive);
+  const elder = slot.elders.at(-1);
   if (head === undefined || elder === undefined) return;
   const { now } = context;
-  const elderIsRight = isClean(view, { service, task: elder, now });
   const isServing = head.end === undefined && context.observed.task(head.id)?.state === 'running';
-  const isFailure =
-    head.end !== undefined && (isPaused(service) || head.templateId !== service.templateId);
-  if (!isFailure && (!elderIsRight || isServing)) return;
+  const isRight = isClean(view, { service, task: elder, now }) && !isServing;
+  if (!isRight && !isAbandoned(slot, { head, elder })) return;
   const message = 'the task that it was to replace stays';
   slot.retire(head, {
     desired: 'shutdown',
     reason: reasonOf('superseded', { message, since: now }),
   });
   slot.step({ kind: 'mark-outgoing', taskId: elder.id, outgoing: false });
+}
+
+/** The update that made the head goes no further: the head failed, or was never started. */
+function isAbandoned(slot: Slot, of: { readonly head: Task; readonly elder: Task }): boolean {
+  const { head, elder } = of;
+  const isOutdated = head.templateId !== slot.service.templateId;
+  if (head.end !== undefined) return isPaused(slot.service) || isOutdated;
+  const isOther = head.templateId !== elder.templateId;
+  return isPaused(slot.service) && isOther && elder.end !== undefined && head.desired === 'ready';
 }
 
 function restart(
