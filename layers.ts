@@ -90,7 +90,7 @@ export const layers = {
     imports: [...ground, 'compose', 'client'],
     uses: ['node:*', 'commander'],
   },
-  /** `src/main.ts`, the composition root: the only file that constructs adapters. */
+  /** The files of `compositionRoot`. */
   main: {
     kind: 'real',
     imports: [
@@ -109,6 +109,9 @@ export const layers = {
     uses: ['node:*'],
   },
 } as const satisfies Readonly<Record<string, Layer>>;
+
+/** The files directly in `src/`: only they construct adapters. */
+export const compositionRoot: readonly string[] = ['main.ts', 'daemon.ts'];
 
 /**
  * What each `*.test.ts` in `src/` may use besides what its module may. Tests of a pure core stay

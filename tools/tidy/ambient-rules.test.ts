@@ -26,6 +26,8 @@ const refused: readonly (readonly [text: string, rule: string])[] = [
   ['console.log(1);', 'console'],
   ["await fetch('http://localhost');", 'network'],
   ['global.setTimeout(() => {}, 1);', 'global-object'],
+  ['{ const process = 1; } process.exit();', 'process'],
+  ['function one(process: Process) {} process.exit();', 'process'],
   ["eval('Date.now()');", 'evaluate'],
   ["new Function('return Date.now()');", 'evaluate'],
 ];
@@ -41,6 +43,10 @@ const allowed: readonly string[] = [
   'Math.max(1, Math.floor(2.5));',
   'const isDate = value instanceof Date;',
   'AbortSignal.any([]);',
+  'export const plan = (process: Process) => process.id;',
+  'function each({ global: [fetch = 1, ...crypto] }: Each) { return fetch + crypto.length; }',
+  'for (const global of services) remove(global);',
+  'try { run(); } catch (process) { throw process; }',
   'class Engine { process() { return this.process; } }',
 ];
 

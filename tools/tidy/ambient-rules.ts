@@ -1,5 +1,6 @@
 import type { Node } from 'oxc-parser';
 import type { Finding } from './finding.ts';
+import { isDeclared } from './scope.ts';
 import { findingAt, type SourceFile } from './source.ts';
 import { staticPropertyName, walk } from './syntax.ts';
 
@@ -87,11 +88,16 @@ export function checkAmbient(file: SourceFile): readonly Finding[] {
     const rule = Object.hasOwn(reach, node.name) ? reach[node.name] : undefined;
     if (rule === undefined || !isValue(node, parent)) return undefined;
     if (isHarmless(node.name, parent, parents.get(parent))) return undefined;
-    const message = `\`${node.name}\`: ${advice[rule]} (a local wants another name).`;
+    if (isDeclared(node.name, ancestorsOf(node, parents))) return undefined;
+    const message = `\`${node.name}\`: ${advice[rule]}.`;
     findings.push(findingAt(file, node.start, { rule, message }));
     return undefined;
   });
   return findings;
+}
+
+function* ancestorsOf(node: Node, parents: ReadonlyMap<Node, Node>): Iterable<Node> {
+  for (let at = parents.get(node); at !== undefined; at = parents.get(at)) yield at;
 }
 
 /** Whether the identifier stands for a value, and is not the name of a property. */

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { kindOutside, layers, type Kind, type Layer } from '../../layers.ts';
+import { compositionRoot, kindOutside, layers, type Kind, type Layer } from '../../layers.ts';
 import type { Finding } from './finding.ts';
 import { lineAt, parseSource, type Syntax } from './syntax.ts';
 
@@ -55,7 +55,7 @@ export function moduleOf(path: string): string | undefined {
   const [folder, module, file] = path.split('/');
   if (folder !== 'src' || module === undefined) return undefined;
   if (file !== undefined) return module;
-  return /^main(\.test)?\.ts$/.test(module) ? 'main' : module;
+  return compositionRoot.includes(module.replace('.test.', '.')) ? 'main' : module;
 }
 
 export function layerOf(module: string): Layer | undefined {
