@@ -9,6 +9,9 @@ import type { StoredChange } from '../host/store-engine.ts';
 import { SqliteEngine } from './sqlite-engine.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'tutti-sqlite-'));
+const module = new URL('./sqlite-engine.ts', import.meta.url).href;
+/** For scripts that run in a process of their own. */
+const importEngine = `import { SqliteEngine } from ${JSON.stringify(module)};`;
 let files = 0;
 
 function newPath(): string {
@@ -49,8 +52,7 @@ describe('the file of a store', () => {
   it('belongs to one process', async () => {
     const path = newPath();
     const engine = SqliteEngine.open(path);
-    const module = new URL('./sqlite-engine.ts', import.meta.url).href;
-    const script = `import { SqliteEngine } from ${JSON.stringify(module)};
+    const script = `${importEngine}
       try { SqliteEngine.open(process.argv[1]); process.stdout.write('opened'); }
       catch (error) { process.stdout.write(error.code + ': ' + error.message); }`;
     const openElsewhere = (): string =>
@@ -185,5 +187,33 @@ describe('committing', () => {
     done = true;
     assert.ok(turns >= 20, `${turns} turns`);
     await engine.close();
+  });
+
+  it('cannot tell after an error at COMMIT; a new epoch and a load tell', () => {
+    const script = `${importEngine}
+      const engine = SqliteEngine.open(process.argv[1]);
+      const put = (id, size) =>
+        ({ kind: 'put', table: 'tasks', id, value: JSON.stringify('x'.repeat(size)) });
+      const outcomes = [];
+      let revision = 0;
+      for (; outcomes.at(-1) !== 'unknown' && revision < 100; revision += 1) {
+        const guard = { epoch: 0, revision };
+        outcomes.push((await engine.commit([put('id' + revision, 10_000)], guard)).kind);
+      }
+      const epoch = await engine.takeEpoch();
+      const loaded = await engine.load();
+      const rows = [...loaded.rows].length;
+      const guard = { epoch, revision: loaded.revision };
+      const last = await engine.commit([put('small', 10)], guard);
+      process.stdout.write(JSON.stringify({
+        committed: outcomes.filter((kind) => kind === 'committed').length,
+        rows, revision: loaded.revision, last: last.kind }));`;
+    // No file may grow beyond this: a write that would, fails with EFBIG.
+    const limited = ['--fsize=200000', process.execPath, '--input-type=module', '-e', script];
+    const child = spawnSync('prlimit', [...limited, newPath()], { encoding: 'utf8' });
+    const found = JSON.parse(child.stdout) as Record<string, unknown>;
+    const { committed } = found;
+    assert.ok(Number(committed) > 2, child.stderr);
+    assert.deepEqual(found, { committed, rows: committed, revision: committed, last: 'committed' });
   });
 });

@@ -123,7 +123,7 @@ async function writeAndKill(
 }
 
 /** The long version, 10,000 commits; resolves with its result as a sentence. */
-export async function proveStoreKillAtLength(): Promise<string> {
+async function proveStoreKillAtLength(): Promise<string> {
   const result = await proveStoreKill({ seed: 2, commits: 10_000, commitsPerKill: 60 });
   return (
     `kill -9 of the store: ${result.kills} kills in ${result.commits} commits, ` +
