@@ -12,8 +12,8 @@ export function checkServiceName(field: string, name: string): void {
   checkText(field, name, {
     pattern: dnsName,
     expected:
-      'name must be valid as a DNS name component: letters, digits, - and _, beginning and ending ' +
-      'with a letter or digit',
+      'name must be valid as a DNS name component: letters, digits, - and _, with a letter or ' +
+      'digit at both ends',
   });
 }
 

@@ -15,7 +15,7 @@ export function checkNetworkSpec(view: View, spec: NetworkSpec): void {
   checkLabels('spec.labels', spec.labels);
   if (spec.driver !== 'overlay') {
     refuse('spec.driver', `a cluster network has the driver overlay, not ${show(spec.driver)}`, {
-      hint: 'Networks of other drivers belong to one node: create them there without the swarm scope.',
+      hint: 'Networks of other drivers belong to one node: create them there, without that scope.',
     });
   }
   const { ipamDriver } = spec;

@@ -71,7 +71,7 @@ function checkIdentity(declaration: ServiceDeclaration, context: AdmissionContex
   if (existing.spec.mode.kind !== spec.mode.kind) {
     refuse('spec.mode', 'service mode change is not allowed', {
       code: 'unimplemented',
-      hint: `${spec.name} is ${existing.spec.mode.kind}; remove it and create it as ${spec.mode.kind}.`,
+      hint: `It is ${existing.spec.mode.kind}; remove it and create it as ${spec.mode.kind}.`,
     });
   }
 }

@@ -8,6 +8,10 @@ import type { NodeAssignments } from './node-assignments.ts';
 
 /** Requests that may wait for an agent which does not read; one more ends its session. */
 const requestLimit = 1_024;
+/** An agent says that it lives at least this often, whatever the manager's own period is. */
+const agentBeatMs = 5_000;
+/** Periods without a word after which an agent counts as unreachable, as in Swarm. */
+const silentPeriods = 3;
 /** Changes in one message, except in the first, which holds everything. */
 const changesPerMessage = 2_000;
 
@@ -113,7 +117,7 @@ export class AgentSession {
       const waitMs = periodMs();
       await this.#clock.sleep(waitMs, this.#stop.signal);
       const silentMs = this.#clock.now() - this.#heardAt;
-      if (silentMs >= waitMs * 3) {
+      if (silentMs >= Math.max(waitMs, agentBeatMs) * silentPeriods) {
         throw new TuttiError(
           'unavailable',
           `node ${this.nodeId} has said nothing for ${silentMs} ms`,

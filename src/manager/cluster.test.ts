@@ -4,7 +4,7 @@ import { declare, initRequest, ManagerWorld } from '../../sim/manager-world.ts';
 import type { ClusterSpec } from '../model/cluster.ts';
 import type { InitCluster } from './control-plane.ts';
 
-test('a new cluster has an ingress network, the networks of the node, and join tokens', async () => {
+test('a new cluster has an ingress network, the networks of the node, and tokens', async () => {
   const { world } = await ManagerWorld.withCluster();
   const networks = [...world.control.view.networks.all()];
   assert.deepEqual(
@@ -111,7 +111,7 @@ test('a second cluster on the same node is refused', async () => {
   await assert.rejects(world.control.initCluster(initRequest), /already part of a swarm/);
 });
 
-test('a cluster is made as soon as the agent of the node is there, and not without it', async () => {
+test('a cluster is made as soon as the agent of the node is there, not before', async () => {
   const world = await ManagerWorld.start();
   const waiting = world.control.initCluster(initRequest);
   await world.pass(3_000);

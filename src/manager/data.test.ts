@@ -45,7 +45,7 @@ test('the limits are those of Swarm to the byte', async () => {
   );
 });
 
-test('only labels of a secret or config change, and only on the version that was read', async () => {
+test('only labels of a secret or config change, on the version that was read', async () => {
   const { world } = await ManagerWorld.withCluster();
   const { control } = world;
   for (const kind of ['Secret', 'Config'] as const) {

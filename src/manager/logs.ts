@@ -64,7 +64,7 @@ export class LogBroker {
     if (taskIds.length > taskLimit) {
       throw new TuttiError(
         'resource-exhausted',
-        `the logs of ${taskIds.length} tasks were asked for, at most ${taskLimit} can be read at once`,
+        `the logs of ${taskIds.length} tasks are too many, ${taskLimit} can be read at once`,
         { hint: 'Ask for single tasks.' },
       );
     }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { declare, ManagerWorld } from '../../sim/manager-world.ts';
 import type { Rounds } from './round.ts';
 
-test('a full disk refuses writes, keeps reading, and what is to be done is done later', async () => {
+test('a full disk refuses writes and keeps reading, and work is done later', async () => {
   const { world, agent } = await ManagerWorld.withCluster();
   const service = await world.control.createService(declare('w', 1));
   await world.settle();
@@ -60,7 +60,7 @@ function refusing(name: string): (rounds: Rounds) => Rounds {
   });
 }
 
-test('a service whose plan throws is named in the log, tried again, and holds up no other', async () => {
+test('a service whose plan throws is named, tried again, and holds up no other', async () => {
   const { world } = await ManagerWorld.withCluster({ wrapRounds: refusing('bad') });
   const bad = await world.control.createService(declare('bad', 1));
   const good = await world.control.createService(declare('good', 1));

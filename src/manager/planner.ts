@@ -5,7 +5,7 @@ import { TuttiError } from '../lib/error.ts';
 import type { Reason } from '../model/reason.ts';
 import { isEndState } from '../model/task-state.ts';
 import type { Unit } from '../orchestrator/unit.ts';
-import { allUnits, unitsOfChange, unitsOfObserved } from '../orchestrator/unit.ts';
+import { allUnits, slotUnit, unitsOfChange, unitsOfObserved } from '../orchestrator/unit.ts';
 import type { Store } from '../store/store.ts';
 import type { Change, Commit, Transaction } from '../store/view.ts';
 import type { ObservedState } from './observed-state.ts';
@@ -281,13 +281,20 @@ export class Planner implements Writer {
       if (wake === undefined) this.#wakeNever(key);
       else this.#wakeLater(key, { at: wake.at, work: workOf([wake.unit]) });
     }
-    for (const [taskId, reason] of outcome.refusals) {
-      if (this.#store.view.tasks.get(taskId)?.nodeId === undefined) {
-        this.#refusals.set(taskId, reason);
-      }
-    }
+    this.#noteRefusals(outcome);
     this.#work.add(leftOver(outcome));
     this.#kick();
+  }
+
+  /** Who waits for a task to be placed has to know that it was not: a drained node lets go then. */
+  #noteRefusals(outcome: RoundOutcome): void {
+    const { tasks } = this.#store.view;
+    for (const [taskId, reason] of outcome.refusals) {
+      const task = tasks.get(taskId);
+      if (task === undefined || task.nodeId !== undefined) continue;
+      if (!this.#refusals.has(taskId)) this.#work.addUnits([slotUnit(task)]);
+      this.#refusals.set(taskId, reason);
+    }
   }
 
   /** The disk may be full, or a plan may be broken: neither may lose what there is to do. */

@@ -55,7 +55,7 @@ const conflicts = [
 ] as const;
 
 for (const { first, second, as } of conflicts) {
-  test(`a port in ${second} mode is refused where another service has it in ${first} mode`, async () => {
+  test(`a port in ${second} mode is refused where another has it in ${first} mode`, async () => {
     const { world } = await ManagerWorld.withCluster();
     const p = await world.control.createService(declare('p', 1, publishing(8080, first)));
     await world.settle();
@@ -122,7 +122,7 @@ test('an update on an older version, of another name, or of another mode is refu
   assert.equal(world.control.view.services.get(service.id), service);
 });
 
-test('the same declaration again changes nothing and keeps what can be rolled back to', async () => {
+test('the same declaration again changes nothing, and a rollback stays possible', async () => {
   const { world } = await ManagerWorld.withCluster();
   const first = await world.control.createService(declare('w', 1));
   await world.settle();
@@ -203,7 +203,7 @@ test('dependencies in a circle are refused with the whole circle', async () => {
   );
 });
 
-test('a network in use is not removed, and one whose tasks still stop goes with the last', async () => {
+test('a network in use stays, and one whose tasks are stopping goes with the last', async () => {
   const { world, agent } = await ManagerWorld.withCluster();
   const network = await world.control.createNetwork(overlay);
   assert.equal(network.subnets[0]?.subnet, '10.0.1.0/24');
@@ -293,7 +293,7 @@ for (const [what, change, field, message] of badNetworks) {
   });
 }
 
-test('predefined networks stay, and the ingress network has no services attached by hand', async () => {
+test('predefined networks stay, and nothing is attached to the ingress network', async () => {
   const { world } = await ManagerWorld.withCluster();
   const byName = (name: string): string => {
     const [network] = world.control.view.networks.by('name', name);

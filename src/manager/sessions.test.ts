@@ -111,7 +111,7 @@ test('a message that comes before the hello ends the session', async () => {
   await assert.rejects(session.incoming[Symbol.asyncIterator]().next(), { code: 'unavailable' });
 });
 
-test('a node is told of networks, names and data while its tasks need them, and no longer', async () => {
+test('a node is told of networks, names and data while its tasks need them', async () => {
   const { world, agent } = await ManagerWorld.withCluster();
   const network = await world.control.createNetwork({
     name: 'net',

@@ -5,6 +5,6 @@ export function checkVersion(row: { readonly version: number }, version: number)
   if (row.version === version) return;
   throw new TuttiError('conflict', 'update out of sequence', {
     field: 'version',
-    hint: `The version is ${row.version} by now, not ${version}: read it again and repeat the change.`,
+    hint: `The version is ${row.version} now, not ${version}: read it again and repeat the change.`,
   });
 }

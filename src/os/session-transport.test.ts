@@ -141,7 +141,7 @@ test('a slow log stream does not hold up the session beside it', async () => {
   });
 });
 
-test('a manager that dies is reported as unavailable, and so is one that is not there', async () => {
+test('a manager that dies, or is not there, is reported as unavailable', async () => {
   await withServer({ onSession: async () => await new Promise(() => {}) }, async (path, server) => {
     const client = sessionClient({ socketPath: path });
     const session = await client.openSession(never);
