@@ -1,4 +1,7 @@
-/** Runs on a host of its own, without an engine: starts one, crashes it, and has it back. */
+/**
+ * Runs on a host of its own, without an engine: starts one, crashes it, and has it back. Its
+ * parameters are an image and the archive to load it from.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,13 +9,11 @@ import { join } from 'node:path';
 import { runProgram } from '../../tools/bootstrap/run.mjs';
 import { requestEngine } from '../../tools/engine/engine-request.ts';
 import { startEngine } from '../../tools/engine/start-engine.ts';
-import { testImages } from '../../tools/images/catalog.ts';
-import { ensureImages } from '../../tools/images/ensure-images.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'tutti-crash-'));
 const runDirectory = join(directory, 'run');
-const [image] = testImages;
-assert.ok(image);
+const [image, archive] = process.argv.slice(2);
+assert.ok(image !== undefined && archive !== undefined);
 try {
   await using engine = await startEngine({ directory, runDirectory });
   const { socketPath: engineSocket } = engine;
@@ -25,9 +26,9 @@ try {
     assert.equal(code, 0, output);
     return output.trim();
   };
-  await ensureImages({ engineSocket, images: [image] });
+  await docker('load', '--input', archive);
   await docker('network', 'create', 'planted');
-  await docker('run', '--detach', '--network=planted', '--name=kept', image.tag, 'sleep', '600');
+  await docker('run', '--detach', '--network=planted', '--name=kept', image, 'sleep', '600');
   const state = () => docker('inspect', '--format={{.State.Pid}} {{.State.Running}}', 'kept');
   const before = await state();
   await engine.kill();
