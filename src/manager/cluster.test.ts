@@ -184,3 +184,17 @@ test('tasks that end while the cluster is left are not replaced', async () => {
   await leaving;
   assert.equal(world.control.view.tasks.size, 0);
 });
+
+test('while the cluster is left nothing can be declared, and leaving twice is leaving once', async () => {
+  const { world, agent } = await ManagerWorld.withCluster();
+  agent.obedient = false;
+  const leaving = world.control.leaveCluster({ force: true });
+  await world.settle();
+  await assert.rejects(world.control.createService(declare('w', 1)), /being left/);
+  const again = world.control.leaveCluster({ force: true });
+  agent.disconnect();
+  await Promise.all([leaving, again]);
+  await world.settle();
+  assert.equal(agent.heard.filter((message) => message.kind === 'leave').length, 1);
+  assert.equal(world.control.cluster(), undefined);
+});

@@ -26,6 +26,8 @@ import { StoreKeeper } from './store-keeper.ts';
  * How long nodes may take to clean up when the cluster is left; then it is gone without their word.
  */
 const leavePatienceMs = 60_000;
+/** How long nodes may take to connect to a manager that has started, before they count as gone. */
+const connectPatienceMs = 30_000;
 
 export interface ManagerOptions {
   readonly engine: StoreEngine;
@@ -76,6 +78,7 @@ class RunningManager {
   readonly #sessions: Sessions;
   readonly #logs: LogBroker;
   readonly #keeper: StoreKeeper;
+  #leaving: Promise<void> | undefined;
 
   constructor(options: ManagerOptions & { readonly store: Store }) {
     const { store, clock, random, logger } = options;
@@ -131,10 +134,16 @@ class RunningManager {
       randomBytes: (count) => random.bytes(count),
       onCommit: (listener) => this.#commits.add(listener),
       onObserved: (listener) => this.#observations.add(listener),
-      leave: async () => await this.#leave(),
+      leave: async () => {
+        this.#leaving ??= this.#leave().finally(() => {
+          this.#leaving = undefined;
+        });
+        await this.#leaving;
+      },
     });
     store.onCommit((commit) => this.#committed(commit));
     this.#planner.everything();
+    void this.#sessions.expectNodes(connectPatienceMs);
   }
 
   async idle(): Promise<void> {

@@ -175,3 +175,22 @@ test('the reason why a task is not placed keeps the time since when that is so',
   await world.settle();
   assert.equal(world.control.taskStatus(task).reason?.since, before.since);
 });
+
+test('a manager that was away does not hold that against an update', async () => {
+  const { world, agent } = await ManagerWorld.withCluster();
+  const service = await world.control.createService(declare('w', 2));
+  await world.settle();
+  agent.obedient = false;
+  const next = declare('w', 2, { container: { image: 'bb:2' } });
+  await world.control.updateService(service.id, next, { version: service.version });
+  await world.settle();
+  world.crashManager();
+  await world.pass(60_000);
+  await world.startManager();
+  await world.settle();
+  agent.obedient = true;
+  await agent.connect();
+  await world.pass(30_000);
+  const update = world.control.view.services.get(service.id)?.update;
+  assert.deepEqual([update?.state, update?.failures], ['completed', 0]);
+});

@@ -79,6 +79,9 @@ export class Planner implements Writer {
   }
 
   write<T>(run: Write<T>): Promise<T> {
+    if (this.#suspended) {
+      return Promise.reject(new TuttiError('unavailable', 'this cluster is being left'));
+    }
     const written = this.#store.update((tx) => {
       const touched = new PlannerWork();
       const result = run(tx, this.#writeContext(touched));

@@ -207,3 +207,12 @@ test('one commit is one message, however much it changes', async () => {
   assert.equal(assigns.length, 1);
   assert.equal(agent.view.tasks.size, 50);
 });
+
+test('a node that does not come back after a restart of the manager is not waited for long', async () => {
+  const { world } = await ManagerWorld.withCluster();
+  world.crashManager();
+  await world.startManager();
+  assert.equal(world.control.observed.node('node-1')?.state, 'unknown');
+  await world.pass(31_000);
+  assert.equal(world.control.observed.node('node-1')?.state, 'unreachable');
+});

@@ -65,6 +65,25 @@ export class Sessions {
     this.#events = options.events;
   }
 
+  /**
+   * After a start nothing is known of the nodes, and that is not held against them; whoever has not
+   * connected within the time counts as unreachable.
+   */
+  async expectNodes(withinMs: number): Promise<void> {
+    const since = this.#clock.now();
+    const message = 'the manager has started and has not heard of the node yet';
+    for (const node of this.#view.nodes.all()) {
+      this.#observed.setNode({ nodeId: node.id, state: 'unknown', since, message });
+    }
+    await this.#clock.sleep(withinMs, this.#stop.signal).catch(() => undefined);
+    if (this.#stop.signal.aborted) return;
+    for (const node of this.#view.nodes.all()) {
+      if (this.#observed.node(node.id)?.state !== 'unknown') continue;
+      const why = `the node has not connected within ${withinMs} ms of the start of the manager`;
+      this.#unreachable(node.id, why);
+    }
+  }
+
   /** Serves one session; resolves when the agent closed it, and throws whatever else ended it. */
   async serve(stream: Stream): Promise<void> {
     const incoming = stream.incoming[Symbol.asyncIterator]();
@@ -256,8 +275,12 @@ export class Sessions {
       this.#observed.forgetNode(nodeId);
       return;
     }
+    this.#unreachable(nodeId, why);
+  }
+
+  #unreachable(nodeId: string, message: string): void {
     const since = this.#clock.now();
-    this.#observed.setNode({ nodeId, state: 'unreachable', since, message: why });
+    this.#observed.setNode({ nodeId, state: 'unreachable', since, message });
     this.#events.nodeChanged(nodeId);
   }
 }

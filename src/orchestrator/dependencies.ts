@@ -94,7 +94,10 @@ function hasStarted(observed: ObservedTask | undefined): boolean {
 }
 
 function serviceNamed(view: View, name: string): Service | undefined {
-  for (const service of view.services.by('name', nameKey(name))) return service;
+  // A name is free again as soon as its service is removed, while that still stops.
+  for (const service of view.services.by('name', nameKey(name))) {
+    if (service.removing !== true) return service;
+  }
   return undefined;
 }
 

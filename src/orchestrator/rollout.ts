@@ -6,14 +6,19 @@ import type { Slot } from './slot.ts';
 import { updateSettings } from './update-settings.ts';
 
 /**
- * How long an update waits for a new task that has no node, or whose node does not answer. Swarm waits
- * for ever, and its failure action never comes; after this the task counts as a failure.
+ * How long an update waits for a new task that has no node, or whose node does not answer. Swarm
+ * waits for ever, and its failure action never comes; after this the task counts as a failure.
  */
 export const placementPatienceMs = 30_000;
-/** How long an update waits for a task that an agent prepares and starts: large images take long. */
+/**
+ * How long an update waits for a task that an agent prepares and starts: large images take long.
+ */
 export const startPatienceMs = 15 * 60_000;
 
-/** Follows a task that an update made until it ran for the update's delay, or was waited for too long. */
+/**
+ * Follows a task that an update made until it ran for the update's delay, or was waited for too
+ * long.
+ */
 export function planRollout(view: View, slot: Slot, context: PlanContext): void {
   const { head, service, draft } = slot;
   if (head === undefined || head.end !== undefined || head.rollout !== 'starting') return;
@@ -54,11 +59,14 @@ function deadlineOf(
 ): number | undefined {
   const { head, context } = of;
   if (slot.leaving.length > 0) return undefined;
+  const node = head.nodeId === undefined ? undefined : context.observed.node(head.nodeId);
+  // A manager that has just started has not heard of the node yet: that is no fault of the update.
+  if (head.nodeId !== undefined && (node === undefined || node.state === 'unknown')) {
+    return undefined;
+  }
   const freeSince = slot.tasks
     .filter((task) => task !== head && task.end !== undefined)
     .reduce((latest, task) => Math.max(latest, task.end?.at ?? 0), head.createdAt);
-  const isWithNode =
-    head.nodeId !== undefined && context.observed.node(head.nodeId)?.state === 'ready';
-  const isPatient = isWithNode || !mayStart(view, slot.service);
-  return freeSince + (isPatient ? startPatienceMs : placementPatienceMs);
+  if (node?.state === 'ready' || !mayStart(view, slot.service)) return freeSince + startPatienceMs;
+  return Math.max(freeSince, node?.since ?? freeSince) + placementPatienceMs;
 }
