@@ -50,8 +50,8 @@ export interface Declaration {
 }
 
 /**
- * Orchestrator, allocator and scheduler on a store in memory, driven as the manager drives them, with
- * agents that do at once what they are told. Time moves only by `advance`.
+ * Orchestrator, allocator and scheduler on a store in memory, driven as the manager drives them,
+ * with agents that do at once what they are told. Time moves only by `advance`.
  */
 export class LoopWorld {
   readonly tables = new MemoryTables();

@@ -22,7 +22,9 @@ export class MemoryTables {
     );
   }
 
-  /** Commits what the closure writes and returns the changes; when it throws nothing has changed. */
+  /**
+   * Commits what the closure writes and returns the changes; when it throws nothing has changed.
+   */
   update(run: (tx: Transaction) => void): readonly Change[] {
     const overlays = overlaysOn(this.#tables);
     run(asTransaction(overlays, this.#revision + 1));

@@ -43,7 +43,9 @@ function doubled(world: LoopWorld): number {
   return wanted.length - new Set(wanted.map((task) => task.slot)).size;
 }
 
-/** Agents act one at a time, in an order that the dice choose; time passes when nobody has to act. */
+/**
+ * Agents act one at a time, in an order that the dice choose; time passes when nobody has to act.
+ */
 function play(world: LoopWorld, of: { readonly dice: Prng; check(): void }): void {
   for (let steps = 0; steps < 2_000; steps += 1) {
     world.plan();

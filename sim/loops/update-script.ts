@@ -18,7 +18,9 @@ function specOf({ replicas = 3, update, rollback, spec }: UpdateScript): Partial
   };
 }
 
-/** Two nodes on which `web` runs `v1`; the image `bad` is missing, `crashing` exits after a second. */
+/**
+ * Two nodes on which `web` runs `v1`; the image `bad` is missing, `crashing` exits after a second.
+ */
 export function deployed(script: UpdateScript): LoopWorld {
   const world = new LoopWorld();
   world.fates.set('bad', { kind: 'missing' });

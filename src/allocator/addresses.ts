@@ -6,9 +6,9 @@ import type { AssignableRange } from './subnet.ts';
 import { assignableRange } from './subnet.ts';
 
 /**
- * Where each network's search for a free address goes on, so that an address which was just freed is
- * the last to be given again: who still has it in a cache must not reach a stranger. Not durable, and
- * no harm when lost.
+ * Where each network's search for a free address goes on, so that an address which was just freed
+ * is the last to be given again: who still has it in a cache must not reach a stranger. Not
+ * durable, and no harm when lost.
  */
 export class AddressCursors {
   readonly #next = new Map<string, number>();

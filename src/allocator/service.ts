@@ -15,7 +15,9 @@ export interface ServiceAllocation {
   readonly problem?: TuttiError;
 }
 
-/** Gives the service its virtual addresses and published ports; what it has and still needs stays. */
+/**
+ * Gives the service its virtual addresses and published ports; what it has and still needs stays.
+ */
 export function allocateService(
   view: View,
   service: Service,
@@ -32,7 +34,9 @@ export function allocateService(
   return problem === undefined ? { service: allocated } : { service: allocated, problem };
 }
 
-/** The networks of a service's tasks: those of the template, and the ingress network for its ports. */
+/**
+ * The networks of a service's tasks: those of the template, and the ingress network for its ports.
+ */
 export function networksOf(
   view: View,
   of: { readonly service: Service; readonly template: TaskTemplate },

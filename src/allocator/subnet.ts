@@ -104,7 +104,9 @@ function theCluster(view: View): Cluster {
   throw new TuttiError('failed-precondition', 'there is no cluster to take a subnet from');
 }
 
-/** Steps over whatever is in the way, so that the cost is that of the ranges, not of the addresses. */
+/**
+ * Steps over whatever is in the way, so that the cost is that of the ranges, not of the addresses.
+ */
 function freeSubnet(
   pool: Subnet,
   of: { readonly taken: readonly Taken[]; readonly prefixLength: number },

@@ -55,8 +55,8 @@ export function subnetSize(subnet: Subnet): number {
 }
 
 /**
- * Whether the address (its prefix length, if it has one, is ignored) is the given address or lies in
- * the given subnet; `undefined` when either is not IPv4.
+ * Whether the address (its prefix length, if it has one, is ignored) is the given address or lies
+ * in the given subnet; `undefined` when either is not IPv4.
  */
 export function addressInSubnet(address: string, subnetOrAddress: string): boolean | undefined {
   const value = parseAddress(address.split('/')[0] ?? address);

@@ -49,8 +49,8 @@ function malformed(expression: string, why: string): TuttiError {
 }
 
 /**
- * Whether the node is one that the constraint allows. Values are compared whatever their case, label
- * keys as they are; a missing label counts as empty; an unknown key allows no node at all.
+ * Whether the node is one that the constraint allows. Values are compared whatever their case,
+ * label keys as they are; a missing label counts as empty; an unknown key allows no node at all.
  */
 export function meetsConstraint(node: Node, constraint: Constraint): boolean {
   const { key, operator, value } = constraint;

@@ -11,7 +11,10 @@ function architectureName(architecture: string): string {
   return architectureAliases.get(lower) ?? lower;
 }
 
-/** Whether the node can run one of the platforms; none given, or an absent part of one, allows every node. */
+/**
+ * Whether the node can run one of the platforms; none given, or an absent part of one, allows every
+ * node.
+ */
 export function runsPlatform(
   node: Pick<NodeDescription, 'os' | 'architecture'>,
   platforms: readonly Platform[],

@@ -43,7 +43,9 @@ export function reasonToLeave(
   return placementMismatch(node, service.spec.placement, now) ?? networkMismatch(view, of);
 }
 
-/** Ports can be published without a new template, but their traffic comes in on the ingress network. */
+/**
+ * Ports can be published without a new template, but their traffic comes in on the ingress network.
+ */
 function networkMismatch(
   view: View,
   of: { readonly service: Service; readonly task: Task; readonly now: Instant },
@@ -60,8 +62,8 @@ function networkMismatch(
 }
 
 /**
- * Why the task has to leave now, update or not. A task that a changed declaration left behind waits for
- * its turn in the update, unless its node is drained.
+ * Why the task has to leave now, update or not. A task that a changed declaration left behind waits
+ * for its turn in the update, unless its node is drained.
  */
 export function reasonToEvict(
   view: View,

@@ -6,7 +6,10 @@ import { nothingToDo, PlanDraft as Draft } from './plan.ts';
 import { slotsOf } from './replicated.ts';
 import { planSlotTasks } from './slot-tasks.ts';
 
-/** Brings every slot of a job into order, past iterations' too; the next tasks follow. Walks all slots. */
+/**
+ * Brings every slot of a job into order, past iterations' too; the next tasks follow. Walks all
+ * slots.
+ */
 export function planReplicatedJob(
   view: View,
   of: { readonly service: Service; readonly context: PlanContext },
@@ -21,8 +24,8 @@ export function planReplicatedJob(
 }
 
 /**
- * Starts the next tasks of a job, up to its concurrency and its number of completions. Slots are taken
- * in order from 0 and never given up, so that their number is the number of the next.
+ * Starts the next tasks of a job, up to its concurrency and its number of completions. Slots are
+ * taken in order from 0 and never given up, so that their number is the number of the next.
  */
 export function planJobProgress(view: View, service: Service, context: PlanContext): Plan {
   const { mode } = service.spec;

@@ -5,9 +5,9 @@ import type { PlanContext } from './plan.ts';
 import type { Slot } from './slot.ts';
 
 /**
- * Marks tasks that a changed declaration leaves behind: on a node that its placement no longer allows,
- * or off the network of its ports. They go when the update takes their slots, so that never more
- * slots are down than the update allows. Global services leave a node at once.
+ * Marks tasks that a changed declaration leaves behind: on a node that its placement no longer
+ * allows, or off the network of its ports. They go when the update takes their slots, so that never
+ * more slots are down than the update allows. Global services leave a node at once.
  */
 export function markMisplaced(view: View, slot: Slot, context: PlanContext): void {
   const { service } = slot;

@@ -11,8 +11,8 @@ import { planReplicated, slotsOf } from './replicated.ts';
 import { removeAll } from './slot.ts';
 
 /**
- * What to do about a service whose row changed: it walks all of its slots, so that whatever was missed
- * is found. What happens to single tasks goes through `planSlot`.
+ * What to do about a service whose row changed: it walks all of its slots, so that whatever was
+ * missed is found. What happens to single tasks goes through `planSlot`.
  */
 export function planService(view: View, serviceId: string, context: PlanContext): Plan {
   const service = view.services.get(serviceId);

@@ -14,7 +14,9 @@ export interface PlanContext {
   placementRefusal(taskId: string): Reason | undefined;
 }
 
-/** What has to be changed now, what to look at next in the same transaction, and when to look again. */
+/**
+ * What has to be changed now, what to look at next in the same transaction, and when to look again.
+ */
 export interface Plan {
   readonly steps: readonly Step[];
   readonly follow: readonly Unit[];

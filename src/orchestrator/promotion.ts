@@ -28,7 +28,9 @@ export function planPromotion(view: View, slot: Slot, context: PlanContext): voi
   }
 }
 
-/** The first thing that holds the head back; dependencies gate only the first start of a service. */
+/**
+ * The first thing that holds the head back; dependencies gate only the first start of a service.
+ */
 export function gateOf(view: View, slot: Slot, context: PlanContext): Gate | undefined {
   const { head, service } = slot;
   const startAfter = head?.startAfter;

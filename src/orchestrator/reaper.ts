@@ -25,7 +25,10 @@ export function planNetwork(view: View, networkId: string): Plan {
   return { steps: [{ kind: 'delete-network', networkId }], follow: [] };
 }
 
-/** The slots that a change of a node touches: those of its tasks, and its slot in each global service. */
+/**
+ * The slots that a change of a node touches: those of its tasks, and its slot in each global
+ * service.
+ */
 export function planNode(view: View, nodeId: string): Plan {
   const draft = new PlanDraft();
   const node = view.nodes.get(nodeId);

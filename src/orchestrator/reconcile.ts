@@ -20,7 +20,9 @@ export interface Wake {
 export interface Reconciled {
   /** Units that did not fit into this transaction: plan them in the next. */
   readonly left: readonly Unit[];
-  /** By `unitKey`, for every unit that was planned: when to plan it again; `undefined`: not by time. */
+  /**
+   * By `unitKey`, for every unit that was planned: when to plan it again; `undefined`: not by time.
+   */
   readonly wakes: ReadonlyMap<string, Wake | undefined>;
   /** Services for which tasks were made that have no node yet. */
   readonly unplaced: ReadonlySet<string>;
@@ -63,8 +65,8 @@ export function planUnit(view: View, unit: Unit, context: PlanContext): Plan {
 }
 
 /**
- * Plans the units and what follows from them, and applies each plan in the transaction, until nothing
- * is left to do or the transaction has `stepLimit` steps.
+ * Plans the units and what follows from them, and applies each plan in the transaction, until
+ * nothing is left to do or the transaction has `stepLimit` steps.
  */
 export function reconcile(
   tx: Transaction,

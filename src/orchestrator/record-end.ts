@@ -14,8 +14,8 @@ import { isInProgress, updateSettings } from './update-settings.ts';
 
 /**
  * What a reported end makes durable: the end itself and the counters that follow from it, in one
- * transaction. `follow` names the slot, to be planned in that transaction too. An end that is known,
- * or of a task that is not, changes nothing.
+ * transaction. `follow` names the slot, to be planned in that transaction too. An end that is
+ * known, or of a task that is not, changes nothing.
  */
 export function recordEnd(
   view: View,

@@ -10,7 +10,9 @@ import { reasonOf } from './plan.ts';
 import { planSlotTasks } from './slot-tasks.ts';
 import { byGeneration, removeAll, Slot } from './slot.ts';
 
-/** Brings the number of slots to the number of replicas, and each slot into order. Walks all slots. */
+/**
+ * Brings the number of slots to the number of replicas, and each slot into order. Walks all slots.
+ */
 export function planReplicated(
   view: View,
   of: { readonly service: Service; readonly replicas: number; readonly context: PlanContext },

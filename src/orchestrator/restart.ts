@@ -3,12 +3,19 @@ import type { Task, TaskEnd } from '../model/task.ts';
 import type { RestartPolicy } from '../model/template.ts';
 import { restartDefaults } from '../model/template.ts';
 
-/** Swarm waits 5 s before each restart; where no delay is declared we begin at once and slow down. */
+/**
+ * Swarm waits 5 s before each restart; where no delay is declared we begin at once and slow down.
+ */
 const firstBackOffMs = 100;
 const longestBackOffMs = 5_000;
-/** A restart that comes this long after the one before it starts over: the task ran well in between. */
+/**
+ * A restart that comes this long after the one before it starts over: the task ran well in between.
+ */
 const ranWellMs = 15_000;
-/** Instants that are kept where no policy asks for more: enough for the back-off to reach its longest. */
+/**
+ * Instants that are kept where no policy asks for more: enough for the back-off to reach its
+ * longest.
+ */
 const keptForBackOff = 8;
 /** Instants that are kept at most, whatever the policy counts. */
 const keptAtMost = 1_000;
@@ -75,7 +82,8 @@ function attemptsSoFar(
 }
 
 /**
- * The first restart is immediate; each further one that follows closely waits twice as long, up to 5 s.
+ * The first restart is immediate; each further one that follows closely waits twice as long, up to
+ * 5 s.
  */
 function backOffMs(restarts: readonly Instant[], endedAt: Instant): number {
   let streak = 0;

@@ -19,8 +19,9 @@ import type { Slot } from './slot.ts';
 import { isPaused } from './update-settings.ts';
 
 /**
- * What to do about the tasks of one slot, whatever changed in it: ends what is lost, removes what is to
- * be removed, restarts, moves, hands over, promotes, and trims the history. Costs what the slot holds.
+ * What to do about the tasks of one slot, whatever changed in it: ends what is lost, removes what
+ * is to be removed, restarts, moves, hands over, promotes, and trims the history. Costs what the
+ * slot holds.
  */
 export function planSlotTasks(view: View, slot: Slot, context: PlanContext): void {
   for (const task of slot.tasks) {
@@ -57,8 +58,9 @@ function settleHead(view: View, slot: Slot, context: PlanContext): void {
 }
 
 /**
- * Keeps the elder where the head that was to replace it failed and the update stopped there, or where
- * the head is not what is wanted any more and the elder is: a rollback, or a drain that was called off.
+ * Keeps the elder where the head that was to replace it failed and the update stopped there, or
+ * where the head is not what is wanted any more and the elder is: a rollback, or a drain that was
+ * called off.
  */
 function giveUpUnwantedHead(view: View, slot: Slot, context: PlanContext): void {
   const { head, service } = slot;
@@ -118,8 +120,8 @@ function restart(
 }
 
 /**
- * The successor gets ready while it waits for its time; but one that could not even get ready is not
- * tried again before, or the wait would be none.
+ * The successor gets ready while it waits for its time; but one that could not even get ready is
+ * not tried again before, or the wait would be none.
  */
 function restartAt(
   view: View,

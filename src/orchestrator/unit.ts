@@ -5,8 +5,8 @@ import { isLive, nameKey, slotKey } from '../store/schema.ts';
 import type { Change, View } from '../store/view.ts';
 
 /**
- * A piece of the cluster that is planned by itself. A change makes few of them dirty, and planning one
- * costs what it holds: a slot some tasks, a service all of its slots.
+ * A piece of the cluster that is planned by itself. A change makes few of them dirty, and planning
+ * one costs what it holds: a slot some tasks, a service all of its slots.
  */
 export type Unit =
   | { readonly kind: 'service'; readonly serviceId: string }

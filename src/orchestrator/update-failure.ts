@@ -4,8 +4,8 @@ import type { FailureAction, Service, UpdateStatus } from '../model/service.ts';
 import { isInProgress, isRollback, updateSettings } from './update-settings.ts';
 
 /**
- * The service after one more task of its update failed: the failure is counted, and where more failed
- * than the update tolerates it is paused or rolled back. Messages are Swarm's (swarmkit
+ * The service after one more task of its update failed: the failure is counted, and where more
+ * failed than the update tolerates it is paused or rolled back. Messages are Swarm's (swarmkit
  * manager/orchestrator/update/updater.go), because tools show them.
  */
 export function afterFailure(

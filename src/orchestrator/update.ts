@@ -13,8 +13,8 @@ import { slotOf } from './slot.ts';
 import { isInProgress, isPaused, isRollback, updateSettings } from './update-settings.ts';
 
 /**
- * Begins, carries on or ends the replacement of tasks that are not what the service declares. Counts
- * come from indexes: the cost is that of the slots taken now, not that of all slots.
+ * Begins, carries on or ends the replacement of tasks that are not what the service declares.
+ * Counts come from indexes: the cost is that of the slots taken now, not that of all slots.
  */
 export function planUpdate(view: View, serviceId: string, context: PlanContext): Plan {
   const service = view.services.get(serviceId);
@@ -31,7 +31,9 @@ export function planUpdate(view: View, serviceId: string, context: PlanContext):
   return draft.finish();
 }
 
-/** Sets the status where an update begins; a rollback has one already, without its count of slots. */
+/**
+ * Sets the status where an update begins; a rollback has one already, without its count of slots.
+ */
 function begin(
   view: View,
   service: Service,
@@ -109,8 +111,8 @@ function complete(
 }
 
 /**
- * Tasks that stand for their slots and are not what the service declares. Those whose start an earlier
- * update still waits for come first: their slots are disturbed already.
+ * Tasks that stand for their slots and are not what the service declares. Those whose start an
+ * earlier update still waits for come first: their slots are disturbed already.
  */
 function* outdated(view: View, service: Service): Generator<Task> {
   const others = [...view.templates.by('service', service.id)].filter(

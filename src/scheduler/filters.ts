@@ -49,7 +49,9 @@ export function demandOf(of: {
   };
 }
 
-/** The filters that matter to the demand, in Swarm's order: the first that refuses is the one named. */
+/**
+ * The filters that matter to the demand, in Swarm's order: the first that refuses is the one named.
+ */
 export function filtersFor(demand: Demand): readonly Filter[] {
   const { placement } = demand.service.spec;
   const { needs } = demand;

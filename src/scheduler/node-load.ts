@@ -4,7 +4,10 @@ import type { Task } from '../model/task.ts';
 import { isWanted } from '../store/schema.ts';
 import type { Needs } from './needs.ts';
 
-/** Failures of one template on a node are held against it for this long (swarmkit scheduler/nodeinfo.go). */
+/**
+ * Failures of one template on a node are held against it for this long (swarmkit
+ * scheduler/nodeinfo.go).
+ */
 const failureMemoryMs = 5 * 60_000;
 /** With this many of them the node is taken only when no other can be. */
 const failuresThatCount = 5;
@@ -26,7 +29,10 @@ export class NodeLoad {
     this.node = node;
   }
 
-  /** Counts a task in (`sign` 1) or out (−1). Tasks that are stopping keep what they need until then. */
+  /**
+   * Counts a task in (`sign` 1) or out (−1). Tasks that are stopping keep what they need until
+   * then.
+   */
   count(task: Task, of: { readonly needs: Needs; readonly sign: 1 | -1 }): void {
     const { needs, sign } = of;
     this.nanoCpus += sign * needs.nanoCpus;

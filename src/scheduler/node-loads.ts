@@ -8,14 +8,17 @@ import { NodeLoad } from './node-load.ts';
 const noNeeds: Needs = { nanoCpus: 0, memoryBytes: 0, hostPorts: [] };
 
 /**
- * What every node bears: derived from the rows, kept up with each commit at the cost of what changed.
- * Placements that are not durable yet are counted from the moment they are made (`Trial`), so that
- * several plans in one commit see each other.
+ * What every node bears: derived from the rows, kept up with each commit at the cost of what
+ * changed. Placements that are not durable yet are counted from the moment they are made (`Trial`),
+ * so that several plans in one commit see each other.
  */
 export class NodeLoads {
   readonly #view: View;
   readonly #nodes = new Map<string, NodeLoad>();
-  /** Kept until no task counts with it: a template may be deleted in the same commit as its last task. */
+  /**
+   * Kept until no task counts with it: a template may be deleted in the same commit as its last
+   * task.
+   */
   readonly #needs = new Map<string, { readonly needs: Needs; uses: number }>();
   /** Placed by a plan whose commit is not known yet. */
   readonly #pending = new Map<string, Task>();
@@ -75,8 +78,8 @@ export class NodeLoads {
   }
 
   /**
-   * Runs the closure with the nodes as a transaction sees them: what it changed of a node holds already,
-   * and a node that it removed is not there.
+   * Runs the closure with the nodes as a transaction sees them: what it changed of a node holds
+   * already, and a node that it removed is not there.
    */
   asOf<T>(view: View, run: () => T): T {
     const durable = new Map<string, NodeLoad>();
@@ -149,7 +152,10 @@ export class NodeLoads {
   }
 }
 
-/** Placements of one transaction, counted at once. The commit that holds them settles them by itself. */
+/**
+ * Placements of one transaction, counted at once. The commit that holds them settles them by
+ * itself.
+ */
 export class Trial {
   readonly #loads: {
     add(task: Task, needs: Needs): void;

@@ -32,9 +32,9 @@ export interface PlacementRequest {
 }
 
 /**
- * Chooses a node for each of the tasks, as one group: nodes are filtered and ranked once, and a task
- * then costs the logarithm of their number. Every refusal says why. The caller writes the rows, and
- * calls `trial.remove` for a placement that it cannot use.
+ * Chooses a node for each of the tasks, as one group: nodes are filtered and ranked once, and a
+ * task then costs the logarithm of their number. Every refusal says why. The caller writes the
+ * rows, and calls `trial.remove` for a placement that it cannot use.
  */
 export function placeTasks(loads: NodeLoads, request: PlacementRequest): readonly Placement[] {
   return loads.asOf(request.view, () => placeAll(loads, request));
@@ -113,8 +113,8 @@ function take(
 }
 
 /**
- * The task that stops before this one starts, if there is one: what it holds of its node is free for
- * its successor, and for nobody else.
+ * The task that stops before this one starts, if there is one: what it holds of its node is free
+ * for its successor, and for nobody else.
  */
 function predecessorOf(view: View, task: Task): Task | undefined {
   if (task.desired !== 'ready' || task.generation < 2) return undefined;

@@ -18,9 +18,9 @@ interface Candidate {
 }
 
 /**
- * Where a group of tasks may go: a tree with a level for each spread preference and the nodes as its
- * leaves. Each task goes to the branch with the fewest tasks of the service, level by level, and there
- * to the best node.
+ * Where a group of tasks may go: a tree with a level for each spread preference and the nodes as
+ * its leaves. Each task goes to the branch with the fewest tasks of the service, level by level,
+ * and there to the best node.
  */
 export class SpreadTree {
   readonly #branches: readonly Branch[];
@@ -46,8 +46,8 @@ export class SpreadTree {
   }
 
   /**
-   * Finds the node for the next task and lets `take` count it there. `allows` is asked again for each
-   * node, as the tasks before may have filled it; a node that was refused once is out.
+   * Finds the node for the next task and lets `take` count it there. `allows` is asked again for
+   * each node, as the tasks before may have filled it; a node that was refused once is out.
    */
   place(take: {
     allows(load: NodeLoad): boolean;
@@ -141,8 +141,8 @@ class Leaf {
   }
 
   /**
-   * Nodes on which the template keeps failing come last; then the fewest tasks of the service, then the
-   * fewest of all (swarmkit manager/scheduler/scheduler.go, nodeLess).
+   * Nodes on which the template keeps failing come last; then the fewest tasks of the service, then
+   * the fewest of all (swarmkit manager/scheduler/scheduler.go, nodeLess).
    */
   #isBefore(left: Candidate, right: Candidate): boolean {
     if (left.faulty !== right.faulty) return right.faulty;
