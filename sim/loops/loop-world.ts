@@ -71,9 +71,11 @@ export class LoopWorld {
   readonly #toPlace = new Set<string>();
   readonly #cursors = new AddressCursors();
   readonly #ended = new Set<string>();
+  readonly #stepLimit: number;
   #nextId = 1;
 
-  constructor(spec: Partial<ClusterSpec> = {}) {
+  constructor(spec: Partial<ClusterSpec> = {}, stepLimit = 10_000) {
+    this.#stepLimit = stepLimit;
     this.loads = new NodeLoads(this.view);
     this.commit((tx) => tx.clusters.put(clusterRow({ spec: { ...clusterDefaults, ...spec } })));
   }
@@ -257,7 +259,7 @@ export class LoopWorld {
       }
       const { left, wakes, unplaced } = reconcile(tx, units, {
         context: this.context,
-        stepLimit: 10_000,
+        stepLimit: this.#stepLimit,
       });
       this.#mark(left);
       for (const [key, wake] of wakes) {
@@ -268,7 +270,7 @@ export class LoopWorld {
     });
   }
 
-  get context(): Parameters<typeof reconcile>[2]['context'] {
+  private get context(): Parameters<typeof reconcile>[2]['context'] {
     return {
       now: this.now,
       observed: this.observed,

@@ -2,7 +2,10 @@ import type { AgentDisk, AgentState } from '../host/agent-disk.ts';
 import type { Logger } from '../host/logger.ts';
 import { TuttiError } from '../lib/error.ts';
 
-/** Keeps on disk what the node needs to bring its tasks back. Saves follow each other, the last one counts. */
+/**
+ * Keeps on disk what the node needs to bring its tasks back. Saves follow each other, the last one
+ * counts.
+ */
 export class AgentMemory {
   readonly #disk: AgentDisk;
   readonly #logger: Logger;

@@ -38,8 +38,9 @@ export interface AgentOptions {
 type Session = MessageStream<AgentMessage, ManagerMessage>;
 
 /**
- * The agent of one node: holds the tasks that a manager assigned, reports what it observes, and brings
- * them back after a restart of itself, of the container engine or of the machine, without a manager.
+ * The agent of one node: holds the tasks that a manager assigned, reports what it observes, and
+ * brings them back after a restart of itself, of the container engine or of the machine, without a
+ * manager.
  */
 export class Agent {
   readonly #options: AgentOptions;

@@ -14,8 +14,9 @@ export interface DiscoveryOptions {
 }
 
 /**
- * Keeps names, virtual addresses and published ports in step with the catalog, where this node's own
- * observation of its own tasks counts at once. Changes that come while one is applied become one.
+ * Keeps names, virtual addresses and published ports in step with the catalog, where this node's
+ * own observation of its own tasks counts at once. Changes that come while one is applied become
+ * one.
  */
 export class Discovery {
   readonly #options: DiscoveryOptions;

@@ -21,7 +21,6 @@ import { acceptMark, nodeRules, tableName, withoutPrefix } from '../overlay/node
 import { renderDifference, renderWhole, type Ruleset } from '../overlay/ruleset.ts';
 
 const recheckMs = 30_000;
-const removeTimeoutMs = 10_000;
 const mtuOption = 'com.docker.network.driver.mtu';
 /** Marks the container engine's networks that are ours; its value is the network's id. */
 export const networkLabel = 'dev.tutti.network';
@@ -40,7 +39,10 @@ export interface LinuxNodeNetworkOptions {
 
 const emptyView: DiscoveryView = { networks: new Map(), services: new Map(), tasks: new Map() };
 
-/** Networks of a Linux node: bridges of the container engine, one table of nftables, DNS on each gateway. */
+/**
+ * Networks of a Linux node: bridges of the container engine, one table of nftables, DNS on each
+ * gateway.
+ */
 export class LinuxNodeNetwork implements NodeNetwork {
   readonly #options: LinuxNodeNetworkOptions;
   readonly #dns: DnsListeners;
@@ -148,7 +150,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
 
   async #removeUnused(networkId: string): Promise<void> {
     try {
-      await this.#options.runtime.removeNetwork(networkId, AbortSignal.timeout(removeTimeoutMs));
+      await this.#options.runtime.removeNetwork(networkId, new AbortController().signal);
     } catch (error) {
       // A container on it is still going; its end brings us here again.
       this.#options.logger.debug('a network is still in use', {
@@ -215,7 +217,10 @@ export class LinuxNodeNetwork implements NodeNetwork {
     return explainName(this.#view, { name, fromTaskId });
   }
 
-  /** Compares the kernel with what was loaded, again and again, and loads the whole where it drifted. */
+  /**
+   * Compares the kernel with what was loaded, again and again, and loads the whole where it
+   * drifted.
+   */
   async watch(signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#options;
     while (!signal.aborted) {

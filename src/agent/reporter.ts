@@ -3,7 +3,10 @@ import type { MessageStream } from '../host/transport.ts';
 import type { ObservedTask } from '../model/task.ts';
 import type { AgentMessage, ManagerMessage } from '../wire/messages.ts';
 
-/** Tells the manager what is observed: the latest of each task, everything that waits in one message. */
+/**
+ * Tells the manager what is observed: the latest of each task, everything that waits in one
+ * message.
+ */
 export class Reporter {
   readonly #clock: Clock;
   readonly #changed = new Map<string, ObservedTask>();

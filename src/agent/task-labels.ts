@@ -6,7 +6,10 @@ import type { Labels } from '../model/labels.ts';
 export const clusterLabel = 'dev.tutti.cluster';
 export const taskIdLabel = 'com.docker.swarm.task.id';
 
-/** Labels of a task's container: those by which tools find Swarm's (moby, executor/container), and ours. */
+/**
+ * Labels of a task's container: those by which tools find Swarm's (moby, executor/container), and
+ * ours.
+ */
 export function taskLabels(
   task: TaskAssignment,
   where: { readonly nodeId: string; readonly clusterId: string; readonly own: Labels },

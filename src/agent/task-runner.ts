@@ -34,8 +34,8 @@ export interface TaskRunnerHost {
 }
 
 /**
- * Brings one task to where it should be: asks `step` what to do, does it, looks again. It sleeps while the
- * answer is to wait, until something wakes it.
+ * Brings one task to where it should be: asks `step` what to do, does it, looks again. It sleeps
+ * while the answer is to wait, until something wakes it.
  */
 export class TaskRunner {
   readonly taskId: string;

@@ -25,8 +25,8 @@ const statusOfCode: Readonly<Record<ErrorCode, number>> = {
 };
 
 /**
- * Tutti's own API, for its command line: stacks as a whole, explanations, the cluster at a glance. Replies
- * are JSON; errors are `{message, code, field?, hint?}`.
+ * Tutti's own API, for its command line: stacks as a whole, explanations, the cluster at a glance.
+ * Replies are JSON; errors are `{message, code, field?, hint?}`.
  */
 export function apiRoutes(controlPlane: ControlPlane): HttpHandler {
   return async (request) => {

@@ -5,8 +5,9 @@ import type { StackReport } from '../model/report.ts';
 import { reportStack } from './reports.ts';
 
 /**
- * A stream of stack reports, one a line: the present one at once, another after each change; changes that
- * come while the reader is slow become one report. A stack that is not there is an empty one.
+ * A stream of stack reports, one a line: the present one at once, another after each change;
+ * changes that come while the reader is slow become one report. A stack that is not there is an
+ * empty one.
  */
 export function watchStack(
   controlPlane: ControlPlane,

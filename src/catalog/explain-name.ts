@@ -2,7 +2,9 @@ import type { DiscoveryView } from '../host/node-network.ts';
 import type { Explanation } from '../model/report.ts';
 import { addressesOf, type NameMeaning, Names } from './names.ts';
 
-/** The rows behind the answer to a name, as a task would get it; without a task, on every network. */
+/**
+ * The rows behind the answer to a name, as a task would get it; without a task, on every network.
+ */
 export function explainName(
   view: DiscoveryView,
   question: { readonly name: string; readonly fromTaskId: string | undefined },

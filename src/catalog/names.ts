@@ -16,8 +16,8 @@ const reverseSuffix = '.in-addr.arpa';
 const tasksPrefix = 'tasks.';
 
 /**
- * Every name of a node's networks. A name answers only with tasks that are ready, and only to those who
- * share the network.
+ * Every name of a node's networks. A name answers only with tasks that are ready, and only to those
+ * who share the network.
  */
 export class Names {
   readonly #byNetwork = new Map<string, Map<string, NameMeaning>>();

@@ -23,9 +23,9 @@ const defaultNames = [
 ];
 
 /**
- * Reads and compiles the documents of a stack. The `.env` beside the first document fills variables that
- * the environment does not have. Without a name the stack is called as the document says, or else as the
- * directory.
+ * Reads and compiles the documents of a stack. The `.env` beside the first document fills variables
+ * that the environment does not have. Without a name the stack is called as the document says, or
+ * else as the directory.
  *
  * @throws TuttiError `not-found` or `invalid-argument`, naming file and line.
  */

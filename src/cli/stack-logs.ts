@@ -11,7 +11,10 @@ export interface StackLogsOptions {
   readonly tail: string;
 }
 
-/** `tutti stack logs STACK [SERVICE]`: what its containers print, each line after its service's name. */
+/**
+ * `tutti stack logs STACK [SERVICE]`: what its containers print, each line after its service's
+ * name.
+ */
 export async function stackLogs(context: CliContext, options: StackLogsOptions): Promise<number> {
   const stack = await context.client.call<StackReport>({
     method: 'GET',

@@ -14,8 +14,9 @@ export interface WaitOutcome {
 }
 
 /**
- * Follows a stack until it is `done`, showing progress: lines that rewrite themselves on a terminal, a line
- * for each change elsewhere. An update that paused or was rolled back ends the wait as a failure.
+ * Follows a stack until it is `done`, showing progress: lines that rewrite themselves on a
+ * terminal, a line for each change elsewhere. An update that paused or was rolled back ends the
+ * wait as a failure.
  */
 export async function waitForStack(
   context: CliContext,

@@ -8,7 +8,10 @@ export interface StackRemoveOptions {
   readonly timeoutMs: number;
 }
 
-/** `tutti stack rm STACK`: removes everything that carries the stack's name, and waits until it is gone. */
+/**
+ * `tutti stack rm STACK`: removes everything that carries the stack's name, and waits until it is
+ * gone.
+ */
 export async function stackRemove(
   context: CliContext,
   options: StackRemoveOptions,

@@ -6,8 +6,8 @@ export interface LogChunk {
 }
 
 /**
- * Takes Docker's multiplexed log stream apart: frames of [stream, 0, 0, 0, length (32 bit, big endian)]
- * and payload (Docker Engine API, ContainerAttach).
+ * Takes Docker's multiplexed log stream apart: frames of [stream, 0, 0, 0, length (32 bit, big
+ * endian)] and payload (Docker Engine API, ContainerAttach).
  */
 export async function* readLogFrames(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<LogChunk> {
   let rest = Buffer.alloc(0);

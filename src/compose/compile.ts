@@ -23,10 +23,11 @@ export interface CompiledStack {
 const stackName = /^[a-z0-9][a-z0-9_-]{0,62}$/i;
 
 /**
- * Compiles Compose documents (compose-spec; a `version` is accepted and means nothing), the later over the
- * earlier, into a stack declaration in which objects refer to each other by full name.
+ * Compiles Compose documents (compose-spec; a `version` is accepted and means nothing), the later
+ * over the earlier, into a stack declaration in which objects refer to each other by full name.
  *
- * @throws TuttiError `invalid-argument` with every error of the documents, one a line, each with its path.
+ * @throws TuttiError `invalid-argument` with every error of the documents, one a line, each with
+ * its path.
  */
 export async function compileStack(
   sources: readonly { readonly path: string; readonly text: string }[],

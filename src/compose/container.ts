@@ -9,7 +9,10 @@ import { readMounts } from './mounts.ts';
 import type { Scope } from './scope.ts';
 import { shellWords } from './shell-words.ts';
 
-/** The container of a service. The document's `env_file` and `label_file` are read from the deployer's files. */
+/**
+ * The container of a service. The document's `env_file` and `label_file` are read from the
+ * deployer's files.
+ */
 export async function readContainer(service: Field, scope: Scope): Promise<ContainerSpec> {
   const env = await readEnvironment(service, scope);
   return {

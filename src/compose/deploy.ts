@@ -122,7 +122,9 @@ function readPlatforms(field: Field): Placement['platforms'] {
   return [{ os, ...(architecture !== undefined && { architecture }) }];
 }
 
-/** `deploy.resources`, or else the older `cpus`, `mem_limit`, `mem_reservation` and `pids_limit`. */
+/**
+ * `deploy.resources`, or else the older `cpus`, `mem_limit`, `mem_reservation` and `pids_limit`.
+ */
 export function readResources(service: Field): {
   readonly limits: Resources;
   readonly reservations: Resources;

@@ -5,10 +5,10 @@ import { interpolate } from './interpolate.ts';
 const assignment = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*(?:=[ \t]*(.*))?$/;
 
 /**
- * Reads `NAME=value` lines: comments, `export`, single quotes (literal), double quotes (escapes, several
- * lines), and interpolation of unquoted and double-quoted values from earlier lines and `environment`.
- * A name without `=` takes its value from `environment`, and is left out where there is none.
- * Source: compose-spec "env_file format".
+ * Reads `NAME=value` lines: comments, `export`, single quotes (literal), double quotes (escapes,
+ * several lines), and interpolation of unquoted and double-quoted values from earlier lines and
+ * `environment`. A name without `=` takes its value from `environment`, and is left out where there
+ * is none. Source: compose-spec "env_file format".
  *
  * @throws TuttiError `invalid-argument` naming file and line.
  */

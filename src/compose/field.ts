@@ -16,8 +16,8 @@ function kindOf(value: unknown): string {
 }
 
 /**
- * One value of a document with its path. Each reader returns undefined where the value is absent or wrong;
- * wrong ones are reported with path, value and what was expected.
+ * One value of a document with its path. Each reader returns undefined where the value is absent or
+ * wrong; wrong ones are reported with path, value and what was expected.
  */
 export class Field {
   readonly value: unknown;
@@ -158,8 +158,8 @@ export class Field {
   }
 
   /**
-   * `KEY: value` or a list of `KEY=value`. A key without a value is undefined: what that means is the
-   * caller's to say.
+   * `KEY: value` or a list of `KEY=value`. A key without a value is undefined: what that means is
+   * the caller's to say.
    */
   pairs(separator = '='): ReadonlyMap<string, string | undefined> {
     const result = new Map<string, string | undefined>();

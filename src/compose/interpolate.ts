@@ -12,10 +12,11 @@ const nameCharacter = /[A-Za-z0-9_]/;
 const nameStart = /[A-Za-z_]/;
 
 /**
- * Replaces `$NAME`, `${NAME}` and the forms with `:-`, `-`, `:?`, `?`, `:+` and `+`, nested ones too; `$$` is a
- * dollar sign. Source: compose-spec "Interpolation".
+ * Replaces `$NAME`, `${NAME}` and the forms with `:-`, `-`, `:?`, `?`, `:+` and `+`, nested ones
+ * too; `$$` is a dollar sign. Source: compose-spec "Interpolation".
  *
- * @throws TuttiError `invalid-argument` for a malformed expression or a required variable that is missing.
+ * @throws TuttiError `invalid-argument` for a malformed expression or a required variable that is
+ * missing.
  */
 export function interpolate(template: string, environment: Environment): Interpolation {
   const unset = new Set<string>();

@@ -37,7 +37,8 @@ interface Source {
 const maxDepth = 16;
 
 /**
- * Loads documents in order, the later over the earlier, with `include`, `extends` and profiles resolved.
+ * Loads documents in order, the later over the earlier, with `include`, `extends` and profiles
+ * resolved.
  *
  * @throws TuttiError `invalid-argument` naming file and line, or `not-found` naming the file.
  */
@@ -164,7 +165,10 @@ class Loader {
   }
 }
 
-/** Leaves out services whose profiles are all off, with what depended on them where it is not required. */
+/**
+ * Leaves out services whose profiles are all off, with what depended on them where it is not
+ * required.
+ */
 function selectProfiles(root: Mapping, profiles: readonly string[]): Mapping {
   const services = root['services'];
   if (!isMapping(services) || profiles.includes('*')) return strip(root) as Mapping;

@@ -1,7 +1,9 @@
 import { isMapping, type Mapping } from './field.ts';
 import { Override, Reset } from './parse.ts';
 
-/** Keys whose lists or mappings say the same thing, so both sides become a mapping before they join. */
+/**
+ * Keys whose lists or mappings say the same thing, so both sides become a mapping before they join.
+ */
 const pairKeys = new Set([
   'environment',
   'labels',
@@ -16,8 +18,8 @@ const replacedKeys = new Set(['command', 'entrypoint', 'test']);
 const targetKeys = new Set(['volumes', 'secrets', 'configs', 'devices']);
 
 /**
- * Lays one document over another: mappings join, sequences append, scalars replace, with the exceptions
- * that the compose-spec lists under "Merge and override".
+ * Lays one document over another: mappings join, sequences append, scalars replace, with the
+ * exceptions that the compose-spec lists under "Merge and override".
  */
 export function mergeValues(base: unknown, over: unknown, key = ''): unknown {
   if (over instanceof Reset) return undefined;

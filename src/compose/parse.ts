@@ -4,7 +4,9 @@ import { isMapping, type Mapping } from './field.ts';
 import type { Findings } from './findings.ts';
 import { type Environment, interpolate } from './interpolate.ts';
 
-/** Marks a value that takes the place of what it is merged over instead of joining it (`!override`). */
+/**
+ * Marks a value that takes the place of what it is merged over instead of joining it (`!override`).
+ */
 export class Override {
   readonly value: unknown;
 
@@ -29,7 +31,8 @@ const oldOctal: ScalarTag = {
 };
 
 /**
- * Reads a YAML document into plain values and replaces its variables. Line numbers are in the errors.
+ * Reads a YAML document into plain values and replaces its variables. Line numbers are in the
+ * errors.
  *
  * @throws TuttiError `invalid-argument` when the text is no YAML mapping.
  */

@@ -6,7 +6,10 @@ const shortForm =
 const protocols = ['tcp', 'udp', 'sctp'] as const;
 type Protocol = (typeof protocols)[number];
 
-/** Reads `ports`: `8080:80`, `127.0.0.1:53:53/udp`, ranges, and the long form (compose-spec "ports"). */
+/**
+ * Reads `ports`: `8080:80`, `127.0.0.1:53:53/udp`, ranges, and the long form (compose-spec
+ * "ports").
+ */
 export function readPorts(field: Field): readonly PublishedPort[] {
   if (field.absent) return [];
   return field.items().flatMap((item) => (item.isMapping ? longPort(item) : shortPort(item)));

@@ -4,8 +4,8 @@ const token = /\\\n|\\([^])|'([^']*)'|"((?:\\[^]|[^"\\])*)"|(\s+)|(["'])|([^\s"'
 const escapedInQuotes = /\\(["\\$`\n])/g;
 
 /**
- * Splits a command line into words as a POSIX shell does: quotes and backslashes are understood, nothing is
- * expanded. Compose uses it for `command: some text`.
+ * Splits a command line into words as a POSIX shell does: quotes and backslashes are understood,
+ * nothing is expanded. Compose uses it for `command: some text`.
  *
  * @throws TuttiError `invalid-argument` when a quote is never closed.
  */

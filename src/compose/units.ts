@@ -12,8 +12,9 @@ const unitMs: Readonly<Record<string, number>> = {
 };
 
 /**
- * A duration as Compose writes it (`1m30s`, `500ms`, `0`), in milliseconds; undefined when it is none.
- * Source: compose-spec "Specifying durations", which follows Go's time.ParseDuration plus days.
+ * A duration as Compose writes it (`1m30s`, `500ms`, `0`), in milliseconds; undefined when it is
+ * none. Source: compose-spec "Specifying durations", which follows Go's time.ParseDuration plus
+ * days.
  */
 export function parseDurationMs(text: string): number | undefined {
   if (text === '0') return 0;
@@ -30,7 +31,10 @@ export function parseDurationMs(text: string): number | undefined {
 const byteSize = /^(\d+(?:\.\d+)?)\s*([kmgtp]?)i?b?$/i;
 const bytePowers = ['', 'k', 'm', 'g', 't', 'p'];
 
-/** A size as Compose writes it (`64m`, `1gb`, `2GiB`, `1024`): powers of 1024, in bytes; undefined when it is none. */
+/**
+ * A size as Compose writes it (`64m`, `1gb`, `2GiB`, `1024`): powers of 1024, in bytes; undefined
+ * when it is none.
+ */
 export function parseByteSize(text: string): number | undefined {
   const match = byteSize.exec(text.trim());
   if (match === null) return undefined;

@@ -95,8 +95,8 @@ export interface RuntimeInfo {
 
 /**
  * A container engine, seen by the agent. Failures are TuttiErrors: `not-found` (image, container),
- * `conflict` (name or address in use), `invalid-argument`, `unavailable` (engine does not answer), `internal`.
- * Start and stop of what already is so are no errors.
+ * `conflict` (name or address in use), `invalid-argument`, `unavailable` (engine does not answer),
+ * `internal`. Start and stop of what already is so are no errors.
  */
 export interface ContainerRuntime {
   info(signal: AbortSignal): Promise<RuntimeInfo>;
@@ -108,7 +108,10 @@ export interface ContainerRuntime {
   ): Promise<void>;
   createContainer(request: CreateContainer, signal: AbortSignal): Promise<string>;
   startContainer(containerId: string, signal: AbortSignal): Promise<void>;
-  /** Sends the stop signal, waits for the grace period, kills. Resolves when the container has stopped. */
+  /**
+   * Sends the stop signal, waits for the grace period, kills. Resolves when the container has
+   * stopped.
+   */
   stopContainer(
     containerId: string,
     options: { readonly graceMs: number; readonly signal: AbortSignal },

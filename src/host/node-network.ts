@@ -2,7 +2,10 @@ import type { CatalogService, CatalogTask, NetworkAssignment } from '../model/as
 import type { Explanation } from '../model/report.ts';
 import type { ContainerSpec } from '../model/template.ts';
 
-/** What discovery on a node has to show, whole. `ready` holds what this node observes of its own tasks. */
+/**
+ * What discovery on a node has to show, whole. `ready` holds what this node observes of its own
+ * tasks.
+ */
 export interface DiscoveryView {
   readonly networks: ReadonlyMap<string, NetworkAssignment>;
   readonly services: ReadonlyMap<string, CatalogService>;
@@ -31,8 +34,8 @@ export interface NodeNetwork {
     readonly dns: ContainerSpec['dns'];
   }): string | undefined;
   /**
-   * Resolves when names, virtual addresses and published ports show this view, or a later one. Networks
-   * that the view does not have go, once no container is on them.
+   * Resolves when names, virtual addresses and published ports show this view, or a later one.
+   * Networks that the view does not have go, once no container is on them.
    */
   apply(view: DiscoveryView): Promise<void>;
   /** Ports of the last applied view that are not served here. */

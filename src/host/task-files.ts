@@ -10,7 +10,10 @@ export interface TaskFile {
 
 /** Files of tasks, on tmpfs (`/run`): they hold secrets and die with the machine. */
 export interface TaskFiles {
-  /** Writes the files of a task, replacing what was there; returns the absolute path of each, by name. */
+  /**
+   * Writes the files of a task, replacing what was there; returns the absolute path of each, by
+   * name.
+   */
   write(taskId: string, files: readonly TaskFile[]): Promise<ReadonlyMap<string, string>>;
   remove(taskId: string): Promise<void>;
   /** Ids of the tasks that have files. */

@@ -1,4 +1,7 @@
-/** The closed set of ways in which a request can fail. HTTP statuses come from one table in each dialect. */
+/**
+ * The closed set of ways in which a request can fail. HTTP statuses come from one table in each
+ * dialect.
+ */
 export const errorCodes = [
   'invalid-argument',
   'not-found',
@@ -17,14 +20,19 @@ export const errorCodes = [
 export type ErrorCode = (typeof errorCodes)[number];
 
 export interface TuttiErrorOptions {
-  /** The field of the input that is to blame, as a path such as `services.web.ports[0].published`. */
+  /**
+   * The field of the input that is to blame, as a path such as `services.web.ports[0].published`.
+   */
   readonly field?: string;
   /** What the person can do about it; a sentence. */
   readonly hint?: string;
   readonly cause?: unknown;
 }
 
-/** The only error class of the project. The message says what was wrong, with what value, and what to do. */
+/**
+ * The only error class of the project. The message says what was wrong, with what value, and what
+ * to do.
+ */
 export class TuttiError extends Error {
   override readonly name = 'TuttiError';
   readonly code: ErrorCode;
@@ -38,7 +46,9 @@ export class TuttiError extends Error {
     this.hint = options.hint;
   }
 
-  /** Turns whatever was thrown into a TuttiError: the one place where `unknown` becomes an error. */
+  /**
+   * Turns whatever was thrown into a TuttiError: the one place where `unknown` becomes an error.
+   */
   static from(reason: unknown): TuttiError {
     if (reason instanceof TuttiError) return reason;
     if (reason instanceof Error) {

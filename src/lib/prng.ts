@@ -1,6 +1,6 @@
 /**
- * A seeded source of 32-bit numbers (sfc32, PractRand suite). The same seed gives the same numbers on
- * every machine; it is for simulation and tie-breaking, never for secrets.
+ * A seeded source of 32-bit numbers (sfc32, PractRand suite). The same seed gives the same numbers
+ * on every machine; it is for simulation and tie-breaking, never for secrets.
  */
 export class Prng {
   #a: number;

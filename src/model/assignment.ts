@@ -62,7 +62,10 @@ export interface CatalogService {
   readonly ports: readonly PublishedPort[];
 }
 
-/** A task as discovery knows it. `ready`: desired running, observed running, healthy, not known dead. */
+/**
+ * A task as discovery knows it. `ready`: desired running, observed running, healthy, not known
+ * dead.
+ */
 export interface CatalogTask {
   readonly taskId: string;
   readonly serviceId: string;

@@ -1,8 +1,8 @@
 import type { TaskAssignment } from './assignment.ts';
 
 /**
- * The name of a task's container, `<service>.<slot>.<task id>` (for global services the node's id stands
- * in for the slot), as Swarm names it (swarmkit api/naming).
+ * The name of a task's container, `<service>.<slot>.<task id>` (for global services the node's id
+ * stands in for the slot), as Swarm names it (swarmkit api/naming).
  */
 export function taskContainerName(
   task: Pick<TaskAssignment, 'taskId' | 'serviceName' | 'slot'>,

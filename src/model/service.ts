@@ -43,7 +43,9 @@ export interface PublishedPort {
   readonly name?: string;
   readonly protocol: 'tcp' | 'udp' | 'sctp';
   readonly targetPort: number;
-  /** Absent or 0: chosen by the allocator (30000–32767) for ingress, by the engine for host mode. */
+  /**
+   * Absent or 0: chosen by the allocator (30000–32767) for ingress, by the engine for host mode.
+   */
   readonly publishedPort?: number;
   readonly mode: 'ingress' | 'host';
 }
@@ -98,7 +100,10 @@ export interface ServiceSpec {
 export interface ServiceDeclaration {
   readonly spec: ServiceSpec;
   readonly template: TaskTemplateSpec;
-  /** The `X-Registry-Auth` value to pull with; never shown again. Absent on an update: kept as it was. */
+  /**
+   * The `X-Registry-Auth` value to pull with; never shown again. Absent on an update: kept as it
+   * was.
+   */
   readonly registryAuth?: string;
 }
 

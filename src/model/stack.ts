@@ -4,9 +4,9 @@ import type { DataSpec } from './secret.ts';
 import type { ServiceDeclaration } from './service.ts';
 
 /**
- * A whole application as a document declares it, compiled. Within it networks, secrets and configs are
- * referred to by full name where a row would hold an id; the manager resolves them in one transaction.
- * Every object carries `stackLabel`, so that any dialect finds it.
+ * A whole application as a document declares it, compiled. Within it networks, secrets and configs
+ * are referred to by full name where a row would hold an id; the manager resolves them in one
+ * transaction. Every object carries `stackLabel`, so that any dialect finds it.
  */
 export interface StackDeclaration {
   readonly name: string;

@@ -25,7 +25,10 @@ export const endStates = ['complete', 'shutdown', 'failed', 'rejected', 'orphane
 
 export type EndState = (typeof endStates)[number];
 
-/** What a manager wants a task to be, in order; it never goes backwards either. `complete` is for jobs. */
+/**
+ * What a manager wants a task to be, in order; it never goes backwards either. `complete` is for
+ * jobs.
+ */
 export const desiredStates = ['ready', 'running', 'complete', 'shutdown', 'removed'] as const;
 
 export type DesiredState = (typeof desiredStates)[number];

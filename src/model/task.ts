@@ -24,11 +24,16 @@ export interface TaskEnd {
 export interface Task {
   readonly id: string;
   readonly serviceId: string;
-  /** 1 … n for replicated services; 0 for global ones, whose slot is the node. Jobs count from 0. */
+  /**
+   * 1 … n for replicated services; 0 for global ones, whose slot is the node. Jobs count from 0.
+   */
   readonly slot: number;
   /** Set when the scheduler places the task; never changed afterwards. */
   readonly nodeId?: string;
-  /** Global services and jobs: the one node for which the task was made. It is placed there or nowhere. */
+  /**
+   * Global services and jobs: the one node for which the task was made. It is placed there or
+   * nowhere.
+   */
   readonly targetNodeId?: string;
   readonly templateId: string;
   /** Rises by one with each task of the same slot (or node): the highest is the current one. */
@@ -52,8 +57,8 @@ export interface Task {
   /** Why it is no longer wanted; set together with desired `shutdown` or `removed`. */
   readonly retirement?: Reason;
   /**
-   * Made by an update. `starting`: the update waits for it. `started`: it ran for the update's delay.
-   * `failed`: it was counted as a failure.
+   * Made by an update. `starting`: the update waits for it. `started`: it ran for the update's
+   * delay. `failed`: it was counted as a failure.
    */
   readonly rollout?: 'starting' | 'started' | 'failed';
   /** Job iteration it belongs to. */

@@ -2,7 +2,10 @@ import type { Labels } from './labels.ts';
 
 export type RestartCondition = 'any' | 'on-failure' | 'none';
 
-/** Absent settings have the defaults of `restartDefaults`; an absent delay means immediate, then back-off to 5 s. */
+/**
+ * Absent settings have the defaults of `restartDefaults`; an absent delay means immediate, then
+ * back-off to 5 s.
+ */
 export interface RestartPolicy {
   readonly condition?: RestartCondition;
   readonly delayMs?: number;
@@ -148,7 +151,9 @@ export interface ContainerSpec {
   readonly pullPolicy?: 'always' | 'missing' | 'never';
 }
 
-/** What each task of a service runs: two templates that say the same need no restart between them. */
+/**
+ * What each task of a service runs: two templates that say the same need no restart between them.
+ */
 export interface TaskTemplateSpec {
   /** One or more, placed together, sharing one network namespace. */
   readonly containers: readonly ContainerSpec[];

@@ -33,8 +33,10 @@ export function planJobProgress(view: View, service: Service, context: PlanConte
   const started = view.tasks.count('current', service.templateId);
   const live = view.tasks.count('live', service.id);
   const concurrent = mode.maxConcurrent === 0 ? mode.totalCompletions : mode.maxConcurrent;
-  const next = Math.min(concurrent - live, mode.totalCompletions - started);
+  const lacking = Math.min(concurrent - live, mode.totalCompletions - started);
+  const next = Math.min(lacking, context.stepsLeft);
   const draft = new Draft();
+  if (next < lacking) draft.follow({ kind: 'update', serviceId: service.id });
   for (let slot = started; slot < started + next; slot += 1) {
     const at = { slot, generation: 1 };
     draft.push({ kind: 'create-task', task: newTask(view, service, { context, at }) });

@@ -59,6 +59,10 @@ function planRemoval(
   const reason = removalReason(service, context.now);
   let left = 0;
   for (const slot of slotsOf(view, service).values()) {
+    if (draft.steps.length >= context.stepsLeft) {
+      draft.follow({ kind: 'service', serviceId: service.id });
+      return;
+    }
     removeAll(slot, reason);
     left += slot.tasks.length;
     draft.add(slot.draft.finish());

@@ -12,6 +12,8 @@ export interface PlanContext {
   newId(): string;
   /** Why the scheduler or the allocator refused the task when it was tried last. */
   placementRefusal(taskId: string): Reason | undefined;
+  /** Steps that still fit into the transaction; a plan that needs more follows itself. */
+  readonly stepsLeft: number;
 }
 
 /**

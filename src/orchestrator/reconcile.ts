@@ -3,6 +3,7 @@ import type { Instant } from '../model/instant.ts';
 import type { Transaction, View } from '../store/view.ts';
 import { planDependencies } from './dependencies.ts';
 import type { Plan, PlanContext } from './plan.ts';
+import { planScale } from './scale.ts';
 import { planService } from './plan-service.ts';
 import { planSlot } from './plan-slot.ts';
 import { planNetwork, planNode, planTemplate } from './reaper.ts';
@@ -33,6 +34,7 @@ const order: readonly Unit['kind'][] = [
   'node',
   'dependencies',
   'service',
+  'scale',
   'slot',
   'update',
   'template',
@@ -51,6 +53,8 @@ export function planUnit(view: View, unit: Unit, context: PlanContext): Plan {
       return planDependencies(view, unit.serviceId, context);
     case 'service':
       return planService(view, unit.serviceId, context);
+    case 'scale':
+      return planScale(view, unit.serviceId, context);
     case 'slot':
       return planSlot(view, unit, context);
     case 'update':
@@ -71,7 +75,7 @@ export function planUnit(view: View, unit: Unit, context: PlanContext): Plan {
 export function reconcile(
   tx: Transaction,
   units: Iterable<Unit>,
-  how: { readonly context: PlanContext; readonly stepLimit: number },
+  how: { readonly context: Omit<PlanContext, 'stepsLeft'>; readonly stepLimit: number },
 ): Reconciled {
   const queue = new UnitQueue(units);
   const wakes = new Map<string, Wake | undefined>();
@@ -87,7 +91,7 @@ export function reconcile(
       continue;
     }
     plans.set(key, count);
-    const plan = planUnit(tx, unit, how.context);
+    const plan = planUnit(tx, unit, { ...how.context, stepsLeft: how.stepLimit - steps });
     applySteps(tx, plan.steps);
     steps += plan.steps.length;
     for (const step of plan.steps) {

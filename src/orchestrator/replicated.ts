@@ -4,15 +4,12 @@ import type { Task } from '../model/task.ts';
 import { isLive, slotKey } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 import { markMisplaced } from './misplaced.ts';
-import { newTask } from './new-task.ts';
 import type { PlanContext, PlanDraft } from './plan.ts';
 import { reasonOf } from './plan.ts';
 import { planSlotTasks } from './slot-tasks.ts';
 import { byGeneration, removeAll, Slot } from './slot.ts';
 
-/**
- * Brings the number of slots to the number of replicas, and each slot into order. Walks all slots.
- */
+/** Gives up the slots that are too many and brings each into order. Walks all slots. */
 export function planReplicated(
   view: View,
   of: { readonly service: Service; readonly replicas: number; readonly context: PlanContext },
@@ -23,16 +20,18 @@ export function planReplicated(
   const occupied = [...slots.values()].filter((slot) => slot.head !== undefined);
   const surplus = occupied.length - replicas;
   if (surplus > 0) {
-    for (const slot of slotsToRemove(occupied, { count: surplus, observed: context.observed })) {
+    const count = Math.min(surplus, context.stepsLeft);
+    for (const slot of slotsToRemove(occupied, { count, observed: context.observed })) {
       removeSlot(slot, context);
     }
+    if (count < surplus) draft.follow({ kind: 'service', serviceId: service.id });
   }
   for (const slot of slots.values()) {
     markMisplaced(view, slot, context);
     planSlotTasks(view, slot, context);
     draft.add(slot.draft.finish());
   }
-  if (surplus < 0) addSlots(view, { service, slots, missing: -surplus, context }, draft);
+  if (surplus < 0) draft.follow({ kind: 'scale', serviceId: service.id });
 }
 
 export function slotsOf(view: View, service: Service): ReadonlyMap<string, Slot> {
@@ -46,31 +45,6 @@ export function slotsOf(view: View, service: Service): ReadonlyMap<string, Slot>
   const slots = new Map<string, Slot>();
   for (const [key, tasks] of bySlot) slots.set(key, new Slot(service, byGeneration(tasks)));
   return slots;
-}
-
-/** New slots take the lowest numbers that are free. */
-function addSlots(
-  view: View,
-  of: {
-    readonly service: Service;
-    readonly slots: ReadonlyMap<string, Slot>;
-    readonly missing: number;
-    readonly context: PlanContext;
-  },
-  draft: PlanDraft,
-): void {
-  const { service, slots, context } = of;
-  let { missing } = of;
-  for (let number = 1; missing > 0; number += 1) {
-    const slot = slots.get(slotKey({ serviceId: service.id, slot: number }));
-    if (slot?.head !== undefined) continue;
-    // What was there may still be stopping: two tasks in one slot must not run at the same time.
-    const hold = (slot?.leaving.length ?? 0) > 0;
-    const newest = slot?.tasks.at(-1)?.generation ?? 0;
-    const at = { slot: number, generation: newest + 1 };
-    draft.push({ kind: 'create-task', task: newTask(view, service, { context, at, hold }) });
-    missing -= 1;
-  }
 }
 
 /**

@@ -10,6 +10,8 @@ import type { Change, View } from '../store/view.ts';
  */
 export type Unit =
   | { readonly kind: 'service'; readonly serviceId: string }
+  /** The slots that a service lacks. */
+  | { readonly kind: 'scale'; readonly serviceId: string }
   /** The next slots of a service's update, and whether it is over. */
   | { readonly kind: 'update'; readonly serviceId: string }
   /** Whether a service may start its tasks for the first time. */
@@ -32,6 +34,7 @@ export interface SlotUnit {
 export function unitKey(unit: Unit): string {
   switch (unit.kind) {
     case 'service':
+    case 'scale':
     case 'update':
     case 'dependencies':
       return `${unit.kind}/${unit.serviceId}`;

@@ -65,6 +65,10 @@ function takeSlots(
   for (const task of outdated(view, service)) {
     if (!canBeReplaced(view, task, context)) continue;
     if (taken >= free) return Math.max(taken, 1);
+    if (draft.steps.length >= context.stepsLeft) {
+      draft.follow({ kind: 'update', serviceId: service.id });
+      return taken;
+    }
     const slot = slotOf(view, { service, slotKey: slotKey(task) });
     planSlotTasks(view, slot, context);
     const { head } = slot;

@@ -3,7 +3,10 @@ import { dirname } from 'node:path';
 import type { AgentDisk, AgentState } from '../host/agent-disk.ts';
 import { TuttiError } from '../lib/error.ts';
 
-/** The agent's state as one JSON file, replaced as a whole (write, fsync, rename, fsync of the directory). */
+/**
+ * The agent's state as one JSON file, replaced as a whole (write, fsync, rename, fsync of the
+ * directory).
+ */
 export class FileAgentDisk implements AgentDisk {
   readonly #path: string;
 

@@ -3,9 +3,9 @@ import type { LogFrame } from '../model/log.ts';
 const headerBytes = 8;
 
 /**
- * Takes a container's log apart, a frame for each line. With a terminal there is one raw stream; without,
- * frames of [stream, 0, 0, 0, length (32 bit, big endian)] and payload (Docker Engine API, ContainerAttach).
- * Lines begin with their timestamps, as asked for.
+ * Takes a container's log apart, a frame for each line. With a terminal there is one raw stream;
+ * without, frames of [stream, 0, 0, 0, length (32 bit, big endian)] and payload (Docker Engine API,
+ * ContainerAttach). Lines begin with their timestamps, as asked for.
  */
 export async function* readLogs(
   bytes: AsyncIterable<Uint8Array>,

@@ -290,7 +290,9 @@ function* toRuntimeEvent(event: EngineEvent): Generator<RuntimeEvent> {
   }
 }
 
-/** Name and tag (or digest) as the engine's pull takes them; without either it would pull every tag. */
+/**
+ * Name and tag (or digest) as the engine's pull takes them; without either it would pull every tag.
+ */
 function splitReference(reference: string): { readonly name: string; readonly tag: string } {
   const at = reference.indexOf('@');
   if (at >= 0) return { name: reference.slice(0, at), tag: reference.slice(at + 1) };

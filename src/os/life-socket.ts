@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { unlink } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 
-/** A socket that says nothing: that it takes connections means that the process lives and is ready. */
+/**
+ * A socket that says nothing: that it takes connections means that the process lives and is ready.
+ */
 export async function openLifeSocket(path: string): Promise<() => Promise<void>> {
   const open = new Set<Socket>();
   const server = createServer((socket) => {

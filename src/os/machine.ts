@@ -31,8 +31,8 @@ export function machineAddress(): string {
 }
 
 /**
- * The address that `docker swarm init` means: one that was given, that of an interface that was named, or
- * this machine's own.
+ * The address that `docker swarm init` means: one that was given, that of an interface that was
+ * named, or this machine's own.
  *
  * @throws TuttiError `invalid-argument` for a name that is no interface of this machine.
  */

@@ -23,8 +23,8 @@ export interface ManagerProcessOptions {
 }
 
 /**
- * Keeps one `tutti manager` alive beside this process. It is no child that dies with its parent: one that
- * still lives when the daemon comes back is adopted.
+ * Keeps one `tutti manager` alive beside this process. It is no child that dies with its parent:
+ * one that still lives when the daemon comes back is adopted.
  */
 export class ManagerProcess {
   readonly #options: ManagerProcessOptions;
@@ -71,7 +71,10 @@ export class ManagerProcess {
     const lifeline = await whenReady(layout.managerLifeSocket, { child, signal });
     if (lifeline !== undefined) logger.info('started the manager', { pid: child.pid });
     else if (!signal.aborted) {
-      logger.error('the manager did not start', { exitCode: child.exitCode, log: layout.managerLogPath });
+      logger.error('the manager did not start', {
+        exitCode: child.exitCode,
+        log: layout.managerLogPath,
+      });
     }
     return lifeline;
   }

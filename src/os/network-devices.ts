@@ -95,7 +95,10 @@ export class LinuxNetworkDevices implements NetworkDevices {
   }
 }
 
-/** What a daemon before this one may have left: /32 addresses are ours, the bridge's own has its prefix. */
+/**
+ * What a daemon before this one may have left: /32 addresses are ours, the bridge's own has its
+ * prefix.
+ */
 async function readVirtualAddresses(bridge: string): Promise<ReadonlySet<string>> {
   try {
     const { stdout } = await run('ip', ['-j', '-4', 'address', 'show', 'dev', bridge]);

@@ -13,8 +13,8 @@ interface Held {
 }
 
 /**
- * Binds published ports. Whoever calls from this machine is led to a back end from here; whoever calls
- * from elsewhere is led there by the packet filter, and never gets to these sockets.
+ * Binds published ports. Whoever calls from this machine is led to a back end from here; whoever
+ * calls from elsewhere is led there by the packet filter, and never gets to these sockets.
  */
 export class ProxyPortListeners implements PortListeners {
   readonly #held = new Map<string, Held>();

@@ -4,7 +4,8 @@ import { unlink } from 'node:fs/promises';
 import { TuttiError } from '../lib/error.ts';
 
 /**
- * Makes sure that one process at a time uses a directory: holds a socket that dies with the process.
+ * Makes sure that one process at a time uses a directory: holds a socket that dies with the
+ * process.
  *
  * @throws TuttiError `failed-precondition` when another one lives.
  */

@@ -2,7 +2,10 @@ import { chown, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TaskFile, TaskFiles } from '../host/task-files.ts';
 
-/** Files of tasks below one directory of a tmpfs, a directory for each task, closed to everybody else. */
+/**
+ * Files of tasks below one directory of a tmpfs, a directory for each task, closed to everybody
+ * else.
+ */
 export class DirectoryTaskFiles implements TaskFiles {
   readonly #directory: string;
 

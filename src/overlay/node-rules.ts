@@ -19,8 +19,8 @@ export interface NodeRules {
 export type DnsPorts = ReadonlyMap<string, number>;
 
 /**
- * The rules of a node that show this view: virtual addresses, published ports and names, each back end
- * picked at random for each connection. What a network does not have, its members cannot reach.
+ * The rules of a node that show this view: virtual addresses, published ports and names, each back
+ * end picked at random for each connection. What a network does not have, its members cannot reach.
  */
 export function nodeRules(view: DiscoveryView, dnsPorts: DnsPorts): NodeRules {
   const builder = new Builder(view);

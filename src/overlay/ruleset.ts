@@ -1,6 +1,7 @@
 /**
- * A table of nftables as data: chains with their rules, and named maps and sets with their elements. Maps
- * are global; none belongs to one service (10,000 services then load in half a second, not in 50).
+ * A table of nftables as data: chains with their rules, and named maps and sets with their
+ * elements. Maps are global; none belongs to one service (10,000 services then load in half a
+ * second, not in 50).
  */
 export interface Ruleset {
   /** `family name`: `ip tutti`. */
@@ -61,8 +62,8 @@ function renderElements(
 }
 
 /**
- * A script that turns one table into the other, one transaction; empty when they are the same, undefined
- * when more than elements and further chains differ, and the whole has to be loaded.
+ * A script that turns one table into the other, one transaction; empty when they are the same,
+ * undefined when more than elements and further chains differ, and the whole has to be loaded.
  */
 export function renderDifference(before: Ruleset, after: Ruleset): string | undefined {
   if (before.table !== after.table) return undefined;

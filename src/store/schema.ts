@@ -100,7 +100,10 @@ export const tableIndexes = {
     live: (task: Task) => (isLive(task) ? [task.serviceId] : []),
     /** By template, the tasks that stand for their slots: one for each occupied slot. */
     current: (task: Task) => (isCurrent(task) ? [task.templateId] : []),
-    /** By template, tasks that stand for their slots, but not where the service's placement wants them. */
+    /**
+     * By template, tasks that stand for their slots, but not where the service's placement wants
+     * them.
+     */
     misplaced: (task: Task) =>
       task.misplaced === true && isCurrent(task) && isLive(task) ? [task.templateId] : [],
     /** By template, the tasks whose start an update waits for. */

@@ -2,8 +2,9 @@ import type { Reason, ReasonCode } from '../model/reason.ts';
 import type { Decision, SeenEnd, Situation } from './situation.ts';
 
 /**
- * The next step of a task: pure, at most one transition a call (after swarmkit agent/exec/controller.go).
- * Whoever carries the action out looks again and asks again, until the answer is `wait`.
+ * The next step of a task: pure, at most one transition a call (after swarmkit
+ * agent/exec/controller.go). Whoever carries the action out looks again and asks again, until the
+ * answer is `wait`.
  */
 export function step(situation: Situation): Decision {
   const { assignment, end } = situation;

@@ -16,6 +16,8 @@ export interface StartEngineOptions {
   readonly runDirectory: string;
   /** `none`: no bridge `docker0` with a subnet that nobody asked for. */
   readonly defaultBridge?: 'none' | 'docker0';
+  /** Containers outlive the engine; default true. Docker Swarm forbids it. */
+  readonly liveRestore?: boolean;
 }
 
 /** A container engine that this process started and that nobody else uses. */
@@ -105,7 +107,8 @@ function containerdProgram({ directory, runDirectory }: StartEngineOptions) {
   };
 }
 
-function dockerdProgram({ directory, runDirectory, defaultBridge }: StartEngineOptions) {
+function dockerdProgram(options: StartEngineOptions) {
+  const { directory, runDirectory, defaultBridge, liveRestore = true } = options;
   return {
     program: findCommand('dockerd') ?? 'dockerd',
     parameters: [
@@ -115,7 +118,7 @@ function dockerdProgram({ directory, runDirectory, defaultBridge }: StartEngineO
       `--pidfile=${join(runDirectory, 'docker.pid')}`,
       `--host=unix://${join(runDirectory, 'docker.sock')}`,
       `--containerd=${join(runDirectory, 'containerd.sock')}`,
-      '--live-restore',
+      ...(liveRestore ? ['--live-restore'] : []),
       '--log-level=warn',
       ...(defaultBridge === 'none' ? ['--bridge=none'] : []),
     ],

@@ -62,9 +62,10 @@ function testedPaths(files: readonly SourceFile[]): ReadonlySet<string> {
   return tested;
 }
 
-function importedFiles({ path, isTest, syntax }: SourceFile): readonly string[] {
+function importedFiles({ path, isTest, module, syntax }: SourceFile): readonly string[] {
   if (syntax === undefined) return [];
-  const prefix = isTest ? '.' : './';
+  // A world that a test of the simulation drives brings in the cores that it is made of.
+  const prefix = isTest || module === undefined ? '.' : './';
   return importsOf(syntax).flatMap(({ specifier, typeOnly }) =>
     specifier?.startsWith(prefix) === true && !typeOnly
       ? [posix.join(posix.dirname(path), specifier)]
