@@ -16,8 +16,8 @@ const settings = fc.record({
 const replicas = 6;
 const onNetwork = { networks: [{ networkId: 'net', aliases: [], driverOptions: {} }] };
 
-function started(update: UpdateSettings): LoopWorld {
-  const world = new LoopWorld();
+function started(update: UpdateSettings, stepLimit?: number): LoopWorld {
+  const world = new LoopWorld({}, stepLimit);
   world.onCommit = checkChanges;
   world.addNetwork('net');
   for (const id of ['n1', 'n2', 'n3']) world.addNode(id);
@@ -180,8 +180,9 @@ test('whatever happens, invariants hold, and when it stops the cluster comes to 
     fc.property(
       fc.array(happening, { minLength: 5, maxLength: 60 }),
       fc.integer(),
-      (script, seed) => {
-        const world = started({});
+      fc.constantFrom(1, 3, 10_000),
+      (script, seed, stepLimit) => {
+        const world = started({}, stepLimit);
         world.fates.set('bad', { kind: 'missing' });
         world.fates.set('crashing', { kind: 'exits', afterMs: 700, exitCode: 1 });
         const dice = new Prng(seed);

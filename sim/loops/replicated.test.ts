@@ -164,3 +164,27 @@ test('a slot that is wanted again waits for what is still stopping in it', () =>
     '2.2 running/running@n1 good',
   ]);
 });
+
+test('a large service is made, scaled down and removed over several transactions', () => {
+  const world = new LoopWorld({}, 100);
+  world.addNode('n1');
+  /** Rows that the largest transaction of the plan changed. */
+  const largest = (act: () => void): number => {
+    let most = 0;
+    world.onCommit = (changes) => {
+      most = Math.max(most, changes.length);
+    };
+    act();
+    world.plan();
+    world.onCommit = undefined;
+    world.run();
+    return most;
+  };
+  assert.ok(largest(() => world.declare('web', { spec: replicas(1_000) })) <= 101);
+  assert.equal(world.running('web').length, 1_000);
+  assert.equal(world.tasks('web').at(-1)?.slot, 1_000);
+  assert.ok(largest(() => world.declare('web', { spec: replicas(300) })) <= 101);
+  assert.equal(world.view.tasks.size, 300);
+  assert.ok(largest(() => world.remove('web')) <= 101);
+  assert.equal(world.view.tasks.size + world.view.services.size, 0);
+});

@@ -96,7 +96,8 @@ function unitsOfService(
   const units: Unit[] = [];
   if (after !== undefined) units.push({ kind: onlyProgressed(before, after), serviceId: id });
   const name = (after ?? before)?.spec.name;
-  if (name !== undefined && (before === undefined || after === undefined)) {
+  const isThere = (row: Service | undefined): boolean => row !== undefined && row.removing !== true;
+  if (name !== undefined && isThere(before) !== isThere(after)) {
     for (const one of view.services.by('dependsOn', nameKey(name))) {
       units.push({ kind: 'dependencies', serviceId: one.id });
     }
