@@ -128,3 +128,21 @@ test('a global job runs once on each node, and on each that comes', () => {
   ]);
   assert.equal(world.service('once').job?.completions, 3);
 });
+
+test('a job that is rolled back runs again as it was', () => {
+  const world = worldWith(1);
+  world.declare('batch', { spec: job(2, 2), container });
+  world.advance(10_000);
+  world.declare('batch', { spec: job(2, 3), container: { image: 'broken' } });
+  world.advance(500);
+  world.rollBack('batch');
+  world.advance(10_000);
+  assert.equal(world.service('batch').job?.completions, 2);
+  assert.deepEqual(
+    world.tasks('batch').map((task) => [task.iteration, world.imageOf(task)]),
+    [
+      [2, 'work'],
+      [2, 'work'],
+    ],
+  );
+});

@@ -51,7 +51,7 @@ export function nodeRow(id: string, { spec, description }: NodeOptions = {}): No
   };
 }
 
-export function containerSpec(change: Partial<ContainerSpec> = {}): ContainerSpec {
+function containerSpec(change: Partial<ContainerSpec> = {}): ContainerSpec {
   return {
     name: 'main',
     image: 'good',

@@ -11,7 +11,7 @@ import { slotsOf } from './replicated.ts';
 import { planSlotTasks } from './slot-tasks.ts';
 import { Slot } from './slot.ts';
 
-export function isGlobal(service: Service): boolean {
+function isGlobal(service: Service): boolean {
   const { kind } = service.spec.mode;
   return kind === 'global' || kind === 'global-job';
 }

@@ -9,7 +9,7 @@ import type { Slot } from './slot.ts';
 import { updateSettings } from './update-settings.ts';
 
 /** What a prepared task waits for before it may start. */
-export type Gate =
+type Gate =
   | { readonly kind: 'delay'; readonly until: number }
   | { readonly kind: 'dependency' }
   | { readonly kind: 'predecessor'; readonly task: Task }
@@ -31,7 +31,7 @@ export function planPromotion(view: View, slot: Slot, context: PlanContext): voi
 /**
  * The first thing that holds the head back; dependencies gate only the first start of a service.
  */
-export function gateOf(view: View, slot: Slot, context: PlanContext): Gate | undefined {
+function gateOf(view: View, slot: Slot, context: PlanContext): Gate | undefined {
   const { head, service } = slot;
   const startAfter = head?.startAfter;
   if (startAfter !== undefined && startAfter > context.now) {

@@ -45,7 +45,7 @@ const order: readonly Unit['kind'][] = [
 const plansPerUnit = 4;
 
 /** Plans one unit; the view must hold everything that was applied before. */
-export function planUnit(view: View, unit: Unit, context: PlanContext): Plan {
+function planUnit(view: View, unit: Unit, context: PlanContext): Plan {
   switch (unit.kind) {
     case 'node':
       return planNode(view, unit.nodeId);

@@ -51,7 +51,7 @@ export function slotsOf(view: View, service: Service): ReadonlyMap<string, Slot>
  * The slots to give up, as Swarm chooses them: first those that do not run, then those on the nodes
  * with the most copies, then the highest numbers (swarmkit orchestrator/replicated/services.go).
  */
-export function slotsToRemove(
+function slotsToRemove(
   slots: readonly Slot[],
   of: { readonly count: number; readonly observed: Observed },
 ): readonly Slot[] {

@@ -9,11 +9,11 @@ import { updateSettings } from './update-settings.ts';
  * How long an update waits for a new task that has no node, or whose node does not answer. Swarm
  * waits for ever, and its failure action never comes; after this the task counts as a failure.
  */
-export const placementPatienceMs = 30_000;
+const placementPatienceMs = 30_000;
 /**
  * How long an update waits for a task that an agent prepares and starts: large images take long.
  */
-export const startPatienceMs = 15 * 60_000;
+const startPatienceMs = 15 * 60_000;
 
 /**
  * Follows a task that an update made until it ran for the update's delay, or was waited for too

@@ -51,6 +51,7 @@ function paused(service: Service, update: UpdateStatus, taskId: string): UpdateS
 
 /**
  * The service with the declaration before the current one; a service that has none stays as it is.
+ * A job begins its next iteration.
  * By a failed update (`swap` false) nothing is kept to go back to.
  */
 export function rolledBack(
@@ -74,9 +75,15 @@ export function rolledBack(
   };
   const kept =
     how.swap === true ? { previous: { spec: service.spec, templateId: service.templateId } } : {};
+  const { job } = service;
+  const again =
+    job === undefined
+      ? {}
+      : { job: { iteration: job.iteration + 1, completions: 0, lastExecutedAt: how.at } };
   return {
     ...rest,
     ...kept,
+    ...again,
     spec: previous.spec,
     templateId: previous.templateId,
     update,
