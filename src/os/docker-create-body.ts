@@ -41,7 +41,8 @@ export function endpointConfig(
 
 function networkMode(request: CreateContainer): string {
   if (request.joinContainerId !== undefined) return `container:${request.joinContainerId}`;
-  return request.endpoints[0]?.networkName ?? 'none';
+  // Swarm too leaves a task without networks on the engine's own bridge.
+  return request.endpoints[0]?.networkName ?? 'default';
 }
 
 function hostConfig(request: CreateContainer): Record<string, unknown> {
