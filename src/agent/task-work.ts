@@ -198,8 +198,8 @@ export class TaskWork {
   }): Promise<readonly BoundFile[]> {
     const { task, spec, networks } = subject;
     const references = [
-      ...spec.secrets.map((file) => ({ file, target: secretTarget(file) })),
-      ...spec.configs.map((file) => ({ file, target: file.target })),
+      ...spec.secrets.map((file) => ({ file, target: pathBelow('/run/secrets/', file) })),
+      ...spec.configs.map((file) => ({ file, target: pathBelow('/', file) })),
     ];
     const contents: TaskFile[] = references.map(({ file }, index) => ({
       name: `file-${index}`,
@@ -233,8 +233,8 @@ export class TaskWork {
   }
 }
 
-function secretTarget(file: FileReference): string {
-  return file.target.startsWith('/') ? file.target : `/run/secrets/${file.target}`;
+function pathBelow(directory: string, file: FileReference): string {
+  return file.target.startsWith('/') ? file.target : `${directory}${file.target}`;
 }
 
 function fullName(image: string): string {
