@@ -111,7 +111,7 @@ export const layers = {
 } as const satisfies Readonly<Record<string, Layer>>;
 
 /** The files directly in `src/`: only they construct adapters. */
-export const compositionRoot: readonly string[] = ['main.ts', 'daemon.ts'];
+export const compositionRoot: readonly string[] = ['main.ts', 'daemon.ts', 'serve-manager.ts'];
 
 /**
  * What each `*.test.ts` in `src/` may use besides what its module may. Tests of a pure core stay

@@ -19,7 +19,7 @@ export interface LinkModel {
   readonly windowMessages: number;
 }
 
-export const steadyLink: LinkModel = {
+const steadyLink: LinkModel = {
   minimumDelayMs: 0,
   maximumDelayMs: 0,
   breakChance: 0,

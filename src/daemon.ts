@@ -3,13 +3,13 @@ import { LinuxNodeNetwork } from './agent/node-network.ts';
 import { reservedRange } from './allocator/subnet.ts';
 import type { DaemonOptions } from './cli/program.ts';
 import { daemonRoutes } from './docker/daemon-routes.ts';
-import type { HttpHandler, HttpReply } from './host/http.ts';
+import type { HttpCall, HttpHandler, HttpPeer, HttpReply } from './host/http.ts';
 import type { Logger } from './host/logger.ts';
 import { TuttiError } from './lib/error.ts';
 import { formatSubnet, parseSubnet } from './lib/ipv4.ts';
 import type { NodeDescription } from './model/node.ts';
 import { FileAgentDisk } from './os/agent-disk.ts';
-import { openDataLayout } from './os/data-layout.ts';
+import { type DataLayout, openDataLayout } from './os/data-layout.ts';
 import { DnsServer } from './os/dns-listeners.ts';
 import { DockerRuntime } from './os/docker-runtime.ts';
 import { UnixSocketPeer } from './os/http-peer.ts';
@@ -78,7 +78,7 @@ export async function startDaemon(options: StartDaemon): Promise<void> {
   });
   const routes = daemonRoutes({
     engine: new UnixSocketPeer(engineSocket),
-    manager: new UnixSocketPeer(layout.managerApiSocket),
+    manager: patientPeer(new UnixSocketPeer(layout.managerApiSocket), manager),
     clock,
     logger,
     productVersion: options.version,
@@ -86,7 +86,7 @@ export async function startDaemon(options: StartDaemon): Promise<void> {
   const server = await HttpServer.listen({
     socketPath: socketOf(options.socket, '--socket'),
     logger,
-    handle: withNames(agent, routes),
+    handle: withNames(agent, patientRoutes(routes, { layout, manager })),
   });
   logger.info('the daemon is up', { socket: options.socket, engine: engineSocket });
   await Promise.all([manager.run(signal), agent.run(signal), network.watch(signal)]);
@@ -128,6 +128,35 @@ async function describeNode(from: {
     plugins: info.plugins,
     hostSubnets: hostSubnets(),
     address: machineAddress(),
+  };
+}
+
+/** Requests that come while the manager starts wait for it. */
+function patientPeer(peer: HttpPeer, manager: ManagerProcess): HttpPeer {
+  const patiently =
+    <Reply>(ask: (call: HttpCall) => Promise<Reply>) =>
+    async (call: HttpCall): Promise<Reply> => {
+      await manager.whenUp(call.signal);
+      return await ask(call);
+    };
+  return {
+    socketPath: peer.socketPath,
+    call: patiently((call) => peer.call(call)),
+    open: patiently((call) => peer.open(call)),
+  };
+}
+
+/** The same for requests that are passed on whole. */
+function patientRoutes(
+  routes: HttpHandler,
+  node: { readonly layout: DataLayout; readonly manager: ManagerProcess },
+): HttpHandler {
+  return async (request) => {
+    const reply = await routes(request);
+    if (reply.kind === 'forward' && reply.socketPath === node.layout.managerApiSocket) {
+      await node.manager.whenUp(request.signal);
+    }
+    return reply;
   };
 }
 

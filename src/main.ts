@@ -76,72 +76,10 @@ async function openLogger(name: string): Promise<Logger> {
 }
 
 async function runManager(dataDirectory: string, signal: AbortSignal): Promise<number> {
-  const [os, { startManager }, { managerRoutes }, { apiRoutes, apiPrefix }] = await Promise.all([
-    loadManagerHost(),
-    import('./manager/manager.ts'),
-    import('./docker/manager-routes.ts'),
-    import('./api/routes.ts'),
-  ]);
+  const { serveManager } = await import('./serve-manager.ts');
   const logger = await openLogger('manager');
-  const layout = await os.openDataLayout(dataDirectory);
-  const clock = new os.SystemClock();
-  const random = new os.SystemRandom();
-  const engine = os.SqliteEngine.open(layout.storePath);
-  await os.writeFile(layout.managerPidPath, `${process.pid}\n`, { mode: 0o600 });
-  const manager = await startManager({ engine, clock, random, logger });
-  const docker = managerRoutes({
-    controlPlane: manager.controlPlane,
-    clock,
-    random,
-    logger,
-    productVersion: version,
-    resolveAddress: os.resolveAddress,
-  });
-  const own = apiRoutes(manager.controlPlane);
-  const sessions = await os.serveSessions({
-    socketPath: layout.managerSessionSocket,
-    handler: manager.handler,
-    logger,
-  });
-  const server = await os.HttpServer.listen({
-    socketPath: layout.managerApiSocket,
-    logger,
-    handle: (request) =>
-      request.path.startsWith(apiPrefix) ? own(request) : docker.handle(request),
-  });
-  const closeLife = await os.openLifeSocket(layout.managerLifeSocket);
-  await untilAborted(signal);
-  await closeLife();
-  await server.close();
-  docker.close();
-  await sessions.close();
-  await manager.stop();
+  await serveManager({ dataDirectory, version, logger, signal });
   return 0;
-}
-
-async function loadManagerHost() {
-  const [clock, random, sqlite, sessions, http, layout, life, machine, files] = await Promise.all([
-    import('./os/system-clock.ts'),
-    import('./os/system-random.ts'),
-    import('./os/sqlite-engine.ts'),
-    import('./os/session-transport.ts'),
-    import('./os/http-server.ts'),
-    import('./os/data-layout.ts'),
-    import('./os/life-socket.ts'),
-    import('./os/machine.ts'),
-    import('node:fs/promises'),
-  ]);
-  return {
-    ...clock,
-    ...random,
-    ...sqlite,
-    ...sessions,
-    ...http,
-    ...layout,
-    ...life,
-    ...machine,
-    writeFile: files.writeFile,
-  };
 }
 
 async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<number> {
@@ -149,13 +87,6 @@ async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<n
   const logger = await openLogger('daemon');
   await startDaemon({ ...options, version, entry: process.argv[1] ?? '', logger, signal });
   return 0;
-}
-
-async function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  signal.addEventListener('abort', () => resolve(), { once: true });
-  await promise;
 }
 
 await main();

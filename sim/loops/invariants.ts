@@ -79,6 +79,8 @@ export function runningSlots(
   return { one: slots.size, several };
 }
 
+/** A task of a node that is known to be dead does not. */
 function isRunning(world: LoopWorld, task: Task): boolean {
-  return task.end === undefined && world.stateOf(task) === 'running';
+  if (task.end !== undefined || world.stateOf(task) !== 'running') return false;
+  return world.observed.node(task.nodeId ?? '')?.state !== 'down';
 }

@@ -23,7 +23,7 @@ import { renderDifference, renderWhole, type Ruleset } from '../overlay/ruleset.
 const recheckMs = 30_000;
 const mtuOption = 'com.docker.network.driver.mtu';
 /** Marks the container engine's networks that are ours; its value is the network's id. */
-export const networkLabel = 'dev.tutti.network';
+const networkLabel = 'dev.tutti.network';
 
 export interface LinuxNodeNetworkOptions {
   readonly runtime: ContainerRuntime;

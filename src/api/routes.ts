@@ -39,7 +39,7 @@ export function apiRoutes(controlPlane: ControlPlane): HttpHandler {
 }
 
 /** An error as this API tells it. */
-export function errorReply(reason: unknown): HttpReply {
+function errorReply(reason: unknown): HttpReply {
   const error = TuttiError.from(reason);
   return json(statusOfCode[error.code], {
     message: error.message,

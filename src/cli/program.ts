@@ -29,7 +29,7 @@ export interface ProgramHost {
   finish(exitCode: number): void;
 }
 
-export const defaultSocket = '/run/tutti.sock';
+const defaultSocket = '/run/tutti.sock';
 
 /** The command line of `tutti`. */
 export function buildProgram(host: ProgramHost): Command {

@@ -11,7 +11,7 @@ export interface StackNetworks {
   readonly specs: ReadonlyMap<string, NetworkSpec>;
 }
 
-export const defaultNetwork = 'default';
+const defaultNetwork = 'default';
 
 /** Reads the top-level `networks`; the `default` one is there whether it is written or not. */
 export function readNetworks(root: Field, stack: string): StackNetworks {

@@ -7,7 +7,7 @@ import { refuse, refuseUnsupported } from './refuse.ts';
 import type { ContainerSpecDocument, TaskTemplateDocument } from './schema-service.ts';
 
 /** The name of the one container of a task that came through this dialect. */
-export const mainContainer = 'main';
+const mainContainer = 'main';
 
 /** Finds a secret or config by id; undefined where there is none. */
 export type FindData = (

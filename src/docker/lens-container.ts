@@ -32,7 +32,7 @@ export function showContainer(
     StopGracePeriod: showGracePeriod(container.stopGracePeriodMs, insertDefaults),
     Healthcheck: showHealthCheck(container.healthCheck),
     Hosts: unlessEmpty(container.hosts),
-    DNSConfig: showDns(container.dns, fromStack),
+    DNSConfig: showDns(container.dns, { always: insertDefaults || !fromStack }),
     Secrets: unlessEmpty(
       container.secrets.map((secret) => ({
         File: showFile(secret),
@@ -68,14 +68,17 @@ function showGracePeriod(
   return shownMs === undefined ? undefined : toNanoseconds(shownMs);
 }
 
-function showDns(dns: ContainerSpec['dns'], fromStack: boolean): object | undefined {
+function showDns(
+  dns: ContainerSpec['dns'],
+  options: { readonly always: boolean },
+): object | undefined {
   const shown = {
     Nameservers: unlessEmpty(dns.nameservers),
     Search: unlessEmpty(dns.search),
     Options: unlessEmpty(dns.options),
   };
   const isEmpty = Object.values(shown).every((part) => part === undefined);
-  return isEmpty && fromStack ? undefined : shown;
+  return isEmpty && !options.always ? undefined : shown;
 }
 
 function showFile(file: FileReference): object {

@@ -163,7 +163,7 @@ function showPlacement({ placement }: ServiceSpec): object {
   };
 }
 
-export function showMode(mode: ServiceMode): object {
+function showMode(mode: ServiceMode): object {
   switch (mode.kind) {
     case 'replicated':
       return { Replicated: { Replicas: mode.replicas } };
@@ -203,7 +203,7 @@ function showEndpointSpec(spec: ServiceSpec): object {
   return { Mode: spec.endpointMode, Ports: unlessEmpty(spec.ports.map(showPort)) };
 }
 
-export function showPort(port: PublishedPort): object {
+function showPort(port: PublishedPort): object {
   return {
     Name: port.name,
     Protocol: port.protocol,

@@ -81,6 +81,6 @@ async function answer(
   }
 }
 
-export function notFound(request: HttpRequest): TuttiError {
+function notFound(request: HttpRequest): TuttiError {
   return new TuttiError('not-found', `page not found: ${request.method} ${request.path}`);
 }

@@ -15,7 +15,7 @@ export interface ShownNetwork {
   readonly document: Readonly<Record<string, unknown>>;
 }
 
-export function isBacking(network: ShownNetwork): boolean {
+function isBacking(network: ShownNetwork): boolean {
   return Object.hasOwn(network.labels, backingNetworkLabel);
 }
 

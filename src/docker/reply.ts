@@ -24,7 +24,7 @@ export function jsonReply(value: unknown, status = 200): HttpReply {
 }
 
 /** Go ends each document with a line break; the CLI's raw output shows it. */
-export function jsonTextReply(text: string, status = 200): HttpReply {
+function jsonTextReply(text: string, status = 200): HttpReply {
   return {
     kind: 'whole',
     status,

@@ -84,7 +84,7 @@ export function removeData(tx: Transaction, kind: DataKind, id: string): void {
 }
 
 /** Throws what is wrong with a new secret or config by itself. */
-export function checkData(kind: DataKind, spec: DataSpec, data: string): void {
+function checkData(kind: DataKind, spec: DataSpec, data: string): void {
   checkObjectName('spec.name', spec.name);
   checkLabels('spec.labels', spec.labels);
   if (spec.driver !== undefined && spec.driver.name !== '') {

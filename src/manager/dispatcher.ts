@@ -91,10 +91,8 @@ export class Dispatcher {
         }
         break;
       case 'clusters':
-        for (const session of this.#sessions.values()) {
-          if (change.before === undefined) session.assignments.markEverything();
-          touched.add(session);
-        }
+        // Until there is a cluster nothing is sent.
+        for (const session of this.#sessions.values()) touched.add(session);
         break;
       case 'templates':
       case 'secrets':

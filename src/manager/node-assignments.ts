@@ -226,7 +226,7 @@ export class NodeAssignments {
 }
 
 /** Ids of the services that are found on the network: they are attached to it, or were. */
-export function servicesOn(view: View, networkId: string): ReadonlySet<string> {
+function servicesOn(view: View, networkId: string): ReadonlySet<string> {
   const ids = new Set<string>();
   for (const template of view.templates.by('network', networkId)) ids.add(template.serviceId);
   const network = view.networks.get(networkId);

@@ -194,3 +194,106 @@ test('a manager that was away does not hold that against an update', async () =>
   const update = world.control.view.services.get(service.id)?.update;
   assert.deepEqual([update?.state, update?.failures], ['completed', 0]);
 });
+
+test('a write that failed holds no room on any node', async () => {
+  const { world } = await ManagerWorld.withCluster();
+  const hungry = declare('w', 1, { container: { reservations: { nanoCpus: 8_000_000_000 } } });
+  world.disk.full = true;
+  await assert.rejects(world.control.createService(hungry), { code: 'resource-exhausted' });
+  await world.settle();
+  world.disk.full = false;
+  const service = await world.control.createService(hungry);
+  await world.settle();
+  assert.equal(world.liveTasks(service)[0]?.nodeId, 'node-1');
+});
+
+test('a task without an address holds no room either', async () => {
+  const { world } = await ManagerWorld.withCluster();
+  const network = await world.control.createNetwork({
+    name: 'tiny',
+    labels: {},
+    driver: 'overlay',
+    driverOptions: {},
+    internal: false,
+    attachable: false,
+    ingress: false,
+    enableIpv6: false,
+    subnets: [{ subnet: '10.9.0.0/29' }],
+  });
+  const networks = [{ networkId: network.id, aliases: [], driverOptions: {} }];
+  const container = { reservations: { nanoCpus: 1_000_000_000 } };
+  const crowd = await world.control.createService(
+    declare('crowd', 7, { container, template: { networks } }),
+  );
+  await world.settle();
+  const unplaced = world.liveTasks(crowd).filter((task) => task.nodeId === undefined);
+  assert.ok(unplaced.length > 0);
+  for (const task of unplaced) {
+    assert.equal(world.control.taskStatus(task).reason?.code, 'addresses-exhausted');
+  }
+  const rest = await world.control.createService(
+    declare('rest', unplaced.length + 1, { container }),
+  );
+  await world.settle();
+  for (const task of world.liveTasks(rest)) assert.equal(task.nodeId, 'node-1');
+});
+
+test('what does not fit into one transaction goes into the next ones', async () => {
+  const { world } = await ManagerWorld.withCluster();
+  await world.control.deployStack(
+    {
+      name: 'app',
+      networks: [],
+      secrets: [],
+      configs: [],
+      services: ['a', 'b', 'c', 'd'].map((name) => declare(name, 1_100)),
+    },
+    { prune: false },
+  );
+  await world.settle();
+  assert.equal(world.control.view.tasks.size, 4_400);
+  const sizes = world.commits.map((commit) => commit.changes.length);
+  assert.ok(sizes.length > 1 && Math.max(...sizes) < 3_000, sizes.join(' '));
+});
+
+test('an update that fails and is rolled back takes its ports back, too', async () => {
+  const { world, agent } = await ManagerWorld.withCluster();
+  const service = await world.control.createService(declare('w', 1));
+  await world.settle();
+  agent.obedient = false;
+  const ports = [
+    { protocol: 'tcp', targetPort: 80, publishedPort: 8080, mode: 'ingress' },
+  ] as const;
+  const next = declare('w', 1, {
+    spec: { ports, update: { failureAction: 'rollback', order: 'start-first' } },
+    container: { image: 'bb:2' },
+  });
+  const { version } = service;
+  const updated = await world.control.updateService(service.id, next, { version });
+  assert.equal(updated.publishedPorts.length, 1);
+  await world.settle();
+  const created = world.liveTasks(service).find((task) => task.templateId === updated.templateId);
+  await agent.report(created?.id ?? '', { state: 'failed' });
+  await world.settle();
+  const row = world.control.view.services.get(service.id);
+  assert.match(row?.update?.state ?? '', /^rollback_/);
+  assert.deepEqual(row?.publishedPorts, []);
+  assert.deepEqual(row?.virtualAddresses, []);
+});
+
+test('a task of a drained node is let go though its successor has no place', async () => {
+  const { world } = await ManagerWorld.withCluster();
+  const service = await world.control.createService(declare('w', 1));
+  await world.settle();
+  const [before] = world.liveTasks(service);
+  assert.ok(before);
+  const node = world.control.view.nodes.get('node-1');
+  assert.ok(node);
+  const spec = { ...node.spec, availability: 'drain' } as const;
+  await world.control.updateNode(node.id, spec, node.version);
+  await world.pass(60_000);
+  assert.equal(world.control.view.tasks.get(before.id)?.end?.state, 'shutdown');
+  const [after] = world.liveTasks(service);
+  assert.ok(after);
+  assert.equal(world.control.taskStatus(after).state, 'pending');
+});

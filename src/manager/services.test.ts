@@ -337,3 +337,23 @@ test('the ingress network goes when nothing is published, and then nothing can b
     message: /no ingress network is present/,
   });
 });
+
+test('a second rollback goes forward again', async () => {
+  const { world } = await ManagerWorld.withCluster();
+  const first = await world.control.createService(declare('w', 1));
+  await world.settle();
+  const next = declare('w', 1, { container: { image: 'bb:2' } });
+  const second = await world.control.updateService(first.id, next, { version: first.version });
+  await world.pass(30_000);
+  const back = await world.control.updateService(first.id, undefined, {
+    version: second.version,
+    rollback: true,
+  });
+  await world.pass(30_000);
+  const forth = await world.control.updateService(first.id, undefined, {
+    version: back.version,
+    rollback: true,
+  });
+  assert.equal(back.templateId, first.templateId);
+  assert.equal(forth.templateId, second.templateId);
+});

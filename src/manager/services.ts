@@ -58,7 +58,7 @@ export function updateService(
   const siblings = options.siblings === undefined ? {} : { siblings: options.siblings };
   admitService(declaration, { view: tx, existing, ...siblings });
   const { spec, template } = declaration;
-  const registryAuth = declaration.registryAuth ?? existing.registryAuth;
+  const { registryAuth = existing.registryAuth } = declaration;
   const templateId = putTemplate(tx, { serviceId: existing.id, template, context });
   const isSame = templateId === existing.templateId && sameJson(existing.spec, spec);
   const goesOn = existing.job !== undefined || isPaused(existing);
@@ -83,7 +83,7 @@ export function updateService(
 }
 
 /** Takes the declaration before the current one, which in turn becomes the one before. */
-export function rollBackService(
+function rollBackService(
   tx: Transaction,
   options: {
     readonly serviceId: string;
@@ -153,7 +153,7 @@ export function removeService(
 }
 
 /** Services on their way out are not found. */
-export function serviceRow(tx: Transaction, serviceId: string): Service {
+function serviceRow(tx: Transaction, serviceId: string): Service {
   const service = tx.services.get(serviceId);
   if (service !== undefined && service.removing !== true) return service;
   throw new TuttiError('not-found', `service ${serviceId} not found`);

@@ -216,3 +216,132 @@ test('a node that does not come back after a restart of the manager is not waite
   await world.pass(31_000);
   assert.equal(world.control.observed.node('node-1')?.state, 'unreachable');
 });
+
+test('content of a secret leaves the node as soon as its task is told to stop', async () => {
+  const { world, agent } = await ManagerWorld.withCluster();
+  const secret = await world.control.createSecret({ name: 'sec', labels: {} }, btoa('x'));
+  const file = {
+    sourceId: secret.id,
+    sourceName: 'sec',
+    target: 'sec',
+    uid: '0',
+    gid: '0',
+    mode: 0o444,
+  };
+  const declaration = declare('w', 1, { container: { secrets: [file] } });
+  const service = await world.control.createService(declaration);
+  await world.settle();
+  assert.equal(agent.view.data.size, 1);
+  agent.obedient = false;
+  await world.control.removeService(service.id);
+  await world.settle();
+  assert.equal(agent.view.tasks.size, 1);
+  assert.equal(agent.view.data.size, 0);
+});
+
+test('a removed service is found under no name while its tasks stop', async () => {
+  const { world, agent } = await ManagerWorld.withCluster();
+  const ports = [{ protocol: 'tcp', targetPort: 80, mode: 'ingress' }] as const;
+  const service = await world.control.createService(declare('w', 1, { spec: { ports } }));
+  await world.settle();
+  assert.equal(agent.view.catalogServices.size, 1);
+  agent.obedient = false;
+  await world.control.removeService(service.id);
+  await world.settle();
+  assert.equal(agent.view.tasks.size, 1);
+  assert.equal(agent.view.catalogServices.size, 0);
+  assert.equal(agent.view.catalogTasks.size, 0);
+});
+
+test('published ports are told to nodes that run none of the tasks', async () => {
+  const { world } = await ManagerWorld.withCluster();
+  const other = world.agent('node-2', { hostname: 'other' });
+  await other.connect();
+  await world.settle();
+  const ports = [{ protocol: 'tcp', targetPort: 80, mode: 'ingress' }] as const;
+  const placement = {
+    constraints: ['node.hostname==vm'],
+    preferences: [],
+    maxReplicasPerNode: 0,
+    platforms: [],
+  };
+  await world.control.createService(declare('private', 1, { spec: { placement } }));
+  const service = await world.control.createService(
+    declare('w', 1, { spec: { ports, placement } }),
+  );
+  await world.settle();
+  assert.equal(other.view.tasks.size, 0);
+  assert.deepEqual([...other.view.catalogServices.keys()], [service.id]);
+  assert.equal([...other.view.catalogTasks.values()][0]?.ready, true);
+  assert.equal([...other.view.networks.values()][0]?.ingress, true);
+  await world.control.removeService(service.id);
+  await world.settle();
+  for (const [kind, values] of Object.entries(other.view)) assert.equal(values.size, 0, kind);
+});
+
+test('new labels of a service reach its tasks, and restart none', async () => {
+  const { world, agent } = await ManagerWorld.withCluster();
+  const service = await world.control.createService(declare('w', 1));
+  await world.settle();
+  const before = world.liveTasks(service);
+  const labels = { team: 'a' };
+  const { version } = service;
+  await world.control.updateService(service.id, declare('w', 1, { spec: { labels } }), { version });
+  await world.settle();
+  assert.deepEqual(world.liveTasks(service), before);
+  assert.deepEqual(agent.tasks[0]?.serviceLabels, labels);
+});
+
+test('a description that changes is written, one that does not is not, even on a full disk', async () => {
+  const { world, agent } = await ManagerWorld.withCluster();
+  const { revision } = world.control.view;
+  agent.disconnect();
+  await agent.connect();
+  await world.settle();
+  assert.equal(world.control.view.revision, revision);
+  const description = { ...agent.description, engineVersion: '28.5.2' };
+  await agent.send({ kind: 'description', description });
+  await world.settle();
+  const row = world.control.view.nodes.get('node-1');
+  assert.equal(row?.description.engineVersion, '28.5.2');
+  world.disk.full = true;
+  agent.description = { ...description, engineVersion: '29.0.0' };
+  agent.disconnect();
+  await agent.connect();
+  await world.settle();
+  assert.equal(world.control.observed.node('node-1')?.state, 'ready');
+});
+
+test('what is gone from a node without a word about its end has ended, if it was to', async () => {
+  const { world, agent } = await ManagerWorld.withCluster();
+  const service = await world.control.createService(declare('w', 2));
+  await world.settle();
+  agent.obedient = false;
+  const [first, second] = world.liveTasks(service);
+  assert.ok(first && second);
+  const { version } = service;
+  await world.control.updateService(service.id, declare('w', 1), { version });
+  await world.settle();
+  const sentAt = world.clock.now();
+  await agent.send({ kind: 'observed', sentAt, tasks: [], gone: [first.id, second.id] });
+  await world.settle();
+  assert.equal(world.control.view.tasks.get(first.id)?.end, undefined);
+  assert.equal(world.control.view.tasks.get(second.id), undefined);
+  assert.equal(world.control.observed.task(second.id), undefined);
+});
+
+test('an agent that comes back while its cluster is left is told to leave again', async () => {
+  const { world, agent } = await ManagerWorld.withCluster();
+  agent.obedient = false;
+  const leaving = world.control.leaveCluster({ force: true });
+  await world.settle();
+  agent.disconnect();
+  const again = world.agent('node-1');
+  await again.connect();
+  await leaving;
+  await world.settle();
+  assert.deepEqual(
+    again.heard.map((message) => message.kind),
+    ['leave'],
+  );
+});

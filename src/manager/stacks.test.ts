@@ -190,6 +190,7 @@ test('a removed stack is gone when its last task has stopped', async () => {
     'remove network app_default',
   ]);
   await world.settle();
+  await assert.rejects(world.control.removeStack('app'), /nothing found in stack/);
   assert.equal(world.control.view.tasks.size, 3);
   for (const task of agent.tasks) await agent.report(task.taskId, { state: 'shutdown' });
   await world.settle();

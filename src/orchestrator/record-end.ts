@@ -76,11 +76,12 @@ function countEnd(
     draft.follow({ kind: 'update', serviceId });
     return;
   }
+  // Its turn in the update is over, whether that counts it or not.
+  if (task.rollout !== undefined) draft.follow({ kind: 'update', serviceId });
   if (!isInProgress(service) || task.templateId !== service.templateId) return;
   if (!isFailureOfUpdate(view, of)) return;
   draft.push({ kind: 'settle-rollout', taskId: task.id, rollout: 'failed' });
   draft.push({ kind: 'fail-update', serviceId, taskId: task.id, at: of.now });
-  draft.follow({ kind: 'update', serviceId });
 }
 
 /** It was made by the update, and left before it ran for the monitored time. */

@@ -138,13 +138,19 @@ function restartAt(
   if (isEarly) slot.draft.wake(startAfter);
   if (isEarly && head.end?.state === 'rejected') return;
   slot.retire(head, supersededBy(slot, context));
+  const isMove = head.end?.state === 'orphaned';
   slot.step({
     kind: 'create-task',
     task: newTask(view, slot.service, {
       context,
       at: placeAfter(slot.tasks, head),
-      hold: isEarly,
-      with: { templateId: head.templateId, ...counters, ...(isEarly ? { startAfter } : {}) },
+      // The task before may still be stopping: the head was to take its place.
+      hold: isEarly || slot.leaving.length > 0,
+      with: {
+        ...(isMove ? carriedOver(head) : { templateId: head.templateId }),
+        ...counters,
+        ...(isEarly ? { startAfter } : {}),
+      },
     }),
   });
 }
@@ -165,9 +171,13 @@ function evict(
   replaceHead(view, slot, { context, with: carriedOver(head) });
 }
 
-/** A move is no restart: it keeps what the slot has of template and attempts. */
-function carriedOver(head: Task): Pick<Task, 'templateId' | 'restarts' | 'attempts'> {
-  return { templateId: head.templateId, ...carried(head) };
+/** A move is no restart: it keeps what the slot has of template, attempts, and update. */
+function carriedOver(
+  head: Task,
+): Pick<Task, 'templateId' | 'restarts'> & Partial<Pick<Task, 'attempts' | 'rollout'>> {
+  const { rollout } = head;
+  const kept = { templateId: head.templateId, ...carried(head) };
+  return rollout === 'starting' ? { ...kept, rollout } : kept;
 }
 
 /**

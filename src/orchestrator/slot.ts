@@ -48,6 +48,9 @@ export class Slot {
     this.#tasks = this.#tasks.flatMap((task) => {
       if (task.id !== step.taskId) return [task];
       const after = taskAfter(task, step);
+      if (isAwaited(task) && (after === undefined || !isAwaited(after))) {
+        this.draft.follow({ kind: 'update', serviceId: task.serviceId });
+      }
       return after === undefined ? [] : [after];
     });
   }
@@ -75,6 +78,11 @@ export class Slot {
       this.step({ kind: 'end-task', taskId, end: { state: 'shutdown', at: reason.since, reason } });
     }
   }
+}
+
+/** An update waits for its start. */
+function isAwaited(task: Task): boolean {
+  return task.rollout === 'starting' && isLive(task);
 }
 
 /** Wanted, or spent: a slot whose task is through still is a slot. */

@@ -67,7 +67,7 @@ function takeSlots(
     if (taken >= free) return Math.max(taken, 1);
     if (draft.steps.length >= context.stepsLeft) {
       draft.follow({ kind: 'update', serviceId: service.id });
-      return taken;
+      return Math.max(taken, 1);
     }
     const slot = slotOf(view, { service, slotKey: slotKey(task) });
     planSlotTasks(view, slot, context);

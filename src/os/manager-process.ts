@@ -13,6 +13,8 @@ const longestRetryMs = 5_000;
 /** A manager that lived this long was healthy: the next one starts at once. */
 const healthyAfterMs = 10_000;
 const stopGraceMs = 10_000;
+/** A start takes a second; who asks in the meantime waits, but not for ever. */
+const startLimitMs = 10_000;
 
 export interface ManagerProcessOptions {
   readonly layout: DataLayout;
@@ -28,9 +30,20 @@ export interface ManagerProcessOptions {
  */
 export class ManagerProcess {
   readonly #options: ManagerProcessOptions;
+  /** Resolved while a manager lives; a new one waits for the next. */
+  #up = Promise.withResolvers<void>();
 
   constructor(options: ManagerProcessOptions) {
     this.#options = options;
+  }
+
+  /** Waits for a manager that starts or restarts, for as long as that may take. */
+  async whenUp(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const stop = AbortSignal.any([signal, over.signal]);
+    const late = this.#options.clock.sleep(startLimitMs, stop).catch(() => undefined);
+    await Promise.race([this.#up.promise, late]);
+    over.abort();
   }
 
   /** Runs until the signal; then stops the manager and resolves when it is gone. */
@@ -41,7 +54,9 @@ export class ManagerProcess {
       const startedAt = clock.now();
       const lifeline = (await this.#adopt()) ?? (await this.#spawn(signal));
       if (lifeline !== undefined) {
+        this.#up.resolve();
         await until(lifeline, signal);
+        this.#up = Promise.withResolvers();
         lifeline.destroy();
         if (signal.aborted) break;
         logger.warn('the manager is gone', { livedMs: clock.now() - startedAt });
@@ -52,6 +67,8 @@ export class ManagerProcess {
           : Math.min(Math.max(retryMs * 2, firstRetryMs), longestRetryMs);
       await clock.sleep(retryMs, signal).catch(() => undefined);
     }
+    // Whoever still waits hears that there is none.
+    this.#up.resolve();
     await stopByPid(layout, this.#options);
   }
 

@@ -127,7 +127,7 @@ export class DockerCluster implements AsyncDisposable {
   }
 }
 
-export async function readReply(reply: HttpReply): Promise<Answer> {
+async function readReply(reply: HttpReply): Promise<Answer> {
   if (reply.kind === 'forward') throw new Error(`a forward to ${reply.socketPath}${reply.target}`);
   const decoder = new TextDecoder('latin1');
   let text = '';

@@ -7,7 +7,7 @@ import type { ObservedTask } from '../../src/model/task.ts';
 import { compareTaskStates, type TaskState } from '../../src/model/task-state.ts';
 import type { AgentMessage, ManagerMessage } from '../../src/wire/messages.ts';
 
-export const nodeDescription: NodeDescription = {
+const nodeDescription: NodeDescription = {
   hostname: 'vm',
   os: 'linux',
   architecture: 'x86_64',
@@ -31,7 +31,7 @@ export const nodeDescription: NodeDescription = {
 export type Script = (task: TaskAssignment) => Partial<ObservedTask> | undefined;
 
 /** Does what it is told at once: what is to run runs, what is to stop has stopped. */
-export const obedient: Script = (task) => {
+const obedient: Script = (task) => {
   switch (task.desired) {
     case 'ready':
       return { state: 'ready', reason: waiting };

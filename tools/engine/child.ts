@@ -8,6 +8,7 @@ export interface ChildOptions {
   readonly parameters: readonly string[];
   /** Where its output goes; appended to. */
   readonly logFile: string;
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** A program that runs beside this one until it is told to stop. */
@@ -15,6 +16,8 @@ export interface Child {
   readonly pid: number;
   /** How it ended; undefined while it runs. */
   readonly end: () => string | undefined;
+  /** Resolves once it has ended. */
+  readonly ended: Promise<void>;
   /** Sends the signal and waits for the end; SIGKILL follows when that takes too long. */
   readonly stop: (signal: NodeJS.Signals) => Promise<void>;
 }
@@ -22,20 +25,33 @@ export interface Child {
 const stopLimitMs = 20_000;
 
 /** Starts a program in a session of its own, so that Ctrl-C in a terminal does not reach it. */
-export function startChild({ program, parameters, logFile }: ChildOptions): Child {
+export function startChild({ program, parameters, logFile, env }: ChildOptions): Child {
   const log = openSync(logFile, 'a');
-  const child = spawn(program, parameters, { stdio: ['ignore', log, log], detached: true });
+  const child = spawn(program, parameters, {
+    stdio: ['ignore', log, log],
+    detached: true,
+    env: env ?? process.env,
+  });
   closeSync(log);
   let failure: string | undefined;
   child.once('error', (error) => {
     failure = error.message;
   });
+  const ended = once(child, 'close').then(
+    () => undefined,
+    () => undefined,
+  );
   const { pid } = child;
   if (pid === undefined) {
     throw new TuttiError('failed-precondition', `${program} does not start: is it installed?`);
   }
   child.unref();
-  return { pid, end: () => failure ?? endOf(child), stop: (signal) => stop(child, signal) };
+  return {
+    pid,
+    ended,
+    end: () => failure ?? endOf(child),
+    stop: (signal) => stop(child, signal),
+  };
 }
 
 function endOf({ exitCode, signalCode }: ChildProcess): string | undefined {

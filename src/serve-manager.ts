@@ -1,0 +1,67 @@
+import { writeFile } from 'node:fs/promises';
+import { apiPrefix, apiRoutes } from './api/routes.ts';
+import { managerRoutes } from './docker/manager-routes.ts';
+import type { Logger } from './host/logger.ts';
+import { startManager } from './manager/manager.ts';
+import { openDataLayout } from './os/data-layout.ts';
+import { HttpServer } from './os/http-server.ts';
+import { openLifeSocket } from './os/life-socket.ts';
+import { resolveAddress } from './os/machine.ts';
+import { serveSessions } from './os/session-transport.ts';
+import { SqliteEngine } from './os/sqlite-engine.ts';
+import { SystemClock } from './os/system-clock.ts';
+import { SystemRandom } from './os/system-random.ts';
+
+export interface ServeManager {
+  readonly dataDirectory: string;
+  readonly version: string;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Builds everything that a manager runs, and resolves when the signal stopped it. */
+export async function serveManager(options: ServeManager): Promise<void> {
+  const { logger, signal } = options;
+  const layout = await openDataLayout(options.dataDirectory);
+  const clock = new SystemClock();
+  const random = new SystemRandom();
+  const engine = SqliteEngine.open(layout.storePath);
+  await writeFile(layout.managerPidPath, `${process.pid}\n`, { mode: 0o600 });
+  const manager = await startManager({ engine, clock, random, logger });
+  const { controlPlane } = manager;
+  const docker = managerRoutes({
+    controlPlane,
+    clock,
+    random,
+    logger,
+    productVersion: options.version,
+    resolveAddress,
+  });
+  const own = apiRoutes(controlPlane);
+  const sessions = await serveSessions({
+    socketPath: layout.managerSessionSocket,
+    handler: manager.handler,
+    logger,
+  });
+  const server = await HttpServer.listen({
+    socketPath: layout.managerApiSocket,
+    logger,
+    handle: (request) =>
+      request.path.startsWith(apiPrefix) ? own(request) : docker.handle(request),
+  });
+  // Last of all: it says that everything else is ready.
+  const closeLife = await openLifeSocket(layout.managerLifeSocket);
+  await untilAborted(signal);
+  await closeLife();
+  await server.close();
+  docker.close();
+  await sessions.close();
+  await manager.stop();
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  await promise;
+}
