@@ -157,8 +157,10 @@ export class Agent {
   async #followEngine(signal: AbortSignal): Promise<void> {
     for await (const event of this.#options.runtime.events(signal)) {
       const table = this.#requireTasks();
-      if (event.kind === 'reset') await table.lookAtAll(signal);
-      else if (event.kind === 'container') table.lookAt(event);
+      if (event.kind === 'reset') {
+        await table.lookAtAll(signal);
+        void this.#requireDiscovery().apply();
+      } else if (event.kind === 'container') table.lookAt(event);
       else void this.#requireDiscovery().apply();
     }
   }

@@ -43,6 +43,7 @@ export class Discovery {
       const current = this.#next;
       this.#next = undefined;
       try {
+        await this.#ensureNetworks();
         await this.#options.network.apply(this.#view());
       } catch (error) {
         this.#options.logger.error('discovery could not be brought up to date', {
@@ -52,6 +53,22 @@ export class Discovery {
       current.resolve();
     }
     this.#isRunning = false;
+  }
+
+  /** Also takes up networks that a daemon before this one made. */
+  async #ensureNetworks(): Promise<void> {
+    const { network, state, logger } = this.#options;
+    const signal = new AbortController().signal;
+    await Promise.all(
+      [...state.networks.values()].map((assignment) =>
+        network.ensure(assignment, signal).catch((error: unknown) => {
+          logger.warn('a network could not be made; tasks on it wait', {
+            network: assignment.name,
+            error: TuttiError.from(error).message,
+          });
+        }),
+      ),
+    );
   }
 
   #view() {
