@@ -1,7 +1,7 @@
 import { explainName } from '../catalog/explain-name.ts';
 import { Names } from '../catalog/names.ts';
 import type { Clock } from '../host/clock.ts';
-import type { ContainerRuntime } from '../host/container-runtime.ts';
+import type { ContainerRuntime, CreateRuntimeNetwork } from '../host/container-runtime.ts';
 import type { Logger } from '../host/logger.ts';
 import type {
   DnsAnswer,
@@ -80,26 +80,55 @@ export class LinuxNodeNetwork implements NodeNetwork {
     const name = network.networkId;
     const existing = await runtime.listNetworks(`${networkLabel}=${network.networkId}`, signal);
     if (existing.length === 0) {
-      const mtu = Number(network.driverOptions[mtuOption]);
-      await runtime.createNetwork(
-        {
-          name,
-          labels: { ...network.labels, [networkLabel]: network.networkId },
-          subnet: network.subnet,
-          gateway: withoutPrefix(network.gateway),
-          reservedRange: this.#options.reservedRange(network.subnet),
-          internal: network.internal,
-          bridge: bridgeName(network.networkId),
-          enableIpv6: false,
-          ...(mtu > 0 && { mtu }),
-        },
-        signal,
-      );
+      const create = async (): Promise<unknown> =>
+        await runtime.createNetwork(this.#networkRequest(network), signal);
+      await create().catch(async (error: unknown) => {
+        if (!(await this.#sweep(signal))) throw error;
+        await create();
+      });
     }
     const port = await this.#dns.open(network.networkId, withoutPrefix(network.gateway));
     this.#dnsPorts.set(network.networkId, port);
     await this.apply(this.#view);
     return name;
+  }
+
+  #networkRequest(network: NetworkAssignment): CreateRuntimeNetwork {
+    const mtu = Number(network.driverOptions[mtuOption]);
+    return {
+      name: network.networkId,
+      labels: { ...network.labels, [networkLabel]: network.networkId },
+      subnet: network.subnet,
+      gateway: withoutPrefix(network.gateway),
+      reservedRange: this.#options.reservedRange(network.subnet),
+      internal: network.internal,
+      bridge: bridgeName(network.networkId),
+      enableIpv6: false,
+      ...(mtu > 0 && { mtu }),
+    };
+  }
+
+  /**
+   * Removes networks that an earlier daemon left and nothing wants: their subnets are in the way.
+   * Returns whether any went.
+   */
+  async #sweep(signal: AbortSignal): Promise<boolean> {
+    const { runtime, logger } = this.#options;
+    let removed = false;
+    for (const network of await runtime.listNetworks(networkLabel, signal)) {
+      const networkId = network.labels[networkLabel] ?? '';
+      if (this.#made.has(networkId) || this.#view.networks.has(networkId)) continue;
+      try {
+        await runtime.removeNetwork(network.name, signal);
+        removed = true;
+      } catch (error) {
+        logger.debug('a left-over network is still in use', {
+          networkId,
+          error: TuttiError.from(error).message,
+        });
+      }
+    }
+    return removed;
   }
 
   resolvConf(request: {
