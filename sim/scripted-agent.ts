@@ -89,6 +89,10 @@ export class ScriptedAgent {
     await this.#send(message);
   }
 
+  get isConnected(): boolean {
+    return this.#session !== undefined;
+  }
+
   /** Tasks that are assigned and not over, in the order in which they came. */
   get tasks(): readonly TaskAssignment[] {
     return [...this.view.tasks.values()].filter((task) => !task.ended);

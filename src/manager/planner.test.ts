@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { declare, ManagerWorld } from '../../sim/manager-world.ts';
+import type { Labels } from '../model/labels.ts';
 import type { Rounds } from './round.ts';
 
 test('a full disk refuses writes and keeps reading, and work is done later', async () => {
@@ -149,15 +150,20 @@ test('a task that found no place is placed as soon as there is room', async () =
   const status = world.control.taskStatus(task);
   assert.equal(status.state, 'pending');
   assert.equal(status.reason?.code, 'constraint-unmet');
-  const node = world.control.view.nodes.get('node-1');
-  assert.ok(node);
-  await world.control.updateNode(node.id, { ...node.spec, labels: { zone: 'a' } }, node.version);
-  await world.settle();
+  await relabel(world, { zone: 'a' });
   const placed = world.control.view.tasks.get(task.id);
   assert.equal(placed?.nodeId, 'node-1');
   assert.ok(placed);
   assert.equal(world.control.taskStatus(placed).state, 'running');
 });
+
+/** A node that changes makes the planner place again what found no place. */
+async function relabel(world: ManagerWorld, labels: Labels): Promise<void> {
+  const node = world.control.view.nodes.get('node-1');
+  assert.ok(node);
+  await world.control.updateNode(node.id, { ...node.spec, labels }, node.version);
+  await world.settle();
+}
 
 test('the reason why a task is not placed keeps the time since when that is so', async () => {
   const { world } = await ManagerWorld.withCluster();
@@ -171,8 +177,7 @@ test('the reason why a task is not placed keeps the time since when that is so',
   const before = world.control.taskStatus(task).reason;
   assert.equal(before?.code, 'insufficient-resources');
   await world.pass(60_000);
-  await world.control.createService(declare('x', 1));
-  await world.settle();
+  await relabel(world, { tried: 'again' });
   assert.equal(world.control.taskStatus(task).reason?.since, before.since);
 });
 
@@ -231,6 +236,7 @@ test('a task without an address holds no room either', async () => {
   for (const task of unplaced) {
     assert.equal(world.control.taskStatus(task).reason?.code, 'addresses-exhausted');
   }
+  await relabel(world, { tried: 'again' });
   const rest = await world.control.createService(
     declare('rest', unplaced.length + 1, { container }),
   );

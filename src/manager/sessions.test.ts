@@ -63,6 +63,7 @@ test('a second session of the same node takes the place of the first', async () 
   const again = world.agent('node-1');
   await again.connect();
   await world.settle();
+  assert.deepEqual([agent.isConnected, again.isConnected], [false, true]);
   const service = await world.control.createService(declare('w', 1));
   await world.settle();
   const [task] = world.liveTasks(service);
