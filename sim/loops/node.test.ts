@@ -121,3 +121,37 @@ test('a node that is silent keeps its tasks', () => {
   world.advance(600_000);
   assert.equal(world.view.tasks.size, 2);
 });
+
+test('an update waits for its task in the place where it was moved to', () => {
+  const world = worldWith(2, 2);
+  world.declare('web', {
+    spec: { mode: { kind: 'replicated', replicas: 2 } },
+    container: { image: 'v2' },
+  });
+  world.plan();
+  const first = world.tasks('web').find((task) => world.imageOf(task) === 'v2');
+  world.removeNode(first?.nodeId ?? '');
+  world.plan();
+  const moved = world.tasks('web').find((task) => task.rollout === 'starting' && !task.end);
+  assert.notEqual(moved?.nodeId, first?.nodeId);
+  world.advance(60_000);
+  assert.equal(world.service('web').update?.state, 'completed');
+  assert.equal(world.service('web').update?.failures, 0);
+  assert.equal(world.running('web').length, 2);
+});
+
+test('what replaces a lost successor waits for the task before that, too', () => {
+  const world = worldWith(3, 1);
+  const spec = { mode: { kind: 'replicated', replicas: 1 } } as const;
+  world.changeNode('n1', { availability: 'drain' });
+  world.plan();
+  const [first, second] = world.tasks('web');
+  world.report(second?.id ?? '', 'ready');
+  assert.equal(world.tasks('web')[0]?.desired, 'shutdown');
+  world.removeNode(second?.nodeId ?? '');
+  world.declare('web', { spec });
+  world.plan();
+  assert.equal(world.tasks('web').at(-1)?.desired, 'ready');
+  world.report(first?.id ?? '', 'shutdown');
+  assert.equal(world.tasks('web').at(-1)?.desired, 'running');
+});

@@ -185,18 +185,23 @@ test('whatever happens, invariants hold, and when it stops the cluster comes to 
     fc.property(
       fc.array(happening, { minLength: 5, maxLength: 60 }),
       fc.integer(),
-      fc.constantFrom(1, 3, 10_000),
-      fc.constantFrom('stop-first' as const, 'start-first' as const),
-      (script, seed, stepLimit, order) => {
+      fc.record({
+        stepLimit: fc.constantFrom(1, 3, 10_000),
+        order: fc.constantFrom('stop-first' as const, 'start-first' as const),
+      }),
+      (script, seed, { stepLimit, order }) => {
         const world = started({ order }, stepLimit);
         world.fates.set('bad', { kind: 'missing' });
         world.fates.set('crashing', { kind: 'exits', afterMs: 700, exitCode: 1 });
         const dice = new Prng(seed);
+        // A node that was given up as dead may come back with tasks that were replaced meanwhile.
+        const mayReturn = script.some((what) => what.kind === 'silence' && what.state === 'down');
         for (const what of script) {
           happen(world, what, { dice, order });
           world.plan();
           checkWorld(world);
-          if (order === 'stop-first') assert.deepEqual(runningSlots(world, 'web').several, []);
+          if (order === 'stop-first' && !mayReturn)
+            assert.deepEqual(runningSlots(world, 'web').several, []);
           if (dice.chance(0.3)) checkAtRest(world);
         }
         heal(world);

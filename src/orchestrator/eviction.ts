@@ -34,7 +34,8 @@ export function reasonToLeave(
   of: { readonly service: Service; readonly task: Task; readonly now: Instant },
 ): Reason | undefined {
   const { service, task, now } = of;
-  const node = task.nodeId === undefined ? undefined : view.nodes.get(task.nodeId);
+  const nodeId = task.nodeId ?? task.targetNodeId;
+  const node = nodeId === undefined ? undefined : view.nodes.get(nodeId);
   if (node === undefined) return undefined;
   if (node.spec.availability === 'drain') {
     const message = `node ${node.description.hostname} is being drained`;
@@ -51,6 +52,7 @@ function networkMismatch(
   of: { readonly service: Service; readonly task: Task; readonly now: Instant },
 ): Reason | undefined {
   const { service, task, now } = of;
+  if (task.nodeId === undefined) return undefined;
   if (!service.spec.ports.some((port) => port.mode === 'ingress')) return undefined;
   for (const network of view.networks.by('ingress', 'yes')) {
     if (network.removing === true) continue;

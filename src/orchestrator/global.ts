@@ -4,8 +4,8 @@ import type { Service } from '../model/service.ts';
 import { slotKey } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 import { placementMismatch } from './eviction.ts';
+import { fillSlot } from './fill-slot.ts';
 import { markMisplaced } from './misplaced.ts';
-import { newTask } from './new-task.ts';
 import type { PlanContext, PlanDraft } from './plan.ts';
 import { slotsOf } from './replicated.ts';
 import { planSlotTasks } from './slot-tasks.ts';
@@ -56,8 +56,5 @@ export function fillGlobalSlot(
   if (slot.head !== undefined || node === undefined || service.removing === true) return;
   if (!isGlobal(service) || !acceptsTasks(node, context.observed)) return;
   if (placementMismatch(node, service.spec.placement, context.now) !== undefined) return;
-  const newest = slot.tasks.at(-1)?.generation ?? 0;
-  const at = { slot: 0, targetNodeId: nodeId, generation: newest + 1 };
-  const hold = slot.leaving.length > 0;
-  slot.step({ kind: 'create-task', task: newTask(view, service, { context, at, hold }) });
+  fillSlot(view, slot, { at: { slot: 0, targetNodeId: nodeId }, context });
 }

@@ -1,10 +1,12 @@
 import type { Service } from '../model/service.ts';
+import { slotKey } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
-import { newTask } from './new-task.ts';
+import { fillSlot } from './fill-slot.ts';
 import type { Plan, PlanContext, PlanDraft } from './plan.ts';
 import { nothingToDo, PlanDraft as Draft } from './plan.ts';
 import { slotsOf } from './replicated.ts';
 import { planSlotTasks } from './slot-tasks.ts';
+import { slotOf } from './slot.ts';
 
 /**
  * Brings every slot of a job into order, past iterations' too; the next tasks follow. Walks all
@@ -37,9 +39,11 @@ export function planJobProgress(view: View, service: Service, context: PlanConte
   const next = Math.min(lacking, context.stepsLeft);
   const draft = new Draft();
   if (next < lacking) draft.follow({ kind: 'update', serviceId: service.id });
-  for (let slot = started; slot < started + next; slot += 1) {
-    const at = { slot, generation: 1 };
-    draft.push({ kind: 'create-task', task: newTask(view, service, { context, at }) });
+  for (let number = started; number < started + next; number += 1) {
+    const key = slotKey({ serviceId: service.id, slot: number });
+    const slot = slotOf(view, { service, slotKey: key });
+    fillSlot(view, slot, { at: { slot: number }, context });
+    draft.add(slot.draft.finish());
   }
   return draft.finish();
 }

@@ -1,7 +1,7 @@
 import type { Service } from '../model/service.ts';
 import { slotKey } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
-import { newTask } from './new-task.ts';
+import { fillSlot } from './fill-slot.ts';
 import type { Plan, PlanContext } from './plan.ts';
 import { nothingToDo, PlanDraft } from './plan.ts';
 import { slotOf } from './slot.ts';
@@ -21,7 +21,7 @@ export function planScale(view: View, serviceId: string, context: PlanContext): 
   const draft = new PlanDraft();
   if (missing < lacking) draft.follow({ kind: 'scale', serviceId });
   for (let number = 1; missing > 0; number += 1) {
-    if (fillSlot(view, { service, number, context }, draft)) missing -= 1;
+    if (fillNumber(view, { service, number, context }, draft)) missing -= 1;
   }
   return draft.finish();
 }
@@ -35,7 +35,7 @@ function occupiedSlots(view: View, service: Service): number {
 }
 
 /** Whether the slot was free. */
-function fillSlot(
+function fillNumber(
   view: View,
   of: { readonly service: Service; readonly number: number; readonly context: PlanContext },
   draft: PlanDraft,
@@ -44,9 +44,7 @@ function fillSlot(
   const key = slotKey({ serviceId: service.id, slot: number });
   const slot = slotOf(view, { service, slotKey: key });
   if (slot.head !== undefined) return false;
-  // What was there may still be stopping: two tasks in one slot must not run at the same time.
-  const hold = slot.leaving.length > 0;
-  const at = { slot: number, generation: (slot.tasks.at(-1)?.generation ?? 0) + 1 };
-  draft.push({ kind: 'create-task', task: newTask(view, service, { context, at, hold }) });
+  fillSlot(view, slot, { at: { slot: number }, context });
+  draft.add(slot.draft.finish());
   return true;
 }
