@@ -63,26 +63,43 @@ function pick(forward: PortForward): PortForward['backEnds'][number] | undefined
   return forward.backEnds[Math.floor(Math.random() * forward.backEnds.length)];
 }
 
+/** A connection to one of the back ends, at random; one that does not listen (yet) is passed over. */
+async function reach(forward: PortForward): Promise<Socket | undefined> {
+  const left = [...forward.backEnds];
+  while (left.length > 0) {
+    const [backEnd] = left.splice(Math.floor(Math.random() * left.length), 1);
+    if (backEnd === undefined) break;
+    const target = connect({ host: backEnd.address, port: backEnd.port, allowHalfOpen: true });
+    const isOpen = await once(target, 'connect').then(
+      () => true,
+      () => false,
+    );
+    if (isOpen) return target;
+    target.destroy();
+  }
+  return undefined;
+}
+
 async function holdTcp(held: Held): Promise<void> {
   const open = new Set<Socket>();
   const server: Server = createServer({ allowHalfOpen: true }, (client) => {
     open.add(client);
     client.once('close', () => open.delete(client));
-    const backEnd = pick(held.forward);
-    if (backEnd === undefined) {
-      client.on('error', () => undefined);
-      client.resetAndDestroy();
-      return;
-    }
-    const target = connect({ host: backEnd.address, port: backEnd.port, allowHalfOpen: true });
-    const end = (): void => {
-      if (client.destroyed || target.destroyed) {
+    client.on('error', () => client.destroy());
+    void reach(held.forward).then((target) => {
+      if (target === undefined || client.destroyed) {
+        target?.destroy();
+        client.resetAndDestroy();
+        return;
+      }
+      const end = (): void => {
+        if (!client.destroyed && !target.destroyed) return;
         client.destroy();
         target.destroy();
-      }
-    };
-    pipeline(client, target, end);
-    pipeline(target, client, end);
+      };
+      pipeline(client, target, end);
+      pipeline(target, client, end);
+    });
   });
   server.listen(held.forward.port);
   await once(server, 'listening');
