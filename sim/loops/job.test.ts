@@ -146,3 +146,19 @@ test('a job that is rolled back runs again as it was', () => {
     ],
   );
 });
+
+test('a task of a job that completes before its successor is ready needs none', () => {
+  const world = worldWith(2);
+  world.declare('batch', { spec: job(1, 1), container });
+  world.run();
+  world.changeNode('n1', { availability: 'drain' });
+  world.plan();
+  assert.equal(world.tasks('batch').length, 2);
+  world.end(world.running('batch')[0]?.id ?? '', 'complete', 0);
+  world.advance(10_000);
+  assert.equal(world.service('batch').job?.completions, 1);
+  assert.deepEqual(world.show('batch'), [
+    '0.1 complete/complete@n1 work',
+    '0.2 shutdown/shutdown@n2 work',
+  ]);
+});

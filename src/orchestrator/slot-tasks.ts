@@ -68,7 +68,8 @@ function giveUpUnwantedHead(view: View, slot: Slot, context: PlanContext): void 
   if (head === undefined || elder === undefined) return;
   const { now } = context;
   const isServing = head.end === undefined && context.observed.task(head.id)?.state === 'running';
-  const isRight = isClean(view, { service, task: elder, now }) && !isServing;
+  const isDone = isJob(service) && elder.end?.state === 'complete';
+  const isRight = isDone || (isClean(view, { service, task: elder, now }) && !isServing);
   if (!isRight && !isAbandoned(slot, { head, elder })) return;
   const message = 'the task that it was to replace stays';
   slot.retire(head, {
