@@ -83,6 +83,7 @@ export const layers = {
     kind: 'shell',
     imports: [...ground, 'host', 'store/schema.ts', 'store/view.ts', controlPlane],
     uses: ['zod'],
+    tests: { imports: ['sim'] },
   },
   client: { kind: 'real', imports: ground, uses: ['node:*'] },
   cli: {

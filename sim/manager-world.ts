@@ -46,7 +46,7 @@ export class ManagerWorld {
   /** How the store engine misbehaves; may be changed at any time. */
   readonly faults = { failChance: 0, unknownChance: 0 };
   readonly #options: Partial<ManagerOptions>;
-  readonly #agents: ScriptedAgent[] = [];
+  readonly agents: ScriptedAgent[] = [];
   #manager: Manager | undefined;
   #engine: MemoryEngine | undefined;
 
@@ -123,7 +123,7 @@ export class ManagerWorld {
       now: () => this.clock.now(),
       description: { ...smallMachine, ...description },
     });
-    this.#agents.push(agent);
+    this.agents.push(agent);
     return agent;
   }
 
@@ -139,7 +139,7 @@ export class ManagerWorld {
   async pass(durationMs: number): Promise<void> {
     const until = this.clock.now() + durationMs;
     while (this.clock.now() < until) {
-      for (const agent of this.#agents) if (!agent.silent) await agent.beat();
+      for (const agent of this.agents) if (!agent.silent) await agent.beat();
       await this.clock.advance(Math.min(beatPeriodMs, until - this.clock.now()));
     }
     await this.settle();

@@ -102,7 +102,8 @@ const fileReference = z.strictObject({
 const resources = z.strictObject({
   nanoCpus: z.number().nonnegative().optional(),
   memoryBytes: z.number().nonnegative().optional(),
-  pids: count.optional(),
+  /** −1 is no limit. */
+  pids: z.int().min(-1).optional(),
 });
 
 const healthCheck = z.strictObject({

@@ -73,7 +73,10 @@ function secondsBetween(earlier: number, later: number): string {
 
 function findService(controlPlane: ControlPlane, reference: string): Service {
   const { services } = controlPlane.view;
-  const exact = services.get(reference) ?? [...services.by('name', nameKey(reference))][0];
+  const named = [...services.by('name', nameKey(reference))];
+  // A removed service is still there while its tasks stop, and its name may be another's by now.
+  const present = named.find((service) => service.removing !== true) ?? named[0];
+  const exact = services.get(reference) ?? present;
   if (exact !== undefined) return exact;
   const near = [...services.all()].filter((service) => service.id.startsWith(reference));
   return only(near, { kind: 'service', reference });

@@ -53,12 +53,14 @@ export function reportService(controlPlane: ControlPlane, service: Service): Ser
   const { view } = controlPlane;
   const tasks = activeTasks(controlPlane, service.id);
   const running = tasks.filter((task) => task.current && task.state === 'running').length;
-  const completed = service.job?.completions ?? 0;
+  const completed = service.job?.completions ?? finishedTasks(controlPlane, service);
   const wanted = wantedTasks(service, tasks);
   const isJob = service.spec.mode.kind.endsWith('-job');
   const isUpdating =
     service.update?.state === 'updating' || service.update?.state === 'rollback_started';
-  const settled = isJob ? completed >= wanted : running === wanted && tasks.length === running;
+  const settled = isJob
+    ? completed >= wanted
+    : running + completed >= wanted && tasks.length === running;
   const template = view.templates.get(service.templateId);
   return {
     id: service.id,
@@ -73,6 +75,15 @@ export function reportService(controlPlane: ControlPlane, service: Service): Ser
     removing: service.removing === true,
     ...(service.update !== undefined && { update: service.update }),
   };
+}
+
+/** Slots whose task came to a good end, and whose restart policy leaves it at that. */
+function finishedTasks(controlPlane: ControlPlane, service: Service): number {
+  let count = 0;
+  for (const task of controlPlane.view.tasks.by('current', service.templateId)) {
+    if (task.spent === true && task.end?.state === 'complete') count += 1;
+  }
+  return count;
 }
 
 function wantedTasks(service: Service, tasks: readonly TaskReport[]): number {

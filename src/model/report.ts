@@ -31,9 +31,9 @@ export interface ServiceReport {
   readonly wanted: number;
   /** Of them, those that run and are of the current template. */
   readonly running: number;
-  /** Completions of a job. */
+  /** Completions of a job; else slots whose task ended well and is not to be restarted. */
   readonly completed: number;
-  /** Every wanted task runs, no other does, and no update is under way. */
+  /** Every wanted task runs or is through, no other runs, and no update is under way. */
   readonly converged: boolean;
   readonly ports: readonly PublishedPort[];
   readonly update?: UpdateStatus;
