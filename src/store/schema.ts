@@ -135,7 +135,10 @@ export function isLive(task: Task): boolean {
   return task.end === undefined && isWanted(task);
 }
 
-/** Whether the task stands for its slot: wanted or spent, and not about to be replaced. */
+/**
+ * Whether the task stands for its slot: wanted or spent, and not about to be replaced.
+ * @public the simulation judges by it
+ */
 export function isCurrent(task: Task): boolean {
   return task.outgoing !== true && (isWanted(task) || task.spent === true);
 }
