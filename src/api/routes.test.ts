@@ -62,8 +62,8 @@ async function cluster(): Promise<{ readonly world: ManagerWorld; readonly ask: 
 }
 
 function whole(reply: HttpReply): Extract<HttpReply, { kind: 'whole' }> {
-  assert.equal(reply.kind, 'whole');
-  return reply as Extract<HttpReply, { kind: 'whole' }>;
+  if (reply.kind === 'whole') return reply;
+  return assert.fail(`the reply is a ${reply.kind}`);
 }
 
 test('a stack is planned, deployed, reported and removed over the API', async () => {
