@@ -210,6 +210,8 @@ export class Agent {
       const sending = this.#reporter.run(session, { signal, beatMs });
       for await (const message of session.incoming) {
         await this.#receive(message, { logs, signal });
+        // That nothing is left is said by closing the session.
+        if (message.kind === 'leave') break;
       }
       ended.abort();
       await sending;
