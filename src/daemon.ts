@@ -53,13 +53,14 @@ export async function startDaemon(options: StartDaemon): Promise<void> {
     listeners: (answer) => new DnsServer({ answer, upstream: new UpstreamDns(), logger }),
     reservedRange: topOfSubnet,
   });
+  const files = new DirectoryTaskFiles(layout.taskFilesDirectory);
   const agent = new Agent({
     clock,
     logger,
     runtime,
     network,
     random: new SystemRandom(),
-    files: new DirectoryTaskFiles(layout.taskFilesDirectory),
+    files,
     disk: new FileAgentDisk(layout.agentStatePath),
     transport: sessionClient({ socketPath: layout.managerSessionSocket }),
     describe: (stop) => describeNode({ runtime, name: options.nodeName, signal: stop }),
@@ -91,6 +92,7 @@ export async function startDaemon(options: StartDaemon): Promise<void> {
   logger.info('the daemon is up', { socket: options.socket, engine: engineSocket });
   await Promise.all([manager.run(signal), agent.run(signal), network.watch(signal)]);
   await server.close();
+  await files.close();
   await unlock();
 }
 
