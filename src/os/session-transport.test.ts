@@ -108,6 +108,30 @@ test('a sender waits for a receiver that does not read, and nothing is lost', as
   });
 });
 
+test('a whole node view of a large cluster passes in one message', async () => {
+  const data = 'x'.repeat(1024 * 1024);
+  const changes = Array.from({ length: 32 }, (_, index) => ({
+    put: 'data' as const,
+    value: { id: String(index), kind: 'config' as const, data },
+  }));
+  const handler = {
+    async onSession(session: MessageStream<ManagerMessage, AgentMessage>): Promise<void> {
+      await session.send({ kind: 'assign', clusterId: 'c', sequence: 1, full: true, changes });
+      await collect(session.incoming);
+    },
+  };
+  await withServer(handler, async (socketPath) => {
+    const client = sessionClient({ socketPath });
+    const session = await client.openSession(never);
+    const logs = await client.openLogs('one', never);
+    await logs.send({ kind: 'failed', message: 'beside it' });
+    const messages = session.incoming[Symbol.asyncIterator]();
+    const first = await messages.next();
+    assert.equal(first.done !== true && first.value.kind === 'assign', true);
+    session.close();
+  });
+});
+
 test('a slow log stream does not hold up the session beside it', async () => {
   const handler: Partial<ManagerTransportHandler> = {
     async onSession(session) {

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import type { Logger } from '../host/logger.ts';
 import type { AgentTransport, ManagerTransportHandler } from '../host/transport.ts';
 import { TuttiError } from '../lib/error.ts';
+import { messageLimitBytes } from '../wire/ndjson.ts';
 import { parseAgentMessage, parseLogMessage, parseManagerMessage } from '../wire/parse.ts';
 import { endSide, messageStream } from './message-stream.ts';
 
@@ -16,6 +17,8 @@ import { endSide, messageStream } from './message-stream.ts';
 const sessionPath = '/session';
 const logsPath = '/logs/';
 const settings: http2.Settings = { initialWindowSize: 1024 * 1024, enablePush: false };
+/** Room for a whole message on its way and streams beside it; by default those would be refused. */
+const maxSessionMemory = Math.ceil((3 * messageLimitBytes) / 1e6);
 
 export interface SessionServer {
   /** Ends every session and takes no more. */
@@ -30,7 +33,7 @@ export async function serveSessions(options: {
   readonly handler: ManagerTransportHandler;
   readonly logger: Logger;
 }): Promise<SessionServer> {
-  const server = http2.createServer({ settings });
+  const server = http2.createServer({ settings, maxSessionMemory });
   const connections = new Set<http2.ServerHttp2Session>();
   server.on('session', (connection) => {
     connections.add(connection);
@@ -122,6 +125,7 @@ interface Connection {
 function openConnection(socketPath: string): Connection {
   const session = http2.connect('http://manager', {
     settings,
+    maxSessionMemory,
     createConnection: () => connect(socketPath),
   });
   session.on('error', () => undefined); // every stream reports the loss to its own user
