@@ -3,7 +3,7 @@ import { TuttiError } from '../lib/error.ts';
 /**
  * No single message may be longer; a full node view of a large cluster is some tens of megabytes.
  */
-const messageLimitBytes = 64 * 1024 * 1024;
+export const messageLimitBytes = 64 * 1024 * 1024;
 
 const newline = 0x0a;
 
