@@ -4,7 +4,9 @@ import { ApiClient } from '../src/client/api-client.ts';
 
 const run = promisify(execFile);
 
-/** Docker Swarm or Tutti: both take the same requests, and the same engine runs their containers. */
+/**
+ * Docker Swarm or Tutti: both take the same requests, and the same engine runs their containers.
+ */
 export interface Orchestrator {
   readonly name: 'swarm' | 'tutti';
   readonly socket: string;

@@ -98,7 +98,9 @@ export async function round(
   };
 }
 
-/** The engine's own limit: the same 20 containers on one bridge, straight on its API, in parallel. */
+/**
+ * The engine's own limit: the same 20 containers on one bridge, straight on its API, in parallel.
+ */
 export async function engineAlone(engineSocket: string, turn: number): Promise<Timings> {
   const client = new ApiClient(engineSocket);
   const network = `alone-${turn}`;

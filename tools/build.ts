@@ -1,4 +1,6 @@
-/** `npm run setup`: emits JavaScript into `dist/`, which `bin/tutti` prefers while it is the newest. */
+/**
+ * `npm run setup`: emits JavaScript into `dist/`, which `bin/tutti` prefers while it is the newest.
+ */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lastLines, runProgram } from './bootstrap/run.mjs';

@@ -63,7 +63,9 @@ function pick(forward: PortForward): PortForward['backEnds'][number] | undefined
   return forward.backEnds[Math.floor(Math.random() * forward.backEnds.length)];
 }
 
-/** A connection to one of the back ends, at random; one that does not listen (yet) is passed over. */
+/**
+ * A connection to one of the back ends, at random; one that does not listen (yet) is passed over.
+ */
 async function reach(forward: PortForward): Promise<Socket | undefined> {
   const left = [...forward.backEnds];
   while (left.length > 0) {
