@@ -136,3 +136,21 @@ test('a removed global service leaves nothing', () => {
   world.run();
   assert.equal(world.view.services.size + world.view.tasks.size + world.view.templates.size, 0);
 });
+
+test('an update goes on when the node that it was busy with is removed', () => {
+  const world = worldWith(3);
+  world.fates.set('hanging', { kind: 'hangs' });
+  world.declare('agent', { spec: everywhere, container: { image: 'v1' } });
+  world.run();
+  world.declare('agent', { spec: everywhere, container: { image: 'hanging' } });
+  world.run();
+  const busy = world.tasks('agent').find((task) => world.imageOf(task) === 'hanging');
+  world.fates.delete('hanging');
+  world.removeNode(busy?.targetNodeId ?? '');
+  world.advance(60_000);
+  assert.equal(world.service('agent').update?.state, 'completed');
+  assert.deepEqual(
+    world.running('agent').map((task) => world.imageOf(task)),
+    ['hanging', 'hanging'],
+  );
+});

@@ -133,7 +133,8 @@ test('an update waits for its task in the place where it was moved to', () => {
   world.removeNode(first?.nodeId ?? '');
   world.plan();
   const moved = world.tasks('web').find((task) => task.rollout === 'starting' && !task.end);
-  assert.notEqual(moved?.nodeId, first?.nodeId);
+  assert.ok(moved);
+  assert.notEqual(moved.nodeId, first?.nodeId);
   world.advance(60_000);
   assert.equal(world.service('web').update?.state, 'completed');
   assert.equal(world.service('web').update?.failures, 0);

@@ -240,3 +240,19 @@ test('a task that takes long to stop is not held against its successor', () => {
   world.run();
   assert.deepEqual(runningImages(world), ['v2']);
 });
+
+test('an update in many small transactions is not over before its last slot', () => {
+  const world = new LoopWorld({}, 1);
+  world.addNode('n1');
+  const script = { replicas: 3, update: { parallelism: 0 } };
+  update(world, 'v1', script);
+  world.run();
+  update(world, 'v2', script);
+  const states: (string | undefined)[] = [];
+  world.onCommit = () => states.push(status(world)?.state);
+  world.run();
+  assert.deepEqual(new Set(states), new Set(['updating']));
+  assert.deepEqual(runningImages(world), ['v2', 'v2', 'v2']);
+  world.advance(5_000);
+  assert.equal(status(world)?.state, 'completed');
+});
