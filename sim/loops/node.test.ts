@@ -134,6 +134,7 @@ test('an update waits for its task in the place where it was moved to', () => {
   world.plan();
   const moved = world.tasks('web').find((task) => task.rollout === 'starting' && !task.end);
   assert.ok(moved);
+  assert.equal(moved.slot, first?.slot);
   assert.notEqual(moved.nodeId, first?.nodeId);
   world.advance(60_000);
   assert.equal(world.service('web').update?.state, 'completed');

@@ -241,18 +241,21 @@ test('a task that takes long to stop is not held against its successor', () => {
   assert.deepEqual(runningImages(world), ['v2']);
 });
 
-test('an update in many small transactions is not over before its last slot', () => {
+test('in many small transactions an update or rollback is not over before its last slot', () => {
   const world = new LoopWorld({}, 1);
   world.addNode('n1');
-  const script = { replicas: 3, update: { parallelism: 0 } };
+  const script = { replicas: 3, update: { parallelism: 0 }, rollback: { parallelism: 0 } };
   update(world, 'v1', script);
   world.run();
+  const states = new Set<string | undefined>();
+  world.onCommit = () => states.add(status(world)?.state);
   update(world, 'v2', script);
-  const states: (string | undefined)[] = [];
-  world.onCommit = () => states.push(status(world)?.state);
   world.run();
-  assert.deepEqual(new Set(states), new Set(['updating']));
   assert.deepEqual(runningImages(world), ['v2', 'v2', 'v2']);
+  world.rollBack('web');
+  world.run();
+  assert.deepEqual(runningImages(world), ['v1', 'v1', 'v1']);
+  assert.deepEqual([...states], ['updating', 'rollback_started']);
   world.advance(5_000);
-  assert.equal(status(world)?.state, 'completed');
+  assert.equal(status(world)?.state, 'rollback_completed');
 });
