@@ -255,7 +255,7 @@ test('in many small transactions an update or rollback is not over before its la
   world.rollBack('web');
   world.run();
   assert.deepEqual(runningImages(world), ['v1', 'v1', 'v1']);
-  assert.deepEqual([...states], ['updating', 'rollback_started']);
+  assert.deepEqual([...states], [undefined, 'updating', 'rollback_started']);
   world.advance(5_000);
   assert.equal(status(world)?.state, 'rollback_completed');
 });
