@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { unlink } from 'node:fs/promises';
+import { rename, unlink } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 
 /**
@@ -12,13 +12,17 @@ export async function openLifeSocket(path: string): Promise<() => Promise<void>>
     socket.on('error', () => socket.destroy());
     socket.once('close', () => open.delete(socket));
   });
-  await unlink(path).catch(() => undefined);
-  server.listen(path);
+  // Between bind(2) and listen(2) the file is there and refuses: under its name it takes calls.
+  const unfinished = `${path}.new`;
+  await unlink(unfinished).catch(() => undefined);
+  server.listen(unfinished);
   await once(server, 'listening');
+  await rename(unfinished, path);
   return async () => {
     const closed = once(server, 'close');
     server.close();
     for (const socket of open) socket.destroy();
     await closed;
+    await unlink(path).catch(() => undefined);
   };
 }
