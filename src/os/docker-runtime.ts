@@ -253,13 +253,15 @@ export class DockerRuntime implements ContainerRuntime {
     const filters = encodeURIComponent(JSON.stringify({ type: ['container', 'network'] }));
     while (!signal.aborted) {
       try {
+        // What happened before is seen by looking at everything once, what happens while we look
+        // is told from then on: the engine remembers its latest events.
+        const since = (this.#clock.now() / 1_000).toFixed(3);
+        yield { kind: 'reset' };
         const lines = this.#client.lines<EngineEvent>({
           method: 'GET',
-          path: `/events?filters=${filters}`,
+          path: `/events?since=${since}&filters=${filters}`,
           signal,
         });
-        // Whatever happened before the stream was open is seen by looking at everything once.
-        yield { kind: 'reset' };
         for await (const event of lines) yield* toRuntimeEvent(event);
       } catch (error) {
         if (signal.aborted) return;
