@@ -54,7 +54,10 @@ export async function startDaemon(options: StartDaemonOptions): Promise<TuttiDae
       program: tuttiCommand,
       parameters: parametersOf(options, { socketPath, dataDirectory }),
       logFile,
-      env: { ...process.env, TUTTI_LOG_LEVEL: options.logLevel ?? 'info' },
+      env: {
+        ...process.env,
+        TUTTI_LOG_LEVEL: options.logLevel ?? process.env['TUTTI_LOG_LEVEL'] ?? 'info',
+      },
     });
     await waitUntilReady(child, { socketPath, logFile });
   };
