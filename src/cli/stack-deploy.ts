@@ -39,7 +39,7 @@ export async function stackDeploy(
   const { report, exitCode } = await waitForStack(context, {
     stack: declaration.name,
     timeoutMs: options.timeoutMs,
-    done: (one) => one.services.length > 0 && one.converged,
+    done: (one) => one.services.length >= declaration.services.length && one.converged,
   });
   if (context.json) context.output.write(`${JSON.stringify({ changes, report, exitCode })}\n`);
   else context.output.write(describeResult(report, exitCode));

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TuttiError } from '../lib/error.ts';
 import type { ServiceReport, StackReport, TaskReport } from '../model/report.ts';
 import { type CliContext, exitCodes } from './context.ts';
@@ -13,10 +14,16 @@ export interface WaitOutcome {
   readonly exitCode: number;
 }
 
+/** How long a daemon or manager may be away before that is a failure: a restart takes seconds. */
+const awayLimitMs = 30_000;
+const reconnectMs = 250;
+
 /**
  * Follows a stack until it is `done`, showing progress: lines that rewrite themselves on a
  * terminal, a line for each change elsewhere. An update that paused or was rolled back ends the
- * wait as a failure.
+ * wait as a failure. A daemon or manager that restarts meanwhile is waited for.
+ *
+ * @throws TuttiError `unavailable` when it stays away.
  */
 export async function waitForStack(
   context: CliContext,
@@ -26,23 +33,48 @@ export async function waitForStack(
   const signal = AbortSignal.any([context.signal, timeout]);
   const screen = new Screen(context);
   let last: StackReport | undefined;
-  try {
-    const path = `/tutti/v1/stacks/${encodeURIComponent(options.stack)}/watch`;
-    for await (const report of context.client.lines<StackReport>({ method: 'GET', path, signal })) {
-      last = report;
-      screen.show(report);
-      if (options.done(report)) return { report, exitCode: exitCodes.success };
-      if (report.services.some(hasGivenUp)) return { report, exitCode: exitCodes.failure };
-    }
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  } finally {
-    screen.close();
+  for await (const report of reportsOf(context, { stack: options.stack, signal, screen })) {
+    last = report;
+    screen.show(report);
+    if (options.done(report)) return { report, exitCode: exitCodes.success };
+    if (report.services.some(hasGivenUp)) return { report, exitCode: exitCodes.failure };
   }
-  if (last === undefined) throw new TuttiError('unavailable', 'the daemon ended the connection');
-  if (context.signal.aborted) return { report: last, exitCode: exitCodes.interrupted };
-  if (timeout.aborted) return { report: last, exitCode: exitCodes.timeout };
-  throw new TuttiError('unavailable', 'the daemon ended the connection before the stack settled');
+  if (context.signal.aborted) throw new TuttiError('cancelled', 'stopped waiting; what was begun goes on');
+  if (last !== undefined) return { report: last, exitCode: exitCodes.timeout };
+  throw new TuttiError('unavailable', 'the daemon did not say how the stack is, in all that time');
+}
+
+interface Following {
+  readonly stack: string;
+  readonly signal: AbortSignal;
+  readonly screen: Screen;
+}
+
+/** Reports of a stack until the signal, over one connection after the other. */
+async function* reportsOf(context: CliContext, following: Following): AsyncGenerator<StackReport> {
+  const { stack, signal, screen } = following;
+  const path = `/tutti/v1/stacks/${encodeURIComponent(stack)}/watch`;
+  let giveUpAt: number | undefined;
+  while (!signal.aborted) {
+    let problem = new TuttiError('unavailable', 'the daemon ended the connection');
+    try {
+      for await (const report of context.client.lines<StackReport>({
+        method: 'GET',
+        path,
+        signal,
+      })) {
+        giveUpAt = undefined;
+        yield report;
+      }
+    } catch (reason) {
+      problem = TuttiError.from(reason);
+    }
+    if (signal.aborted) return;
+    giveUpAt ??= Date.now() + awayLimitMs;
+    if (problem.code !== 'unavailable' || Date.now() > giveUpAt) throw problem;
+    screen.note(problem.message);
+    await sleep(reconnectMs, undefined, { signal }).catch(() => undefined);
+  }
 }
 
 function hasGivenUp(service: ServiceReport): boolean {
@@ -79,7 +111,9 @@ class Screen {
     else this.#tell(report);
   }
 
-  close(): void {
+  /** Something that is no state of the stack; the next state goes below it. */
+  note(line: string): void {
+    this.#once(`${line}; waiting`);
     this.#height = 0;
   }
 

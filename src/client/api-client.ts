@@ -1,5 +1,4 @@
 import { type IncomingMessage, request as httpRequest } from 'node:http';
-import { createInterface } from 'node:readline';
 import { type ErrorCode, errorCodes, TuttiError } from '../lib/error.ts';
 
 export interface ApiCall {
@@ -31,27 +30,30 @@ export class ApiClient {
     return (text === '' ? undefined : JSON.parse(text)) as Reply;
   }
 
-  /** Each line of a streamed reply, parsed. Ends with the reply, or when the signal aborts. */
+  /**
+   * Each line of a streamed reply, parsed. Ends with the reply, or when the signal aborts.
+   *
+   * @throws TuttiError `unavailable` when the connection breaks in the middle.
+   */
   async *lines<Line>(call: ApiCall): AsyncGenerator<Line> {
-    const response = await this.#send(call);
-    if ((response.statusCode ?? 500) >= 400) throw toError(response, await readText(response));
-    try {
-      for await (const line of createInterface({ input: response })) {
-        if (line !== '') yield JSON.parse(line) as Line;
-      }
-    } catch (error) {
-      if (call.signal?.aborted !== true) throw error;
-    } finally {
-      response.destroy();
+    const decoder = new TextDecoder();
+    let rest = '';
+    for await (const chunk of this.bytes(call)) {
+      rest += decoder.decode(chunk, { stream: true });
+      const lines = rest.split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) if (line !== '') yield JSON.parse(line) as Line;
     }
   }
 
-  /** The reply's bytes as they come. */
+  /** The reply's bytes as they come; ends and throws as `lines` does. */
   async *bytes(call: ApiCall): AsyncGenerator<Uint8Array> {
     const response = await this.#send(call);
     if ((response.statusCode ?? 500) >= 400) throw toError(response, await readText(response));
     try {
       for await (const chunk of response) yield chunk as Uint8Array;
+    } catch (error) {
+      if (call.signal?.aborted !== true) throw this.#broken(error);
     } finally {
       response.destroy();
     }
@@ -79,6 +81,13 @@ export class ApiClient {
     request.once('error', (error) => reject(this.#unreachable(error, call.signal)));
     request.end(body);
     return promise;
+  }
+
+  #broken(error: unknown): TuttiError {
+    const { message } = TuttiError.from(error);
+    return new TuttiError('unavailable', `the connection to ${this.socketPath} broke: ${message}`, {
+      cause: error,
+    });
   }
 
   #unreachable(error: Error, signal: AbortSignal | undefined): TuttiError {
