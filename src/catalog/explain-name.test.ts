@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { DiscoveryView } from '../host/node-network.ts';
+import type { CatalogService, CatalogTask, NetworkAssignment } from '../model/assignment.ts';
+import { explainName } from './explain-name.ts';
+import { Names } from './names.ts';
+
+function network(networkId: string, internal: boolean): NetworkAssignment {
+  return {
+    networkId,
+    name: `st_${networkId}`,
+    labels: {},
+    subnet: '10.0.0.0/24',
+    gateway: '10.0.0.1',
+    internal,
+    ingress: false,
+    enableIpv6: false,
+    driverOptions: {},
+    predefined: false,
+  };
+}
+
+function service(name: string, on: CatalogService['networks']): CatalogService {
+  const endpointMode = on[0]?.virtualAddress === undefined ? 'dnsrr' : 'vip';
+  return { serviceId: name, name, endpointMode, networks: on, ports: [] };
+}
+
+interface TaskOf {
+  readonly service: string;
+  readonly slot: number;
+  readonly on: Readonly<Record<string, string>>;
+  readonly ready?: boolean;
+}
+
+function task(of: TaskOf): CatalogTask {
+  const taskId = `${of.service}${of.slot}`;
+  return {
+    taskId,
+    serviceId: of.service,
+    nodeId: 'node1',
+    name: `${of.service}.${of.slot}.${taskId}`,
+    hostname: `host-${taskId}`,
+    ready: of.ready ?? true,
+    addresses: Object.entries(of.on).map(([networkId, address]) => ({ networkId, address })),
+  };
+}
+
+const tasks = [
+  task({ service: 'web', slot: 1, on: { front: '10.0.1.11/24', back: '10.0.2.11/24' } }),
+  task({ service: 'api', slot: 1, on: { front: '10.0.1.21/24' } }),
+  task({ service: 'api', slot: 2, on: { front: '10.0.1.22/24' }, ready: false }),
+  task({ service: 'db', slot: 1, on: { back: '10.0.2.31/24' } }),
+];
+
+const view: DiscoveryView = {
+  networks: new Map([
+    ['front', network('front', false)],
+    ['back', network('back', true)],
+  ]),
+  services: new Map([
+    [
+      'web',
+      service('web', [
+        { networkId: 'front', aliases: ['www'], virtualAddress: '10.0.1.2' },
+        { networkId: 'back', aliases: [], virtualAddress: '10.0.2.2' },
+      ]),
+    ],
+    ['api', service('api', [{ networkId: 'front', aliases: [] }])],
+    [
+      'db',
+      service('db', [{ networkId: 'back', aliases: ['database'], virtualAddress: '10.0.2.3' }]),
+    ],
+  ]),
+  tasks: new Map(tasks.map((one) => [one.taskId, one])),
+};
+
+/** What a task of `api` (front only) or of `db` (back only, no way out) gets. */
+function ask(who: 'api' | 'db', name: string, type = 'A'): string {
+  const asker =
+    who === 'api'
+      ? { networkId: 'front', clientAddress: '10.0.1.21' }
+      : { networkId: 'back', clientAddress: '10.0.2.31' };
+  const answer = new Names(view).answer({ ...asker, name, type });
+  if (answer.kind !== 'records') return answer.kind;
+  return answer.records
+    .map((record) => (record.type === 'A' ? record.address : record.target))
+    .join(' ');
+}
+
+test('names answer as the service declares, and only on networks that the asker is on', () => {
+  const table: readonly (readonly ['api' | 'db', string, string])[] = [
+    ['api', 'web', '10.0.1.2'],
+    ['api', 'WWW.', '10.0.1.2'],
+    ['db', 'web', '10.0.2.2'],
+    ['db', 'www', 'no-such-name'],
+    ['api', 'tasks.web', '10.0.1.11'],
+    ['api', 'api', '10.0.1.21'],
+    ['api', 'tasks.api', '10.0.1.21'],
+    ['api', 'db', 'no-such-name'],
+    ['db', 'database', '10.0.2.3'],
+    ['api', 'host-web1', '10.0.1.11'],
+    ['api', 'web.1.web1', '10.0.1.11'],
+    ['api', 'host-api2', ''],
+    ['api', 'example.org', 'forward'],
+    ['db', 'example.org', 'no-such-name'],
+    ['api', 'nothing', 'no-such-name'],
+  ];
+  for (const [who, name, expected] of table)
+    assert.equal(ask(who, name), expected, `${who} ${name}`);
+});
+
+test('a name of ours has no other records, and nobody else is asked for them', () => {
+  assert.equal(ask('api', 'web', 'AAAA'), '');
+  assert.equal(ask('api', 'example.org', 'AAAA'), 'forward');
+});
+
+test('an address of ours has a name', () => {
+  assert.equal(ask('api', '11.1.0.10.in-addr.arpa', 'PTR'), 'web.1.web1.st_front');
+  assert.equal(ask('api', '31.2.0.10.in-addr.arpa', 'PTR'), 'forward');
+});
+
+test('somebody unknown on a network sees that network alone', () => {
+  const names = new Names(view);
+  const asker = { networkId: 'front', clientAddress: '10.0.1.99', type: 'A' };
+  assert.equal(names.answer({ ...asker, name: 'web' }).kind, 'records');
+  assert.equal(names.answer({ ...asker, name: 'db' }).kind, 'no-such-name');
+});
+
+test('an explanation shows the rows behind the answer, those that were left out too', () => {
+  const explained = explainName(view, { name: 'api', fromTaskId: 'web1' });
+  assert.equal(explained.subject, 'api, asked by web.1.web1');
+  assert.deepEqual(explained.lines, [
+    'on network st_front it is service api',
+    'it answers with 1 addresses: 10.0.1.21',
+    'back end: api.1.api1 at 10.0.1.21/24',
+    'left out, not ready: api.2.api2 at 10.0.1.22/24',
+  ]);
+});
+
+test('an explanation says where a name exists that the asker cannot see', () => {
+  const explained = explainName(view, { name: 'db', fromTaskId: 'api.1' });
+  assert.match(explained.lines[0] ?? '', /exists on st_back, which the asking task is not on/);
+  assert.match(explained.hint ?? '', /one network/);
+});
+
+test('an explanation of what is nowhere, or asked by nobody, says so', () => {
+  const nowhere = explainName(view, { name: 'nope', fromTaskId: undefined });
+  assert.match(nowhere.lines[0] ?? '', /no service, alias or task/);
+  const nobody = explainName(view, { name: 'web', fromTaskId: 'ghost' });
+  assert.match(nobody.lines[0] ?? '', /no task "ghost"/);
+});
