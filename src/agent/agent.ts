@@ -208,6 +208,8 @@ export class Agent {
       });
       this.#reporter.connected();
       const sending = this.#reporter.run(session, { signal, beatMs });
+      // A link that breaks may be noticed here first; receiving then ends the session.
+      sending.catch(() => session.close());
       for await (const message of session.incoming) {
         await this.#receive(message, { logs, signal });
         // That nothing is left is said by closing the session.
@@ -236,7 +238,7 @@ export class Agent {
         this.#memory.touch();
         const table = this.#requireTasks();
         table.assigned(touched);
-        if (message.full) await table.removeStrangers(context.signal);
+        if (message.full) void table.removeStrangers(context.signal);
         void this.#requireDiscovery().apply();
         return;
       }

@@ -12,6 +12,9 @@ import { clusterLabel, taskIdLabel } from './task-labels.ts';
 import { TaskRunner, type TaskRunnerHost } from './task-runner.ts';
 import { TaskWork } from './task-work.ts';
 
+const firstRetryMs = 200;
+const longestRetryMs = 10_000;
+
 export interface TaskTableOptions {
   readonly clock: Clock;
   readonly logger: Logger;
@@ -113,29 +116,36 @@ export class TaskTable {
 
   /** The engine's events had a gap: everything may have changed. */
   async lookAtAll(signal: AbortSignal): Promise<void> {
-    const containers = await this.#ours(signal);
-    for (const container of containers) {
-      this.#runners.get(container.labels[taskIdLabel] ?? '')?.adopt(container);
+    try {
+      for (const container of await this.#ours(signal)) {
+        this.#runners.get(container.labels[taskIdLabel] ?? '')?.adopt(container);
+      }
+    } catch (error) {
+      // The engine went away again. Each runner looks for its own container until it answers.
+      this.#options.logger.warn('the containers of this node could not be listed', {
+        error: TuttiError.from(error).message,
+      });
     }
     for (const runner of this.#runners.values()) runner.look();
   }
 
-  /** Removes containers and files of this cluster that no task of this node has. */
+  /**
+   * Removes containers and files of this cluster that no task of this node has. Tries until it did,
+   * or the signal.
+   */
   async removeStrangers(signal: AbortSignal): Promise<void> {
-    const { runtime, files } = this.#options;
-    try {
-      for (const container of await this.#ours(signal)) {
-        if (this.#runners.has(container.labels[taskIdLabel] ?? '')) continue;
-        await runtime.removeContainer(container.id, signal);
+    const { clock, logger } = this.#options;
+    for (let delayMs = firstRetryMs; !signal.aborted; ) {
+      try {
+        await this.#removeStrangers(signal);
+        return;
+      } catch (error) {
+        logger.warn('left-over containers could not be removed', {
+          error: TuttiError.from(error).message,
+        });
       }
-      for (const taskId of await files.list()) {
-        if (!this.#runners.has(taskId)) await files.remove(taskId);
-      }
-    } catch (error) {
-      // They are looked for again with the next full view.
-      this.#options.logger.warn('left-over containers could not be removed', {
-        error: TuttiError.from(error).message,
-      });
+      await clock.sleep(delayMs, signal).catch(() => undefined);
+      delayMs = Math.min(delayMs * 2, longestRetryMs);
     }
   }
 
@@ -147,6 +157,17 @@ export class TaskTable {
 
   rename(nodeId: string): void {
     this.#node.id = nodeId;
+  }
+
+  async #removeStrangers(signal: AbortSignal): Promise<void> {
+    const { runtime, files } = this.#options;
+    for (const container of await this.#ours(signal)) {
+      if (this.#runners.has(container.labels[taskIdLabel] ?? '')) continue;
+      await runtime.removeContainer(container.id, signal);
+    }
+    for (const taskId of await files.list()) {
+      if (!this.#runners.has(taskId)) await files.remove(taskId);
+    }
   }
 
   async #ours(signal: AbortSignal): Promise<readonly RuntimeContainer[]> {

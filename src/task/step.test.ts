@@ -149,6 +149,10 @@ test('after a setback the task waits until the time to try again', () => {
   assert.deepEqual(early.action, { kind: 'wait', until: 1_500 });
   assert.equal(early.reason?.code, 'container-engine-unavailable');
   assert.match(told({ prepared: false, setback: { reason, retryAt: 1_000 } }), /→ prepare$/);
+  const leaving = { assignment: undefined, container: container({}), released: true };
+  const held = step(situation({ ...leaving, setback: { reason, retryAt: 1_500 } }));
+  assert.deepEqual(held.action, { kind: 'wait', until: 1_500 });
+  assert.match(told({ ...leaving, setback: { reason, retryAt: 1_000 } }), /→ stop$/);
 });
 
 test('whatever the situation, whoever is not running has a reason', () => {

@@ -43,6 +43,11 @@ function stateBefore(situation: Situation): Decision['state'] {
 
 /** The task is not assigned any more: nothing of it stays. */
 function leave(situation: Situation): Decision {
+  const { setback } = situation;
+  if (setback !== undefined && situation.now < setback.retryAt) {
+    const action = { kind: 'wait', until: setback.retryAt } as const;
+    return { state: 'shutdown', reason: setback.reason, action };
+  }
   const reason = because(situation, { code: 'stopping', message: 'the task is being removed' });
   const isUp = situation.container !== undefined && isAlive(situation.container.state);
   if (isUp && !situation.released)
