@@ -39,7 +39,8 @@ export async function waitForStack(
     if (options.done(report)) return { report, exitCode: exitCodes.success };
     if (report.services.some(hasGivenUp)) return { report, exitCode: exitCodes.failure };
   }
-  if (context.signal.aborted) throw new TuttiError('cancelled', 'stopped waiting; what was begun goes on');
+  if (context.signal.aborted)
+    throw new TuttiError('cancelled', 'stopped waiting; what was begun goes on');
   if (last !== undefined) return { report: last, exitCode: exitCodes.timeout };
   throw new TuttiError('unavailable', 'the daemon did not say how the stack is, in all that time');
 }

@@ -62,7 +62,9 @@ export class DirectoryTaskFiles implements TaskFiles {
   }
 }
 
-/** A directory on `/run`, which is a tmpfs nearly everywhere; elsewhere a tmpfs is mounted on it. */
+/**
+ * A directory on `/run`, which is a tmpfs nearly everywhere; elsewhere a tmpfs is mounted on it.
+ */
 async function openInMemory(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const { type } = await statfs(directory);
