@@ -1,13 +1,20 @@
 import { argv, exit, stdout } from 'node:process';
 import { parseArgs } from 'node:util';
+import { nodeBugs } from './planted/node-bugs.ts';
+import { roundBugs } from './planted/round-bugs.ts';
+import { storeBugs } from './planted/store-bugs.ts';
 import { type Outcome, runSeed } from './scenario.ts';
 
-/** `--seeds N` runs seeds 1 … N; `--seed N` replays one and says what happens. */
+/**
+ * `--seeds N` runs seeds 1 … N; `--seed N` replays one and says what
+ * happens; `--planted` shows that each planted bug is found.
+ */
 const { values } = parseArgs({
   args: argv.slice(2),
   options: {
     seeds: { type: 'string', default: '200' },
     seed: { type: 'string' },
+    planted: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
   },
 });
@@ -24,6 +31,19 @@ async function replay(seed: number): Promise<boolean> {
   show(outcome);
   say(`seed ${seed}: ${outcome.violations.length} violations, ${describe([outcome])}`);
   return outcome.violations.length === 0;
+}
+
+async function runPlanted(): Promise<boolean> {
+  const bugs = [...storeBugs, ...roundBugs, ...nodeBugs];
+  let found = 0;
+  for (const { name, check, seed, seams } of bugs) {
+    const { violations } = await runSeed(seed, { seams });
+    const isFound = violations.some((violation) => violation.check === check);
+    if (isFound) found += 1;
+    say(`${isFound ? 'found' : 'NOT FOUND'} with seed ${seed}: ${name} (${check})`);
+  }
+  say(`simulation: ${found} of ${bugs.length} planted bugs were found`);
+  return found === bugs.length;
 }
 
 async function runAll(count: number): Promise<boolean> {
@@ -65,8 +85,10 @@ function toCount(text: string): number {
   exit(2);
 }
 
-const passed =
-  values.seed === undefined
-    ? await runAll(toCount(values.seeds))
-    : await replay(toCount(values.seed));
-exit(passed ? 0 : 1);
+async function run(): Promise<boolean> {
+  if (values.planted) return await runPlanted();
+  if (values.seed !== undefined) return await replay(toCount(values.seed));
+  return await runAll(toCount(values.seeds));
+}
+
+exit((await run()) ? 0 : 1);
