@@ -42,6 +42,7 @@ export async function runSeed(seed: number, options: ScenarioOptions = {}): Prom
     return { seed, ...(await scenario.run()) };
   } finally {
     world.end();
+    await world.clock.settle();
   }
 }
 
