@@ -1,11 +1,14 @@
-import { testImages, upstreamVotingAppImages } from '../tools/images/catalog.ts';
+import { testImages, upstreamVotingAppImages, votingAppImages } from '../tools/images/catalog.ts';
 import { ensureImages } from '../tools/images/ensure-images.ts';
+import { ensureBrowser } from './voting-app/ensure-browser.ts';
 
-/** Gives the engine of the tests the images that they use, before the tests lose the network. */
+/** Fetches what the tests use, images first, before they lose the network. */
+const report = (line: string) => void process.stdout.write(`${line}\n`);
 const engineSocket = process.env['TUTTI_TEST_ENGINE'];
 if (engineSocket === undefined) throw new Error('TUTTI_TEST_ENGINE does not name an engine');
 await ensureImages({
   engineSocket,
-  images: [...testImages, ...upstreamVotingAppImages],
-  report: (line) => process.stdout.write(`${line}\n`),
+  images: [...testImages, ...votingAppImages, ...upstreamVotingAppImages],
+  report,
 });
+await ensureBrowser(report);

@@ -4,6 +4,7 @@
  */
 import { Agent, request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
 export interface CastVotesOptions {
@@ -12,6 +13,8 @@ export interface CastVotesOptions {
   readonly votes: number;
   /** How many requests are under way at any time. */
   readonly concurrency: number;
+  /** Spreads the votes over time; as fast as they are taken, unless told. */
+  readonly votesPerSecond?: number;
   /** A request that takes longer has failed. */
   readonly requestLimitMs?: number;
   /** Stops casting; votes under way are finished. */
@@ -44,6 +47,7 @@ export interface VoteFailure {
  */
 export async function castVotes(options: CastVotesOptions): Promise<CastVotesReport> {
   const agent = new Agent({ keepAlive: false });
+  const { votesPerSecond = Number.POSITIVE_INFINITY } = options;
   const startedAtMs = performance.now();
   const cast = { a: 0, b: 0, total: 0 };
   const failures: VoteFailure[] = [];
@@ -55,6 +59,8 @@ export async function castVotes(options: CastVotesOptions): Promise<CastVotesRep
       const vote = next;
       next += 1;
       const choice = vote % 3 === 2 ? 'b' : 'a';
+      const dueInMs = startedAtMs + (vote * 1_000) / votesPerSecond - performance.now();
+      if (dueInMs > 0) await sleep(dueInMs);
       const sentAtMs = performance.now();
       try {
         const host = await castVote({ ...options, agent, choice });

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
 
-/** What container engines make in fixed places of a machine, the inner before the outer. */
+/** What container engines and daemons make in fixed places of a machine, the inner before the outer. */
 const fixedPlaces = [
   '/etc/docker/key.json',
   '/etc/docker',
@@ -9,6 +9,7 @@ const fixedPlaces = [
   '/run/docker',
   '/run/containerd/s',
   '/run/containerd',
+  '/run/tutti',
 ];
 
 /** Remembers which fixed places are not there yet; the answer removes those, where empty. */

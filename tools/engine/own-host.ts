@@ -4,7 +4,8 @@
  *
  *   node tools/engine/own-host.ts [--prepare FILE] [--without-engine] -- PROGRAM [PARAMETERS]
  *
- * The engine's socket is in TUTTI_TEST_ENGINE and DOCKER_HOST. The machine's network is out of
+ * The engine's socket is in TUTTI_TEST_ENGINE and DOCKER_HOST, and TUTTI_OWN_HOST is set. The
+ * machine's network is out of
  * reach of the program: what it needs from there is fetched before it starts by FILE, a script that
  * runs outside and gets TUTTI_TEST_ENGINE.
  */
@@ -112,22 +113,23 @@ function hostProgram(command: readonly string[], directory: string): ProgramOnTe
 
 async function runInside(command: readonly string[], directory: string): Promise<number> {
   await prepareHost();
-  if (directory === '') return await startOnTerminal(command).end();
+  const onOwnHost = { ...process.env, TUTTI_OWN_HOST: '1' };
+  if (directory === '') return await startOnTerminal(command, { env: onOwnHost }).end();
   await using engine = await startEngine({ directory, runDirectory: runDirectoryOf(directory) });
   const word = await text(createReadStream('', { fd: startDescriptor }));
   if (word !== startWord) return 1;
   const env = {
-    ...process.env,
+    ...onOwnHost,
     TUTTI_TEST_ENGINE: engine.socketPath,
     DOCKER_HOST: `unix://${engine.socketPath}`,
   };
   return await startOnTerminal(command, { env }).end();
 }
 
-/** What engines keep in fixed places of a machine gets places of its own. */
+/** What engines and daemons keep in fixed places of a machine gets places of its own. */
 async function prepareHost(): Promise<void> {
   await expectSuccess('ip', ['link', 'set', 'lo', 'up']);
-  for (const place of ['/etc/docker', '/run/containerd', '/run/docker']) {
+  for (const place of ['/etc/docker', '/run/containerd', '/run/docker', '/run/tutti']) {
     await mkdir(place, { recursive: true });
     await expectSuccess('mount', ['-t', 'tmpfs', 'tmpfs', place]);
   }

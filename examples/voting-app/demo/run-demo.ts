@@ -177,6 +177,7 @@ async function deploy(options: DemoOnDaemon): Promise<void> {
   stopIfAsked(signal);
   say(`Deploying ${composeFile} as the stack ${stack}:`);
   const code = await showTutti(['stack', 'deploy', '--compose-file', composeFile, stack], {
+    signal,
     socketPath: daemon.socketPath,
     env: { VOTE_PORT: String(vote), RESULT_PORT: String(result) },
   });
