@@ -1,12 +1,16 @@
-/** `npm run bench [-- PAIRS]`: Tutti beside Docker Swarm; writes `bench/results/swarm.md`. */
+/**
+ * `npm run bench [-- PAIRS]`: Tutti beside Docker Swarm; writes `bench/results/swarm.md`.
+ * `npm run bench:idle`: what a daemon with the voting app costs while nobody asks it for anything;
+ * writes `bench/results/idle.md`.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { repositoryRoot } from '../tools/root.ts';
 
-const [pairs = '10'] = process.argv.slice(2);
-if (!/^[1-9]\d{0,2}$/.test(pairs)) {
-  process.stderr.write(`bench: expected a number of pairs from 1 to 999, found "${pairs}"\n`);
+const [what = '10'] = process.argv.slice(2);
+if (what !== 'idle' && !/^[1-9]\d{0,2}$/.test(what)) {
+  process.stderr.write(`bench: expected "idle" or a number of pairs to 999, found "${what}"\n`);
   process.exit(2);
 }
 const host = join(repositoryRoot, 'tools/engine/own-host.ts');
@@ -18,7 +22,15 @@ async function onHost(parameters: readonly string[]): Promise<number> {
   return code ?? 1;
 }
 
-// Images stay with the engine's directory; the bench itself has no way out to fetch them.
-const prepared = await onHost(['--prepare', join(repositoryRoot, 'test/prepare.ts'), '--', 'true']);
-const inside = [process.execPath, join(repositoryRoot, 'bench/pairs.ts'), pairs];
-process.exit(prepared === 0 ? await onHost(['--without-engine', '--', ...inside]) : prepared);
+const prepare = ['--prepare', join(repositoryRoot, 'test/prepare.ts')];
+const bench = (file: string) => [process.execPath, join(repositoryRoot, 'bench', file)];
+
+async function run(): Promise<number> {
+  if (what === 'idle') return await onHost([...prepare, '--', ...bench('idle.ts')]);
+  // Images stay with the engine's directory; the bench itself has no way out to fetch them.
+  const prepared = await onHost([...prepare, '--', 'true']);
+  if (prepared !== 0) return prepared;
+  return await onHost(['--without-engine', '--', ...bench('pairs.ts'), what]);
+}
+
+process.exit(await run());
