@@ -1,9 +1,11 @@
 import type { ControlPlane } from '../manager/control-plane.ts';
-import type { Explanation, TaskReport } from '../model/report.ts';
-import type { Service } from '../model/service.ts';
-import { nameKey } from '../store/schema.ts';
 import { TuttiError } from '../lib/error.ts';
-import { reportService, reportTask } from './reports.ts';
+import type { Explanation, ServiceReport, TaskReport } from '../model/report.ts';
+import type { Service } from '../model/service.ts';
+import type { Task } from '../model/task.ts';
+import { isWanted, nameKey } from '../store/schema.ts';
+import { reportService } from './reports.ts';
+import { activeTasks, isProblem, reportTask } from './task-reports.ts';
 
 /**
  * Why a task is in the state in which it is.
@@ -12,10 +14,17 @@ import { reportService, reportTask } from './reports.ts';
  */
 export function explainTask(controlPlane: ControlPlane, reference: string): Explanation {
   const task = findTask(controlPlane, reference);
-  const hint = task.reason?.hint;
+  const hint =
+    task.reason?.hint ?? (task.state === 'running' ? undefined : task.failure?.reason.hint);
+  const container = controlPlane.observed.task(task.id)?.containers[0]?.containerId;
   return {
-    subject: `${task.name} (${task.id})`,
-    lines: [describeState(task, controlPlane.now()), ...describeReason(task)],
+    subject: `${task.name} (${task.id}), ${task.image}`,
+    lines: [
+      describeState(task, controlPlane.now()),
+      ...describeReason(task),
+      ...describeFailure(task, controlPlane.now()),
+      ...(container === undefined ? [] : [`its container is ${container.slice(0, 12)}`]),
+    ],
     ...(hint !== undefined && { hint }),
   };
 }
@@ -28,33 +37,50 @@ export function explainTask(controlPlane: ControlPlane, reference: string): Expl
 export function explainService(controlPlane: ControlPlane, reference: string): Explanation {
   const service = findService(controlPlane, reference);
   const report = reportService(controlPlane, service);
-  const waiting = [...controlPlane.view.tasks.by('live', service.id)]
-    .map((task) => reportTask(controlPlane, task))
-    .filter((task) => task.state !== 'running');
-  const last = latestEnds(controlPlane, service);
-  const update = service.update;
-  const hint = waiting.find((task) => task.reason?.hint !== undefined)?.reason?.hint;
+  const waiting = activeTasks(controlPlane, service.id).filter(isProblem);
+  const { update } = service;
+  const reasons = waiting.flatMap((task) => [task.reason, task.failure?.reason]);
+  const hint = reasons.find((reason) => reason?.hint !== undefined)?.hint;
   return {
-    subject: `${report.name} (${report.id})`,
+    subject: `${report.name} (${report.id}), ${report.image}`,
     lines: [
-      `${report.running} of ${report.wanted} tasks of ${report.image} run`,
+      describeCounts(report),
       ...(update === undefined ? [] : [`update ${update.state}: ${update.message}`]),
       ...waiting.map(
-        (task) => `${task.name}: ${task.state}; ${task.reason?.message ?? 'no reason'}`,
+        (task) => `${task.name} is ${task.state}: ${task.reason?.message ?? 'no reason is known'}`,
       ),
-      ...last,
+      ...pastFailures(controlPlane, service),
+      ...report.ports.map(describePort),
     ],
     ...(hint !== undefined && { hint }),
   };
 }
 
-function latestEnds(controlPlane: ControlPlane, service: Service): readonly string[] {
+function describeCounts({ running, completed, wanted, removing }: ServiceReport): string {
+  const finished = completed === 0 ? '' : `, ${completed} came to a good end`;
+  return `${running} of ${wanted} tasks run${finished}${removing ? '; it is being removed' : ''}`;
+}
+
+function describePort(port: ServiceReport['ports'][number]): string {
+  const where = port.mode === 'host' ? 'each node that runs a task' : 'every node';
+  const published = `port ${port.publishedPort ?? 'not chosen yet'}/${port.protocol} of ${where}`;
+  return `${published} leads to port ${port.targetPort} of its tasks`;
+}
+
+const shownFailures = 3;
+
+/** Each way in which tasks of the service failed lately, once, the latest first. */
+function pastFailures(controlPlane: ControlPlane, service: Service): readonly string[] {
   const ended = [...controlPlane.view.tasks.by('service', service.id)]
-    .filter((task) => task.end?.state === 'failed' || task.end?.state === 'rejected')
-    .toSorted((left, right) => (right.end?.at ?? 0) - (left.end?.at ?? 0));
-  return ended.slice(0, 3).map((task) => {
-    const ago = secondsBetween(task.end?.at ?? 0, controlPlane.now());
-    return `an earlier task of slot ${task.slot} ${task.end?.state} ${ago} ago: ${task.end?.reason.message}`;
+    .flatMap(({ end, spent }) =>
+      spent !== true && (end?.state === 'failed' || end?.state === 'rejected') ? [end] : [],
+    )
+    .toSorted((left, right) => right.at - left.at);
+  const byMessage = Map.groupBy(ended, ({ reason }) => reason.message);
+  return [...byMessage].slice(0, shownFailures).map(([message, ends]) => {
+    const ago = secondsBetween(ends[0]?.at ?? 0, controlPlane.now());
+    const times = ends.length === 1 ? 'an earlier task' : `${ends.length} earlier tasks`;
+    return `${times} ${ends[0]?.state}, the last ${ago} ago: ${message}`;
   });
 }
 
@@ -67,8 +93,18 @@ function describeReason(task: TaskReport): readonly string[] {
   return task.reason === undefined ? [] : [`${task.reason.message} [${task.reason.code}]`];
 }
 
+function describeFailure(task: TaskReport, now: number): readonly string[] {
+  const { failure, restarts } = task;
+  if (failure === undefined) return [];
+  const { message, code } = failure.reason;
+  const times = restarts > 1 ? `${restarts} restarts so far; ` : '';
+  return [
+    `${times}the task before it failed ${secondsBetween(failure.at, now)} ago: ${message} [${code}]`,
+  ];
+}
+
 function secondsBetween(earlier: number, later: number): string {
-  return `${((later - earlier) / 1_000).toFixed(1)} s`;
+  return `${(Math.max(0, later - earlier) / 1_000).toFixed(1)} s`;
 }
 
 function findService(controlPlane: ControlPlane, reference: string): Service {
@@ -84,24 +120,27 @@ function findService(controlPlane: ControlPlane, reference: string): Service {
 
 function findTask(controlPlane: ControlPlane, reference: string): TaskReport {
   const { tasks } = controlPlane.view;
-  const exact = tasks.get(reference);
+  const all = [...tasks.all()];
+  const exact = tasks.get(reference) ?? currentOf(all.filter(isNamed(controlPlane, reference)));
   if (exact !== undefined) return reportTask(controlPlane, exact);
-  const reports = [...tasks.all()]
-    .filter((task) => task.id.startsWith(reference) || isNamed(controlPlane, { task, reference }))
-    .map((task) => reportTask(controlPlane, task));
-  const wanted = reports.filter((task) => task.desired === 'running' || task.desired === 'ready');
-  return only(wanted.length > 0 ? wanted : reports.slice(-1), { kind: 'task', reference });
+  const near = reference === '' ? [] : all.filter((task) => task.id.startsWith(reference));
+  return reportTask(controlPlane, only(near, { kind: 'task', reference }));
 }
 
-function isNamed(
-  controlPlane: ControlPlane,
-  which: {
-    readonly task: { readonly serviceId: string; readonly slot: number };
-    readonly reference: string;
-  },
-): boolean {
-  const name = controlPlane.view.services.get(which.task.serviceId)?.spec.name;
-  return `${name}.${which.task.slot}` === which.reference;
+/** Of the tasks of one slot, the newest that is wanted; else the newest. */
+function currentOf(tasks: readonly Task[]): Task | undefined {
+  const newestFirst = tasks.toSorted((left, right) => right.generation - left.generation);
+  return newestFirst.find(isWanted) ?? newestFirst[0];
+}
+
+/** Whether `service.slot`, or `service.node` for global services, is how a task is called. */
+function isNamed(controlPlane: ControlPlane, reference: string): (task: Task) => boolean {
+  const { services, nodes } = controlPlane.view;
+  return ({ serviceId, slot, nodeId = '' }) => {
+    const name = services.get(serviceId)?.spec.name;
+    if (`${name}.${slot}` === reference || `${name}.${nodeId}` === reference) return true;
+    return slot === 0 && `${name}.${nodes.get(nodeId)?.description.hostname}` === reference;
+  };
 }
 
 function only<T>(
@@ -110,7 +149,12 @@ function only<T>(
 ): T {
   const [first] = found;
   if (first === undefined) {
-    throw new TuttiError('not-found', `no such ${what.kind}: ${what.reference}`);
+    throw new TuttiError('not-found', `no such ${what.kind}: ${what.reference}`, {
+      hint:
+        what.kind === 'task'
+          ? 'tutti stack ps STACK lists the tasks of a stack.'
+          : 'docker service ls lists the services; one of a stack is called STACK_NAME.',
+    });
   }
   if (found.length > 1) {
     throw new TuttiError(

@@ -7,46 +7,8 @@ import type {
   StatusReport,
   TaskReport,
 } from '../model/report.ts';
-import type { Service } from '../model/service.ts';
-import type { Task } from '../model/task.ts';
-import { isEndState } from '../model/task-state.ts';
-
-/** A task as a person wants to see it. */
-export function reportTask(controlPlane: ControlPlane, task: Task): TaskReport {
-  const { view } = controlPlane;
-  const service = view.services.get(task.serviceId);
-  const node = task.nodeId === undefined ? undefined : view.nodes.get(task.nodeId);
-  const { state, since, reason } = controlPlane.taskStatus(task);
-  const serviceName = service?.spec.name ?? task.serviceId;
-  const nodeName = node?.description.hostname;
-  const template = view.templates.get(task.templateId);
-  return {
-    id: task.id,
-    name: `${serviceName}.${task.slot > 0 ? task.slot : (nodeName ?? task.nodeId ?? '')}`,
-    service: serviceName,
-    slot: task.slot,
-    image: template?.spec.containers[0]?.image ?? '',
-    desired: task.desired,
-    state,
-    since,
-    current: task.templateId === service?.templateId,
-    ...(task.nodeId !== undefined && { nodeId: task.nodeId }),
-    ...(nodeName !== undefined && { nodeName }),
-    ...(reason !== undefined && { reason }),
-  };
-}
-
-/** Tasks of a service that are wanted, or not yet stopped. */
-function activeTasks(controlPlane: ControlPlane, serviceId: string): readonly TaskReport[] {
-  return [...controlPlane.view.tasks.by('service', serviceId)]
-    .filter((task) => isWanted(task) || !isEndState(controlPlane.taskStatus(task).state))
-    .map((task) => reportTask(controlPlane, task))
-    .toSorted((left, right) => left.slot - right.slot || left.since - right.since);
-}
-
-function isWanted(task: Task): boolean {
-  return task.desired === 'ready' || task.desired === 'running' || task.desired === 'complete';
-}
+import type { Service, UpdateStatus } from '../model/service.ts';
+import { activeTasks, isProblem } from './task-reports.ts';
 
 /** A service with how far it is. */
 export function reportService(controlPlane: ControlPlane, service: Service): ServiceReport {
@@ -60,7 +22,7 @@ export function reportService(controlPlane: ControlPlane, service: Service): Ser
     service.update?.state === 'updating' || service.update?.state === 'rollback_started';
   const settled = isJob
     ? completed >= wanted
-    : running + completed >= wanted && tasks.length === running;
+    : running + completed >= wanted && tasks.every(isSettled);
   const template = view.templates.get(service.templateId);
   return {
     id: service.id,
@@ -75,6 +37,10 @@ export function reportService(controlPlane: ControlPlane, service: Service): Ser
     removing: service.removing === true,
     ...(service.update !== undefined && { update: service.update }),
   };
+}
+
+function isSettled(task: TaskReport): boolean {
+  return task.spent === true || (task.current && task.state === 'running');
 }
 
 /** Slots whose task came to a good end, and whose restart policy leaves it at that. */
@@ -95,8 +61,10 @@ function wantedTasks(service: Service, tasks: readonly TaskReport[]): number {
       return mode.totalCompletions;
     case 'global':
     case 'global-job':
-      return tasks.filter((task) => task.desired !== 'shutdown' && task.desired !== 'removed')
-        .length;
+      return tasks.filter(
+        (task) =>
+          task.spent === true || (task.desired !== 'shutdown' && task.desired !== 'removed'),
+      ).length;
   }
 }
 
@@ -147,9 +115,17 @@ export function reportStatus(controlPlane: ControlPlane): StatusReport {
     stacks: stackNames(controlPlane),
     services: services.length,
     runningTasks: services.reduce((sum, service) => sum + service.running, 0),
+    completedTasks: services.reduce((sum, service) => sum + service.completed, 0),
     wantedTasks: services.reduce((sum, service) => sum + service.wanted, 0),
-    problems: tasks.filter((task) => task.desired === 'running' && task.state !== 'running'),
+    problems: tasks.filter(isProblem),
+    stalledUpdates: services.flatMap(({ name, update }) =>
+      update !== undefined && hasStalled(update) ? [{ service: name, update }] : [],
+    ),
   };
+}
+
+function hasStalled({ state }: UpdateStatus): boolean {
+  return state === 'paused' || state === 'rollback_paused' || state === 'rollback_completed';
 }
 
 function reportNode(controlPlane: ControlPlane, nodeId: string): NodeReport {

@@ -71,14 +71,19 @@ function whyNotRunning(
   return reason(progressCode(seen.state), `the task is ${seen.state} on its node`, seen.since);
 }
 
+const awaited = {
+  started: 'runs',
+  healthy: 'is healthy',
+  'completed-successfully': 'has completed successfully',
+} as const;
+
 /** It is prepared and may not start yet. */
 function whyHeld(task: Task, sources: StatusSources & { readonly seen: ObservedTask }): Reason {
   const { view, now, seen } = sources;
   const service = view.services.get(task.serviceId);
   const unmet = service === undefined ? undefined : firstUnmet(view, service);
   if (unmet !== undefined) {
-    const condition = unmet.condition.replaceAll('-', ' ');
-    const message = `the task waits until ${unmet.service} is ${condition}`;
+    const message = `the task waits until ${unmet.service} ${awaited[unmet.condition]}`;
     return reason('waiting-for-dependency', message, seen.since);
   }
   if (task.startAfter !== undefined && task.startAfter > now) {

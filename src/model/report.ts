@@ -20,6 +20,20 @@ export interface TaskReport {
   readonly reason?: Reason;
   /** True for a task of the template that the service has now. */
   readonly current: boolean;
+  /** Restarts of its slot under the same template, as far back as they are kept. */
+  readonly restarts: number;
+  /** How the task before it in its slot failed, where that was of the same template. */
+  readonly failure?: TaskFailure;
+  /** It ended, is not restarted, and still stands for its slot. */
+  readonly spent?: boolean;
+}
+
+/** The bad end of a task. */
+export interface TaskFailure {
+  readonly taskId: string;
+  readonly at: Instant;
+  readonly reason: Reason;
+  readonly exitCode?: number;
 }
 
 export interface ServiceReport {
@@ -43,7 +57,7 @@ export interface ServiceReport {
 export interface StackReport {
   readonly name: string;
   readonly services: readonly ServiceReport[];
-  /** Tasks that are wanted or still stopping; not the history. */
+  /** Tasks that are wanted, still stopping, or through and standing for their slot. */
   readonly tasks: readonly TaskReport[];
   readonly networks: readonly string[];
   readonly secrets: readonly string[];
@@ -68,9 +82,18 @@ export interface StatusReport {
   readonly stacks: readonly string[];
   readonly services: number;
   readonly runningTasks: number;
+  /** Tasks that came to a good end and are not to be restarted, and completions of jobs. */
+  readonly completedTasks: number;
   readonly wantedTasks: number;
-  /** Tasks that should run and do not. */
+  /** Tasks that should run and do not, or failed for good. */
   readonly problems: readonly TaskReport[];
+  /** Services whose update stopped half way or was taken back. */
+  readonly stalledUpdates: readonly StalledUpdate[];
+}
+
+export interface StalledUpdate {
+  readonly service: string;
+  readonly update: UpdateStatus;
 }
 
 /** Why something is as it is, in sentences from the general to the particular. */
