@@ -38,6 +38,7 @@ const pureCores = [
   'overlay',
   'catalog',
   'compose',
+  'ca',
 ];
 /** What dialects may know of the manager: the door, not the house. */
 const controlPlane = 'manager/control-plane.ts';
@@ -57,10 +58,11 @@ export const layers = {
   overlay: { kind: 'pure', imports: [...ground, 'host'] },
   catalog: { kind: 'pure', imports: [...ground, 'host'] },
   compose: { kind: 'pure', imports: ground, uses: ['yaml'] },
+  ca: { kind: 'pure', imports: ground },
 
   manager: {
     kind: 'shell',
-    imports: [...ground, 'wire', 'host', 'store', 'orchestrator', 'allocator', 'scheduler'],
+    imports: [...ground, 'wire', 'host', 'store', 'orchestrator', 'allocator', 'scheduler', 'ca'],
     // Scripts for the whole manager, on a simulated disk and link.
     tests: { imports: ['sim'] },
   },
@@ -71,7 +73,7 @@ export const layers = {
   os: {
     kind: 'real',
     imports: [...ground, 'wire', 'host'],
-    uses: ['node:*', 'dns-packet'],
+    uses: ['node:*', 'dns-packet', '@peculiar/x509', 'reflect-metadata'],
   },
 
   docker: {

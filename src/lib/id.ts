@@ -1,4 +1,5 @@
 import { assert } from './assert.ts';
+import { toBase36 } from './base36.ts';
 
 const idLength = 25;
 const idBytes = 17;
@@ -10,7 +11,5 @@ const idBytes = 17;
 export function newId(randomBytes: (count: number) => Uint8Array): string {
   const bytes = randomBytes(idBytes);
   assert(bytes.length === idBytes, `expected ${idBytes} random bytes`);
-  let value = 0n;
-  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
-  return value.toString(36).padStart(idLength, '0').slice(-idLength);
+  return toBase36(bytes, idLength);
 }
