@@ -1,7 +1,7 @@
 import { Agent } from './agent/agent.ts';
 import { LinuxNodeNetwork } from './agent/node-network.ts';
 import { reservedRange } from './allocator/subnet.ts';
-import type { DaemonOptions } from './cli/program.ts';
+import type { DaemonOptions } from './cli/program-host.ts';
 import { daemonRoutes } from './docker/daemon-routes.ts';
 import type { HttpCall, HttpHandler, HttpPeer, HttpReply } from './host/http.ts';
 import type { Logger } from './host/logger.ts';
@@ -44,14 +44,18 @@ export async function startDaemon(options: StartDaemon): Promise<void> {
   const unlock = await lockDirectory(layout.agentLockPath, layout.dataDirectory);
   const clock = new SystemClock();
   const runtime = new DockerRuntime({ socketPath: engineSocket, clock });
+  const upstream = new UpstreamDns();
   const network = new LinuxNodeNetwork({
     runtime,
     clock,
     logger,
     devices: new LinuxNetworkDevices(),
     ports: new ProxyPortListeners(),
-    listeners: (answer) => new DnsServer({ answer, upstream: new UpstreamDns(), logger }),
+    listeners: (answer) => new DnsServer({ answer, upstream, logger }),
+    searchDomains: () => upstream.searchDomains(),
     reservedRange: topOfSubnet,
+    hostSubnets,
+    clusterId: () => agent.clusterId,
   });
   const files = new DirectoryTaskFiles(layout.taskFilesDirectory);
   const agent = new Agent({

@@ -1,4 +1,4 @@
-import type { DaemonOptions, ProgramHost } from './cli/program.ts';
+import type { DaemonOptions, ProgramHost } from './cli/program-host.ts';
 import type { Logger } from './host/logger.ts';
 import { TuttiError } from './lib/error.ts';
 
@@ -8,6 +8,9 @@ const version = '0.1.0';
 const exitCodeOfError: Readonly<Record<string, number>> = {
   'invalid-argument': 2,
   'not-found': 2,
+  'already-exists': 2,
+  'failed-precondition': 2,
+  'permission-denied': 3,
   unavailable: 3,
   cancelled: 130,
 };
@@ -35,12 +38,7 @@ async function runCommand(signal: AbortSignal): Promise<number> {
     version,
     signal,
     environment: process.env,
-    output: {
-      isTerminal: process.stderr.isTTY,
-      columns: process.stderr.columns ?? 80,
-      write: (text) => void process.stdout.write(text),
-      note: (text) => void process.stderr.write(text),
-    },
+    output: await openOutput(),
     runDaemon: (options) => runDaemon(options, signal),
     finish: (code) => {
       exitCode = code;
@@ -49,24 +47,58 @@ async function runCommand(signal: AbortSignal): Promise<number> {
   try {
     await buildProgram(host).parseAsync();
   } catch (error) {
-    // commander has told the person already; help and version are no failures.
     if (!isCommanderError(error)) throw error;
-    return error.exitCode === 0 ? 0 : 2;
+    // Help and the version are no failures; help that nobody asked for is one.
+    if (error.exitCode === 0) return 0;
+    if (error.code === 'commander.help') return 2;
+    throw new TuttiError('invalid-argument', error.message.replace(/^error: /, ''), {
+      hint: 'Add --help for options and examples.',
+    });
   }
   return exitCode;
 }
 
-function isCommanderError(error: unknown): error is { readonly exitCode: number } {
+async function openOutput(): Promise<ProgramHost['output']> {
+  const { choosePaint } = await import('./cli/paint.ts');
+  const { stdout, stderr, env } = process;
+  // Who reads no further has read enough: `tutti stack ls | head -1`.
+  for (const stream of [stdout, stderr]) stream.on('error', () => process.exit());
+  return {
+    terminal:
+      stderr.isTTY && env['TERM'] !== 'dumb'
+        ? {
+            get columns() {
+              return stderr.columns;
+            },
+            get rows() {
+              return stderr.rows;
+            },
+          }
+        : undefined,
+    paint: choosePaint(stdout.isTTY, env),
+    notePaint: choosePaint(stderr.isTTY, env),
+    write: (text) => void stdout.write(text),
+    note: (text) => void stderr.write(text),
+  };
+}
+
+function isCommanderError(
+  error: unknown,
+): error is Error & { readonly exitCode: number; readonly code: string } {
   return error instanceof Error && 'exitCode' in error && typeof error.exitCode === 'number';
 }
 
 function tellError(reason: unknown): number {
   const error = TuttiError.from(reason);
-  const hint = error.hint === undefined ? '' : `\n${error.hint}`;
-  process.stderr.write(
-    `tutti: ${error.code === 'internal' ? (error.stack ?? '') : error.message}${hint}\n`,
-  );
-  return exitCodeOfError[error.code] ?? 1;
+  const { code, message, field, hint } = error;
+  const exitCode = exitCodeOfError[code] ?? 1;
+  if (process.argv.includes('--json')) {
+    process.stderr.write(`${JSON.stringify({ code, message, field, hint, exitCode })}\n`);
+    return exitCode;
+  }
+  const what = code === 'internal' ? (error.stack ?? message) : message;
+  process.stderr.write(`tutti: ${what}\n${hint === undefined ? '' : `${hint}\n`}`);
+  return exitCode;
 }
 
 async function openLogger(name: string): Promise<Logger> {

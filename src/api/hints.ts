@@ -20,6 +20,7 @@ const hints: Partial<Record<ReasonCode, Hint>> = {
     'Run the command of its health check in the container by hand; healthcheck.start_period ' +
     `gives it more time. What it printed: docker service logs ${service}`,
   'out-of-memory': () => 'Raise deploy.resources.limits.memory.',
+  'create-failed': () => 'The container engine refuses the container as it is declared.',
   'start-failed': () => 'Look at command and entrypoint: the program must be in the image.',
   'mount-missing': () => 'Make the directory on the node, or use a volume.',
   'no-node-ready': () => 'Look at the nodes: docker node ls',

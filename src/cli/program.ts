@@ -1,81 +1,69 @@
 import { Command, Option } from 'commander';
-import { ApiClient } from '../client/api-client.ts';
-import { parseDurationMs } from '../compose/units.ts';
 import { TuttiError } from '../lib/error.ts';
-import type { CliContext, Output } from './context.ts';
-import { stackDeploy } from './stack-deploy.ts';
-import { stackList, stackTasks } from './stack-list.ts';
-import { stackLogs } from './stack-logs.ts';
-import { stackPlan } from './stack-plan.ts';
-import { stackRemove } from './stack-remove.ts';
+import type { DaemonOptions, ProgramHost } from './program-host.ts';
+import { runCommand, socketOf } from './run-command.ts';
+import { addStack } from './stack-command.ts';
 import { status } from './status.ts';
 import { why } from './why.ts';
-
-/** Settings of `tutti daemon`, as they were typed. */
-export interface DaemonOptions {
-  readonly dataDir: string;
-  readonly socket: string;
-  readonly containerEngine: string;
-  readonly nodeName?: string;
-}
-
-export interface ProgramHost {
-  readonly version: string;
-  readonly output: Output;
-  readonly signal: AbortSignal;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  runDaemon(options: DaemonOptions): Promise<number>;
-  /** Told the exit code of the command that ran. */
-  finish(exitCode: number): void;
-}
-
-const defaultSocket = '/run/tutti.sock';
 
 /** The command line of `tutti`. */
 export function buildProgram(host: ProgramHost): Command {
   const program = new Command('tutti')
     .description('Runs containers as declared, on one machine or many.')
-    .version(host.version)
-    .option('--socket <path>', 'the daemon to talk to [$TUTTI_SOCKET]')
-    .option('--json', 'print JSON')
-    .showHelpAfterError('(add --help for examples)')
+    .version(host.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show options and examples')
+    .option('--socket <path>', 'socket of the daemon [$TUTTI_SOCKET, else /run/tutti.sock]')
+    .option('--json', 'print the result as JSON, and no progress')
     .configureHelp({ showGlobalOptions: true })
-    .exitOverride();
+    // Errors are told in one place, by whoever runs the program.
+    .configureOutput({ outputError: () => undefined })
+    .exitOverride()
+    .addHelpText('after', programExamples);
   addDaemon(program, host);
   addStack(program, host);
   addWhy(program, host);
   program
     .command('status')
-    .description('the cluster at a glance, what is wrong first; fails when something is wrong')
+    .summary('the cluster at a glance, what is wrong first')
+    .description(
+      'The cluster at a glance, what is wrong first. Ends with 1 when something is wrong: a task ' +
+        'that should run and does not, a node that is away, an update that stopped.',
+    )
     .addHelpText('after', '\nExamples:\n  tutti status\n  tutti status --json | jq .problems')
-    .action((_options, command: Command) => run(host, { command, action: status }));
+    .action((_options, command: Command) => runCommand(host, { command, action: status }));
   return program;
 }
 
-function run(
-  host: ProgramHost,
-  call: {
-    readonly command: Command;
-    readonly action: (context: CliContext) => Promise<number>;
-  },
-): Promise<void> {
-  const { socket, json } = call.command.optsWithGlobals<{ socket?: string; json?: boolean }>();
-  const context: CliContext = {
-    client: new ApiClient(socket ?? host.environment['TUTTI_SOCKET'] ?? defaultSocket),
-    output: host.output,
-    json: json === true,
-    signal: host.signal,
-  };
-  return call.action(context).then((exitCode) => host.finish(exitCode));
-}
+const programExamples = `
+Examples:
+  tutti daemon &                              run the node
+  tutti stack deploy -c compose.yml shop      bring an application into the cluster
+  tutti status                                is everything all right?
+  tutti why task shop_web.1                   why does it not run, and what to do
+
+Exit codes:
+  0 done; 1 it failed or something is wrong; 2 the command line or a document is wrong, nothing
+  changed; 3 no daemon answers; 4 it did not converge in time; 130 Ctrl-C`;
 
 function addDaemon(program: Command, host: ProgramHost): void {
   program
     .command('daemon')
-    .description('run the node: agent, API socket and, as a sibling process, the manager')
+    .summary('run the node')
+    .description(
+      'Runs the node: agent, API socket and, as a sibling process, the manager. Its log is JSON ' +
+        'lines on standard error; $TUTTI_LOG_LEVEL is debug, info, warn or error.',
+    )
     .option('--data-dir <dir>', 'where state is kept', '/var/lib/tutti')
-    .option('--container-engine <url>', 'Docker Engine API', 'unix:///var/run/docker.sock')
-    .option('--node-name <name>', 'how this node is called; default: its host name')
+    .option(
+      '--container-engine <url>',
+      'socket of the Docker Engine API',
+      'unix:///var/run/docker.sock',
+    )
+    .addOption(
+      new Option('--node-name <name>', 'how this node is called; default: its host name').argParser(
+        parseNodeName,
+      ),
+    )
     .addHelpText(
       'after',
       '\nExample:\n  tutti daemon --data-dir /var/lib/tutti --socket /run/tutti.sock \\\n' +
@@ -86,159 +74,55 @@ function addDaemon(program: Command, host: ProgramHost): void {
       const options = command.optsWithGlobals<
         Omit<DaemonOptions, 'socket'> & { socket?: string }
       >();
-      const socket = options.socket ?? host.environment['TUTTI_SOCKET'] ?? defaultSocket;
-      host.finish(await host.runDaemon({ ...options, socket }));
+      host.finish(await host.runDaemon({ ...options, socket: socketOf(options, host) }));
     });
 }
 
-interface DocumentFlags {
-  readonly composeFile: readonly string[];
-  readonly envFile: readonly string[];
-  readonly profile: readonly string[];
-  readonly prune?: boolean;
-  readonly strict?: boolean;
-}
-
-function documentCommand(stack: Command, name: string): Command {
-  return stack
-    .command(name)
-    .argument('[stack]', "its name; default: the document's, or the directory's")
-    .option('-c, --compose-file <path>', 'document, - for standard input; repeatable', collect, [])
-    .option('--env-file <path>', 'instead of the .env beside the document; repeatable', collect, [])
-    .option('--profile <name>', 'switch a profile on; repeatable', collect, [])
-    .option('--prune', 'remove services of the stack that the document no longer has')
-    .option('--strict', 'refuse documents that say what has no effect here');
-}
-
-function documentsOf(
-  host: ProgramHost,
-  given: { stack: string | undefined; flags: DocumentFlags },
-) {
-  return {
-    stack: given.stack,
-    files: given.flags.composeFile,
-    envFiles: given.flags.envFile,
-    profiles: given.flags.profile,
-    environment: host.environment,
-    prune: given.flags.prune === true,
-    strict: given.flags.strict === true,
-  };
-}
-
-function addStack(program: Command, host: ProgramHost): void {
-  const stack = program.command('stack').description('deploy, look at and remove applications');
-  documentCommand(stack, 'deploy')
-    .description('bring a document into the cluster, wait until it runs, say where to reach it')
-    .option('-d, --detach', 'do not wait')
-    .addOption(timeoutOption())
-    .addHelpText(
-      'after',
-      '\nExamples:\n  tutti stack deploy -c docker-stack.yml vote\n  tutti stack deploy',
-    )
-    .action(
-      (
-        name: string | undefined,
-        flags: DocumentFlags & { readonly detach?: boolean; readonly timeout: number },
-        command: Command,
-      ) =>
-        run(host, {
-          command,
-          action: (context) =>
-            stackDeploy(context, {
-              ...documentsOf(host, { stack: name, flags }),
-              detach: flags.detach === true,
-              timeoutMs: flags.timeout,
-            }),
-        }),
-    );
-  documentCommand(stack, 'plan')
-    .description('show what a deploy would change and where tasks would go; changes nothing')
-    .addHelpText('after', '\nExample:\n  tutti stack plan -c docker-stack.yml vote')
-    .action((name: string | undefined, flags: DocumentFlags, command: Command) =>
-      run(host, {
-        command,
-        action: (context) => stackPlan(context, documentsOf(host, { stack: name, flags })),
-      }),
-    );
-  addStackLooks(stack, host);
-}
-
-type LogsTail = [{ readonly follow?: boolean; readonly tail: string }, Command];
-
-function addStackLooks(stack: Command, host: ProgramHost): void {
-  stack
-    .command('ls')
-    .description('list the stacks')
-    .action((_flags, command: Command) => run(host, { command, action: stackList }));
-  stack
-    .command('ps')
-    .argument('<stack>')
-    .description('list the tasks of a stack, and why those that do not run do not')
-    .action((name: string, _flags, command: Command) =>
-      run(host, { command, action: (context) => stackTasks(context, name) }),
-    );
-  stack
-    .command('logs')
-    .argument('<stack>')
-    .argument('[service]')
-    .description("print what the stack's containers print")
-    .option('-f, --follow', 'go on as more comes')
-    .option('-n, --tail <lines>', 'lines from the end of each task', 'all')
-    .addHelpText('after', '\nExample:\n  tutti stack logs -f vote worker')
-    .action((name: string, service: string | undefined, ...[flags, command]: LogsTail) =>
-      run(host, {
-        command,
-        action: (context) =>
-          stackLogs(context, {
-            stack: name,
-            service,
-            follow: flags.follow === true,
-            tail: flags.tail,
-          }),
-      }),
-    );
-  stack
-    .command('rm')
-    .argument('<stack>')
-    .description('remove everything of a stack but its volumes, and wait until it is gone')
-    .option('-d, --detach', 'do not wait')
-    .addOption(timeoutOption())
-    .action(
-      (
-        name: string,
-        flags: { readonly detach?: boolean; readonly timeout: number },
-        command: Command,
-      ) =>
-        run(host, {
-          command,
-          action: (context) =>
-            stackRemove(context, {
-              stack: name,
-              detach: flags.detach === true,
-              timeoutMs: flags.timeout,
-            }),
-        }),
-    );
-}
+const explained = [
+  {
+    name: 'task',
+    kind: 'tasks',
+    argument: '<task>',
+    what: 'as SERVICE.SLOT or SERVICE.NODE, or (the beginning of) its id',
+    says: 'Says in which state a task is and why, how it failed before, and what to do.',
+    example: 'tutti why task shop_web.1',
+  },
+  {
+    name: 'service',
+    kind: 'services',
+    argument: '<service>',
+    what: 'its full name, or (the beginning of) its id',
+    says: 'Says how far a service is, why each of its tasks that does not run does not, and where it answers.',
+    example: 'tutti why service shop_web',
+  },
+  {
+    name: 'dns',
+    kind: 'dns',
+    argument: '<name>',
+    what: 'a service, an alias, or tasks.SERVICE',
+    says: 'Says what a name answers with, network by network, and which tasks are left out.',
+    example: 'tutti why dns db\n  tutti why dns db --from shop_web.1',
+  },
+] as const;
 
 function addWhy(program: Command, host: ProgramHost): void {
   const command = program
     .command('why')
-    .description('say why a task, a service or a name is as it is')
+    .description('Says why a task, a service or a name is as it is, and what to do.')
     .addHelpText(
       'after',
-      '\nExamples:\n  tutti why task vote_worker.1\n  tutti why service vote_worker\n' +
-        '  tutti why dns redis --from vote_vote.1',
+      `\nExamples:\n${explained.map(({ example }) => `  ${example}`).join('\n')}`,
     );
-  for (const [name, kind] of [
-    ['task', 'tasks'],
-    ['service', 'services'],
-    ['dns', 'dns'],
-  ] as const) {
-    const one = command.command(name).argument('<reference>', 'name, id or prefix of an id');
+  for (const { name, kind, argument, what, says, example } of explained) {
+    const one = command
+      .command(name)
+      .summary(`why a ${name === 'dns' ? 'name answers as it does' : `${name} is as it is`}`)
+      .description(says)
+      .argument(argument, what)
+      .addHelpText('after', `\nExample:\n  ${example}`);
     if (name === 'dns') one.option('--from <task>', 'answer as this task would get it');
     one.action((reference: string, flags: { readonly from?: string }, self: Command) =>
-      run(host, {
+      runCommand(host, {
         command: self,
         action: (context) =>
           why(context, { kind, reference, ...(flags.from !== undefined && { from: flags.from }) }),
@@ -247,20 +131,13 @@ function addWhy(program: Command, host: ProgramHost): void {
   }
 }
 
-function collect(value: string, previous: readonly string[]): readonly string[] {
-  return [...previous, value];
-}
+const longestNodeName = 63;
 
-function timeoutOption(): Option {
-  return new Option('--timeout <duration>', 'how long to wait')
-    .default(600_000, '10m')
-    .argParser((text) => {
-      const parsed = parseDurationMs(text);
-      if (parsed === undefined) {
-        throw new TuttiError('invalid-argument', `--timeout: expected 30s or 5m, found "${text}"`, {
-          field: '--timeout',
-        });
-      }
-      return parsed;
-    });
+function parseNodeName(text: string): string {
+  if (text.length <= longestNodeName && /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text)) return text;
+  throw new TuttiError(
+    'invalid-argument',
+    `--node-name: expected up to ${longestNodeName} letters, digits, - and ., found "${text}"`,
+    { field: '--node-name' },
+  );
 }

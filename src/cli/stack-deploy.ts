@@ -1,16 +1,22 @@
-import type { CompiledStack } from '../compose/compile.ts';
-import { TuttiError } from '../lib/error.ts';
 import type { StackReport } from '../model/report.ts';
 import type { StackChange } from '../model/stack.ts';
 import { ensureCluster } from './cluster.ts';
 import { type CliContext, exitCodes } from './context.ts';
+import { DeployJudge } from './deploy-judge.ts';
+import { describeAddresses } from './describe.ts';
+import { describeFailure } from './describe-failure.ts';
+import { describeChange, tellWarnings } from './stack-changes.ts';
 import { compileDocuments, type StackDocumentOptions } from './stack-documents.ts';
-import { describeTask, waitForStack } from './stack-progress.ts';
+import { waitForStack } from './stack-progress.ts';
 
 export interface StackDeployOptions extends StackDocumentOptions {
   readonly prune: boolean;
   readonly detach: boolean;
   readonly timeoutMs: number;
+  /** How long everything must have run before it counts as running. */
+  readonly settleMs: number;
+  /** How long nothing may get better once something is wrong. */
+  readonly patienceMs: number;
   /** A warning of the document is an error. */
   readonly strict: boolean;
 }
@@ -21,74 +27,53 @@ export async function stackDeploy(
   options: StackDeployOptions,
 ): Promise<number> {
   const compiled = await compileDocuments(options);
-  tellWarnings(context, { compiled, strict: options.strict });
+  const warnings = tellWarnings(context, { compiled, strict: options.strict });
   await ensureCluster(context);
   const { declaration } = compiled;
-  const path = `/tutti/v1/stacks/${encodeURIComponent(declaration.name)}`;
+  const stack = declaration.name;
+  const path = `/tutti/v1/stacks/${encodeURIComponent(stack)}`;
   const { changes } = await context.client.call<{ readonly changes: readonly StackChange[] }>({
     method: 'PUT',
     path,
     body: { declaration, prune: options.prune },
+    signal: context.signal,
   });
-  if (!context.json) context.output.note(describeChanges(declaration.name, changes));
+  tellChanges(context, { stack, changes });
+  const done = { stack, warnings, changes };
   if (options.detach) {
-    if (context.json)
-      context.output.write(`${JSON.stringify({ stack: declaration.name, changes })}\n`);
+    if (context.json) context.output.write(`${JSON.stringify({ ...done, exitCode: 0 })}\n`);
     return exitCodes.success;
   }
+  const services = new Set(declaration.services.map((service) => service.spec.name));
+  const changed = changes.filter((change) => change.action === 'update');
   const { report, exitCode } = await waitForStack(context, {
-    stack: declaration.name,
+    stack,
     timeoutMs: options.timeoutMs,
-    done: (one) => one.services.length >= declaration.services.length && one.converged,
+    waiting: 'deploy',
+    judge: new DeployJudge({
+      services,
+      changed: new Set(changed.map((change) => change.name)),
+      settleMs: options.settleMs,
+      patienceMs: options.patienceMs,
+    }),
   });
-  if (context.json) context.output.write(`${JSON.stringify({ changes, report, exitCode })}\n`);
-  else context.output.write(describeResult(report, exitCode));
+  if (context.json) context.output.write(`${JSON.stringify({ ...done, report, exitCode })}\n`);
+  else if (exitCode === exitCodes.success) tellAddresses(context, report);
+  else context.output.note(await describeFailure(context, { report, exitCode, services }));
   return exitCode;
 }
 
-export function tellWarnings(
-  context: CliContext,
-  found: { readonly compiled: CompiledStack; readonly strict: boolean },
+function tellChanges(
+  { json, output }: CliContext,
+  { stack, changes }: { readonly stack: string; readonly changes: readonly StackChange[] },
 ): void {
-  const lines = found.compiled.warnings.map((warning) => `${warning.path}: ${warning.message}`);
-  if (lines.length === 0) return;
-  if (found.strict) throw new TuttiError('invalid-argument', lines.join('\n'));
-  if (!context.json) for (const line of lines) context.output.note(`warning: ${line}\n`);
-}
-
-function describeChanges(stack: string, changes: readonly StackChange[]): string {
+  if (json) return;
   const made = changes.filter((change) => change.action !== 'keep');
-  if (made.length === 0) return `${stack}: nothing to change\n`;
-  return made.map((change) => `${describeChange(change)}\n`).join('');
+  if (made.length === 0) output.note(`${stack}: nothing to change\n`);
+  for (const change of made) output.note(`${describeChange(change, output.notePaint)}\n`);
 }
 
-/** `update service st_web (image: a → b)`. */
-export function describeChange(change: StackChange): string {
-  const details = change.differences.length > 0 ? ` (${change.differences.join('; ')})` : '';
-  return `${change.action} ${change.kind} ${change.name}${details}`;
-}
-
-function describeResult(report: StackReport, exitCode: number): string {
-  if (exitCode === exitCodes.success) return describeAddresses(report);
-  const late = report.tasks.filter((task) => task.state !== 'running');
-  const updates = report.services.flatMap((service) =>
-    service.update === undefined || service.update.state === 'completed'
-      ? []
-      : [`${service.name}: ${service.update.state}: ${service.update.message}`],
-  );
-  const what = exitCode === exitCodes.timeout ? 'did not converge in time' : 'did not converge';
-  return [`${report.name} ${what}`, ...updates, ...late.map(describeTask), ''].join('\n');
-}
-
-/** Where to reach the stack: a line for each published port. */
-function describeAddresses(report: StackReport): string {
-  const lines = report.services.flatMap((service) =>
-    service.ports
-      .filter((port) => port.publishedPort !== undefined)
-      .map((port) => {
-        const scheme = port.protocol === 'tcp' ? 'http' : port.protocol;
-        return `${service.name}  ${scheme}://localhost:${port.publishedPort}\n`;
-      }),
-  );
-  return `${report.name} is running\n${lines.join('')}`;
+function tellAddresses({ output }: CliContext, report: StackReport): void {
+  const lines = describeAddresses(report).map((line) => `${line}\n`);
+  output.write(`${output.paint('green', `${report.name} is running`)}\n${lines.join('')}`);
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { createReadStream, existsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { parseEnvFile } from '../compose/env-file.ts';
 import { type CompiledStack, compileStack } from '../compose/compile.ts';
@@ -22,6 +22,9 @@ const defaultNames = [
   'docker-compose.yaml',
 ];
 
+/** More than any document that a person wrote; what is larger is something else. */
+const largestFileBytes = 4 * 1024 * 1024;
+
 /**
  * Reads and compiles the documents of a stack. The `.env` beside the first document fills variables
  * that the environment does not have. Without a name the stack is called as the document says, or
@@ -31,23 +34,33 @@ const defaultNames = [
  */
 export async function compileDocuments(options: StackDocumentOptions): Promise<CompiledStack> {
   const paths = options.files.length > 0 ? options.files : [await findDocument()];
+  if (paths.filter((path) => path === '-').length > 1) {
+    throw new TuttiError('invalid-argument', '-c: standard input (-) can be read once only', {
+      field: '-c',
+    });
+  }
   const sources = await Promise.all(paths.map(readSource));
   const directory = dirname(sources[0]?.path ?? '.');
   const environment = await readEnvironment(directory, options);
-  const named =
-    options.stack ?? (/^name:/m.test(sources[0]?.text ?? '') ? undefined : stackName(directory));
   return await compileStack(sources, {
     files: localFiles,
     environment,
-    profiles: options.profiles,
-    ...(named !== undefined && { stack: named }),
+    profiles: [...options.profiles, ...namedProfiles(environment)],
+    ...(options.stack !== undefined && { stack: options.stack }),
+    fallbackStack: stackName(directory),
   });
+}
+
+/** Docker Compose's variable, too. */
+function namedProfiles(environment: Readonly<Record<string, string | undefined>>) {
+  return (environment['COMPOSE_PROFILES'] ?? '').split(',').filter((name) => name !== '');
 }
 
 function stackName(directory: string): string {
   return basename(resolve(directory))
     .toLowerCase()
-    .replaceAll(/[^a-z0-9_-]/g, '');
+    .replaceAll(/[^a-z0-9_-]/g, '')
+    .replace(/^[_-]+/, '');
 }
 
 async function readEnvironment(
@@ -69,39 +82,64 @@ async function readEnvironment(
 }
 
 async function findDocument(): Promise<string> {
-  for (const name of defaultNames) {
-    const found = await readText(name).then(
-      () => true,
-      () => false,
-    );
-    if (found) return name;
-  }
+  const found = defaultNames.find((name) => existsSync(name));
+  if (found !== undefined) return found;
   throw new TuttiError('not-found', `there is no ${defaultNames.join(', ')} here`, {
+    field: '-c',
     hint: 'Name the document with -c FILE.',
   });
 }
 
 async function readSource(path: string): Promise<{ readonly path: string; readonly text: string }> {
   if (path !== '-') return { path: resolve(path), text: await readText(path) };
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Uint8Array);
-  return { path: resolve('stdin'), text: Buffer.concat(chunks).toString('utf8') };
+  if (process.stdin.isTTY) process.stderr.write('reading the document from standard input\n');
+  const bytes = await readLimited(process.stdin, 'standard input');
+  return { path: resolve('stdin'), text: bytes.toString('utf8') };
 }
 
 async function readText(path: string): Promise<string> {
   return Buffer.from(await localFiles.read(resolve(path))).toString('utf8');
 }
 
+async function readLimited(stream: AsyncIterable<unknown>, name: string): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of stream) {
+    chunks.push(chunk as Uint8Array);
+    sizeBytes += (chunk as Uint8Array).byteLength;
+    if (sizeBytes <= largestFileBytes) continue;
+    const limit = `${largestFileBytes / 1024 / 1024} MiB`;
+    throw new TuttiError('invalid-argument', `${name} is larger than ${limit}; name another file`);
+  }
+  return Buffer.concat(chunks);
+}
+
 const localFiles: ComposeFiles = {
   read: async (path) => {
     try {
-      return await readFile(path);
+      return await readLimited(createReadStream(path), path);
     } catch (error) {
-      const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-      const message = isMissing ? `no such file: ${path}` : `cannot read ${path}: ${String(error)}`;
-      throw new TuttiError(isMissing ? 'not-found' : 'invalid-argument', message, { cause: error });
+      if (error instanceof TuttiError) throw error;
+      throw unreadable(path, error);
     }
   },
   resolve: (base, relative) => resolve(base, relative),
   directory: (path) => dirname(path),
 };
+
+const readProblems: Readonly<Record<string, string>> = {
+  EISDIR: 'is a directory; name a file in it',
+  EACCES: 'may not be read by you; change its permissions, or use sudo',
+  ENOTDIR: 'is no path to a file',
+  ENAMETOOLONG: 'is too long a path',
+  ELOOP: 'is a link that goes in circles',
+};
+
+function unreadable(path: string, error: unknown): TuttiError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code === 'ENOENT') {
+    return new TuttiError('not-found', `no such file: ${path}`, { cause: error });
+  }
+  const problem = readProblems[code] ?? `cannot be read: ${TuttiError.from(error).message}`;
+  return new TuttiError('invalid-argument', `${path} ${problem}`, { cause: error });
+}

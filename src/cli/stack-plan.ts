@@ -1,7 +1,10 @@
-import type { PlannedTask, StackChange } from '../model/stack.ts';
+import type { PlannedTask, StackChange, StackDeclaration } from '../model/stack.ts';
+import { readCluster } from './cluster.ts';
 import type { CliContext } from './context.ts';
 import { exitCodes } from './context.ts';
-import { describeChange, tellWarnings } from './stack-deploy.ts';
+import { plural } from './describe.ts';
+import type { Paint } from './paint.ts';
+import { describeChange, tellWarnings } from './stack-changes.ts';
 import { compileDocuments, type StackDocumentOptions } from './stack-documents.ts';
 
 export interface StackPlanOptions extends StackDocumentOptions {
@@ -17,26 +20,68 @@ interface Plan {
 /** `tutti stack plan`: what a deploy would change and where tasks would go; changes nothing. */
 export async function stackPlan(context: CliContext, options: StackPlanOptions): Promise<number> {
   const compiled = await compileDocuments(options);
-  tellWarnings(context, { compiled, strict: options.strict });
+  const warnings = tellWarnings(context, { compiled, strict: options.strict });
   const { declaration } = compiled;
-  const plan = await context.client.call<Plan>({
-    method: 'POST',
-    path: `/tutti/v1/stacks/${encodeURIComponent(declaration.name)}/plan`,
-    body: { declaration, prune: options.prune },
-  });
-  if (context.json) context.output.write(`${JSON.stringify(plan)}\n`);
-  else context.output.write(renderPlan(plan));
+  const { state } = await readCluster(context);
+  const hasCluster = state !== 'inactive';
+  const plan = hasCluster
+    ? await context.client.call<Plan>({
+        method: 'POST',
+        path: `/tutti/v1/stacks/${encodeURIComponent(declaration.name)}/plan`,
+        body: { declaration, prune: options.prune },
+        signal: context.signal,
+      })
+    : planWithoutCluster(declaration);
+  if (context.json) {
+    const { changes, tasks } = plan;
+    const result = { stack: declaration.name, cluster: hasCluster, warnings, changes, tasks };
+    context.output.write(`${JSON.stringify(result)}\n`);
+    return exitCodes.success;
+  }
+  if (!hasCluster) {
+    context.output.note('no cluster yet: a deploy makes one of this machine, and runs all here\n');
+  }
+  context.output.write(renderPlan(plan, context.output.paint));
   return exitCodes.success;
 }
 
-function renderPlan(plan: Plan): string {
-  const made = plan.changes.filter((change) => change.action !== 'keep');
-  const lines = made.length === 0 ? ['nothing to change'] : made.map(describeChange);
-  const tasks = plan.tasks.map((task) => `${task.service}.${task.slot} → ${describeOutcome(task)}`);
-  return `${[...lines, ...tasks].join('\n')}\n`;
+/** Everything is new, and nobody can say yet where it goes. */
+function planWithoutCluster(declaration: StackDeclaration): Plan {
+  const create = (kind: StackChange['kind'], name: string): StackChange => ({
+    kind,
+    name,
+    action: 'create',
+    differences: [],
+  });
+  const { networks, secrets, configs, services } = declaration;
+  const changes = [
+    ...networks.map(({ name }) => create('network', name)),
+    ...secrets.map(({ spec }) => create('secret', spec.name)),
+    ...configs.map(({ spec }) => create('config', spec.name)),
+    ...services.map(({ spec }) => create('service', spec.name)),
+  ];
+  return { changes, tasks: [] };
 }
 
-function describeOutcome(task: PlannedTask): string {
-  const { outcome } = task;
-  return outcome.kind === 'placed' ? outcome.nodeName : `nowhere: ${outcome.reason.message}`;
+function renderPlan(plan: Plan, paint: Paint): string {
+  const made = plan.changes.filter((change) => change.action !== 'keep');
+  const kept = plan.changes.length - made.length;
+  const changes = made.map((change) => describeChange(change, paint));
+  const summary =
+    made.length === 0
+      ? 'nothing to change'
+      : `${plural(made.length, 'change')}, ${kept} unchanged, ${plural(plan.tasks.length, 'new task')}`;
+  const tasks = plan.tasks.map((task) => `${taskName(task)} → ${describeOutcome(task, paint)}`);
+  return `${[...changes, ...tasks, summary].join('\n')}\n`;
+}
+
+function taskName({ service, slot, outcome }: PlannedTask): string {
+  if (slot > 0) return `${service}.${slot}`;
+  return outcome.kind === 'placed' ? `${service}.${outcome.nodeName}` : service;
+}
+
+function describeOutcome({ outcome }: PlannedTask, paint: Paint): string {
+  if (outcome.kind === 'placed') return outcome.nodeName;
+  const { message, hint } = outcome.reason;
+  return `${paint('red', 'nowhere')}: ${message}${hint === undefined ? '' : `\n    ${hint}`}`;
 }

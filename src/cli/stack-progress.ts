@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TuttiError } from '../lib/error.ts';
-import type { ServiceReport, StackReport, TaskReport } from '../model/report.ts';
+import type { StackReport } from '../model/report.ts';
 import { type CliContext, exitCodes } from './context.ts';
+import type { Judge } from './judge.ts';
+import { openScreen, type Screen, type Waiting } from './screen.ts';
 
 export interface WaitOptions {
   readonly stack: string;
   readonly timeoutMs: number;
-  readonly done: (report: StackReport) => boolean;
+  readonly judge: Judge;
+  readonly waiting: Waiting;
 }
 
 export interface WaitOutcome {
@@ -17,32 +20,68 @@ export interface WaitOutcome {
 /** How long a daemon or manager may be away before that is a failure: a restart takes seconds. */
 const awayLimitMs = 30_000;
 const reconnectMs = 250;
+const tickMs = 100;
 
 /**
- * Follows a stack until it is `done`, showing progress: lines that rewrite themselves on a
- * terminal, a line for each change elsewhere. An update that paused or was rolled back ends the
- * wait as a failure. A daemon or manager that restarts meanwhile is waited for.
+ * Follows a stack until the judge says that it is over, or the time is, and shows progress. A
+ * daemon or manager that restarts meanwhile is waited for.
  *
- * @throws TuttiError `unavailable` when it stays away.
+ * @throws TuttiError `unavailable` when it stays away, `cancelled` on Ctrl-C.
  */
 export async function waitForStack(
   context: CliContext,
   options: WaitOptions,
 ): Promise<WaitOutcome> {
-  const timeout = AbortSignal.timeout(options.timeoutMs);
-  const signal = AbortSignal.any([context.signal, timeout]);
-  const screen = new Screen(context);
+  const { stack, judge } = options;
+  const over = new AbortController();
+  const signal = AbortSignal.any([context.signal, over.signal]);
+  const screen = openScreen(context, options.waiting);
+  const reports = reportsOf(context, { stack, signal, screen });
+  const deadline = Date.now() + options.timeoutMs;
   let last: StackReport | undefined;
-  for await (const report of reportsOf(context, { stack: options.stack, signal, screen })) {
-    last = report;
-    screen.show(report);
-    if (options.done(report)) return { report, exitCode: exitCodes.success };
-    if (report.services.some(hasGivenUp)) return { report, exitCode: exitCodes.failure };
+  try {
+    let next = reports.next();
+    for (;;) {
+      const turn = await Promise.race([next, sleep(tickMs, 'tick' as const)]);
+      if (turn === 'tick') screen.tick();
+      else if (turn.done === true) break;
+      else {
+        last = turn.value;
+        judge.observe(last, Date.now());
+        screen.show(last);
+        next = reports.next();
+      }
+      if (last === undefined) {
+        if (Date.now() > deadline) break;
+        continue;
+      }
+      const exitCode = exitCodeNow(judge, deadline);
+      if (exitCode !== undefined) return { report: last, exitCode };
+    }
+  } finally {
+    screen.close();
+    over.abort();
   }
-  if (context.signal.aborted)
-    throw new TuttiError('cancelled', 'stopped waiting; what was begun goes on');
-  if (last !== undefined) return { report: last, exitCode: exitCodes.timeout };
+  if (context.signal.aborted) throw interrupted(stack);
   throw new TuttiError('unavailable', 'the daemon did not say how the stack is, in all that time');
+}
+
+function exitCodeNow(judge: Judge, deadline: number): number | undefined {
+  const now = Date.now();
+  switch (judge.verdict(now)) {
+    case 'done':
+      return exitCodes.success;
+    case 'hopeless':
+      return exitCodes.failure;
+    case 'waiting':
+      return now > deadline ? exitCodes.timeout : undefined;
+  }
+}
+
+function interrupted(stack: string): TuttiError {
+  return new TuttiError('cancelled', 'stopped waiting; what was begun goes on', {
+    hint: `tutti stack ps ${stack} shows how far it is.`,
+  });
 }
 
 interface Following {
@@ -73,78 +112,7 @@ async function* reportsOf(context: CliContext, following: Following): AsyncGener
     if (signal.aborted) return;
     giveUpAt ??= Date.now() + awayLimitMs;
     if (problem.code !== 'unavailable' || Date.now() > giveUpAt) throw problem;
-    screen.note(problem.message);
+    screen.note(`${problem.message}; waiting for it`);
     await sleep(reconnectMs, undefined, { signal }).catch(() => undefined);
-  }
-}
-
-function hasGivenUp(service: ServiceReport): boolean {
-  const state = service.update?.state;
-  return state === 'paused' || state === 'rollback_paused' || state === 'rollback_completed';
-}
-
-/** What holds a task up, for people: the first sentence of its reason. */
-export function describeTask(task: TaskReport): string {
-  const where = task.nodeName === undefined ? '' : ` on ${task.nodeName}`;
-  const why = task.reason === undefined ? '' : `: ${task.reason.message}`;
-  return `${task.name} ${task.state}${where}${why}`;
-}
-
-function describeService(service: ServiceReport): string {
-  const isJob = service.mode.endsWith('-job');
-  const done = isJob ? service.completed : service.running;
-  const update = service.update?.state === 'updating' ? ' (updating)' : '';
-  return `${service.name} ${done}/${service.wanted}${update}`;
-}
-
-/** Progress on standard error, so that standard output holds the result alone. */
-class Screen {
-  readonly #context: CliContext;
-  readonly #told = new Set<string>();
-  #height = 0;
-
-  constructor(context: CliContext) {
-    this.#context = context;
-  }
-
-  show(report: StackReport): void {
-    if (this.#context.output.isTerminal) this.#redraw(report);
-    else this.#tell(report);
-  }
-
-  /** Something that is no state of the stack; the next state goes below it. */
-  note(line: string): void {
-    this.#once(`${line}; waiting`);
-    this.#height = 0;
-  }
-
-  #redraw(report: StackReport): void {
-    const { output } = this.#context;
-    const lines = report.services.map((service) => {
-      const mark = service.converged ? '✔' : '…';
-      const late = report.tasks.find(
-        (task) => task.service === service.name && task.state !== 'running',
-      );
-      const why = late === undefined || service.converged ? '' : `  ${describeTask(late)}`;
-      return `${mark} ${describeService(service)}${why}`.slice(0, output.columns - 1);
-    });
-    const up = this.#height > 0 ? `\u001b[${this.#height}A` : '';
-    output.note(`${up}${lines.map((line) => `\u001b[2K${line}\n`).join('')}\u001b[J`);
-    this.#height = lines.length;
-  }
-
-  #tell(report: StackReport): void {
-    for (const service of report.services) {
-      this.#once(`${describeService(service)}${service.converged ? ' converged' : ''}`);
-    }
-    for (const task of report.tasks) {
-      if (task.state !== 'running' && task.reason !== undefined) this.#once(describeTask(task));
-    }
-  }
-
-  #once(line: string): void {
-    if (this.#told.has(line)) return;
-    this.#told.add(line);
-    this.#context.output.note(`${line}\n`);
   }
 }

@@ -11,15 +11,19 @@ export interface WhyOptions {
 /** `tutti why task|service|dns REFERENCE`: the rows behind a state or an answer, in sentences. */
 export async function why(context: CliContext, options: WhyOptions): Promise<number> {
   const query = options.from === undefined ? '' : `?from=${encodeURIComponent(options.from)}`;
+  const { output, signal } = context;
   const explanation = await context.client.call<Explanation>({
     method: 'GET',
     path: `/tutti/v1/${options.kind}/${encodeURIComponent(options.reference)}/why${query}`,
+    signal,
   });
-  if (context.json) context.output.write(`${JSON.stringify(explanation)}\n`);
-  else {
-    const hint = explanation.hint === undefined ? [] : [`hint: ${explanation.hint}`];
-    const lines = [...explanation.lines, ...hint].map((line) => `  ${line}`);
-    context.output.write(`${[explanation.subject, ...lines].join('\n')}\n`);
+  if (context.json) {
+    output.write(`${JSON.stringify(explanation)}\n`);
+    return exitCodes.success;
   }
+  const { subject, lines, hint } = explanation;
+  const hints = hint === undefined ? [] : [`${output.paint('cyan', 'hint:')} ${hint}`];
+  const all = [...lines, ...hints].map((line) => `  ${line}`);
+  output.write(`${[output.paint('bold', subject), ...all].join('\n')}\n`);
   return exitCodes.success;
 }

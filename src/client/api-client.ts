@@ -10,12 +10,23 @@ export interface ApiCall {
   readonly signal?: AbortSignal;
 }
 
+export interface OpenReply {
+  readonly contentType: string;
+  /** Ends with the reply, or when the signal of the call aborts. */
+  readonly bytes: AsyncGenerator<Uint8Array>;
+}
+
+const unixScheme = 'unix://';
+/** Of the path of a Unix socket (unix(7)), without the byte that ends it. */
+const longestSocketPath = 107;
+
 /** Talks to a daemon over its Unix socket: the Docker-compatible API and Tutti's own. */
 export class ApiClient {
   readonly socketPath: string;
 
-  constructor(socketPath: string) {
-    this.socketPath = socketPath;
+  /** @param socket Its path, with or without `unix://`. */
+  constructor(socket: string) {
+    this.socketPath = socket.startsWith(unixScheme) ? socket.slice(unixScheme.length) : socket;
   }
 
   /**
@@ -48,8 +59,22 @@ export class ApiClient {
 
   /** The reply's bytes as they come; ends and throws as `lines` does. */
   async *bytes(call: ApiCall): AsyncGenerator<Uint8Array> {
+    yield* (await this.open(call)).bytes;
+  }
+
+  /**
+   * A reply that is read as it comes.
+   *
+   * @throws TuttiError as the daemon said it; `unavailable` when no daemon answers.
+   */
+  async open(call: ApiCall): Promise<OpenReply> {
     const response = await this.#send(call);
     if ((response.statusCode ?? 500) >= 400) throw toError(response, await readText(response));
+    const contentType = response.headers['content-type'] ?? '';
+    return { contentType, bytes: this.#read(response, call) };
+  }
+
+  async *#read(response: IncomingMessage, call: ApiCall): AsyncGenerator<Uint8Array> {
     try {
       for await (const chunk of response) yield chunk as Uint8Array;
     } catch (error) {
@@ -94,15 +119,39 @@ export class ApiClient {
     if (signal?.aborted === true) {
       return new TuttiError('cancelled', 'the request was given up', { cause: error });
     }
-    return new TuttiError(
-      'unavailable',
-      `no daemon answers on ${this.socketPath}: ${error.message}`,
-      {
-        hint: 'Start one with `tutti daemon`, or name its socket with --socket or TUTTI_SOCKET.',
-        cause: error,
-      },
-    );
+    return connectError(this.socketPath, error);
   }
+}
+
+/** Says what a person can do about a socket that cannot be reached. */
+function connectError(socketPath: string, error: Error): TuttiError {
+  const code = 'code' in error ? error.code : undefined;
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new TuttiError('permission-denied', `you may not use the socket ${socketPath}`, {
+      field: '--socket',
+      hint: 'Use sudo, or let the owner of the socket give you access.',
+      cause: error,
+    });
+  }
+  const isTooLong = Buffer.byteLength(socketPath) > longestSocketPath;
+  if (isTooLong || socketPath === '' || code === 'ENOTSOCK' || code === 'ENOTDIR') {
+    const why = isTooLong ? `longer than ${longestSocketPath} bytes` : 'no socket';
+    return new TuttiError('unavailable', `--socket: "${socketPath}" is ${why}`, {
+      field: '--socket',
+      hint: 'Name the socket of a daemon with --socket or TUTTI_SOCKET.',
+      cause: error,
+    });
+  }
+  const why =
+    code === 'ENOENT'
+      ? 'it is not there'
+      : code === 'ECONNREFUSED'
+        ? 'nobody listens'
+        : error.message;
+  return new TuttiError('unavailable', `no daemon answers on ${socketPath}: ${why}`, {
+    hint: 'Start one with `tutti daemon`, or name its socket with --socket or TUTTI_SOCKET.',
+    cause: error,
+  });
 }
 
 async function readText(response: IncomingMessage): Promise<string> {

@@ -12,6 +12,8 @@ import { readService } from './service.ts';
 export interface CompileOptions extends LoadOptions {
   /** Name of the stack; absent: the document's own `name`. */
   readonly stack?: string;
+  /** Its name where nothing else says one. */
+  readonly fallbackStack?: string;
 }
 
 export interface CompiledStack {
@@ -36,9 +38,12 @@ export async function compileStack(
   const document = await loadDocuments(sources, options);
   const { findings } = document;
   const root = new Field(document.root, '', findings);
-  const stack = options.stack ?? root.at('name').string() ?? '';
+  const stack = options.stack ?? root.at('name').string() ?? options.fallbackStack ?? '';
   if (!stackName.test(stack)) {
-    findings.error('name', `a stack is named by letters, digits, - and _, found "${stack}"`);
+    findings.error(
+      options.stack === undefined ? 'name' : 'stack',
+      `a stack is named by up to 63 letters, digits, - and _, found "${stack}"; name it otherwise`,
+    );
   }
   const declaration = await compileRoot(root, { stack, document, options });
   findings.throwErrors();
