@@ -58,7 +58,7 @@ function hintFor(cause: Refused, demand: Demand): string {
       return platformHint(cause.loads, demand);
     case 'host-port-in-use':
       return (
-        `Port ${demand.needs.hostPorts.join(', ')} is bound already on ${named(cause.loads)}; ` +
+        `Port ${demand.needs.hostPorts.join(', ')} is taken: ${named(cause.loads)} using it; ` +
         'publish another port, or run fewer tasks that need it.'
       );
     case 'max-replicas-per-node':
