@@ -41,6 +41,10 @@ export class VirtualClock implements Clock {
     await promise;
   }
 
+  async turn(): Promise<void> {
+    await Promise.resolve();
+  }
+
   /** How many sleep. */
   get sleeping(): number {
     return this.#timers.length;

@@ -39,6 +39,11 @@ export class Life {
           await clock.sleep(delayMs, signal);
         });
       },
+      turn: async () => {
+        await this.hold(async () => {
+          await clock.turn();
+        });
+      },
     };
   }
 }

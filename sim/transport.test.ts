@@ -16,6 +16,9 @@ function eagerClock(): Clock {
     async sleep(delayMs) {
       now += delayMs;
     },
+    async turn() {
+      await Promise.resolve();
+    },
   };
 }
 

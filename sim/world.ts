@@ -19,6 +19,8 @@ import { SimulatedTransport } from './transport.ts';
 
 const startAt = Date.UTC(2026, 0, 1);
 const dicePerWorld = 16;
+/** From a transaction for each single step to the planner's own: what a crash falls between. */
+const stepLimits: readonly number[] = [500, 1, 3, 20];
 
 /** Where a fault can be planted: each stands between two real parts. */
 export interface Seams {
@@ -102,6 +104,7 @@ export class World {
         random: { bytes: (count) => dice.bytes(count), fraction: () => dice.fraction() },
         logger: this.logger('manager'),
         store: { freezeRows: true },
+        stepLimit: stepLimits[this.#seed % stepLimits.length] ?? 1,
         wrapRounds: (rounds) => this.#seams.rounds?.(rounds, this) ?? rounds,
       });
       if (this.#process !== process) return;

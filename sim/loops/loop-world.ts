@@ -100,7 +100,9 @@ export class LoopWorld {
   changeNode(id: string, change: Partial<Node['spec']>): void {
     this.commit((tx) => {
       const node = tx.nodes.get(id);
-      if (node !== undefined) tx.nodes.put({ ...node, spec: { ...node.spec, ...change } });
+      if (node === undefined) return;
+      const changed = { version: tx.revision, updatedAt: this.now };
+      tx.nodes.put({ ...node, ...changed, spec: { ...node.spec, ...change } });
     });
   }
 
@@ -137,6 +139,7 @@ export class LoopWorld {
           row = { ...row, job: { ...job, iteration: before.job.iteration + 1 } };
         }
       }
+      row = { ...row, version: tx.revision, updatedAt: this.now };
       tx.services.put(row);
       const { service, problem } = allocateService(tx, row, this.#cursors);
       if (problem !== undefined) throw problem;

@@ -13,7 +13,7 @@ export const nodeBugs: readonly Planted[] = [
   {
     name: 'an event of the container engine gets lost, and nobody looks again',
     check: 'not quiet in time',
-    seed: 3,
+    seed: 4,
     seams: { runtime: (runtime, world) => loseSomeEvents(runtime, world) },
   },
   {
@@ -31,7 +31,7 @@ export const nodeBugs: readonly Planted[] = [
   {
     name: 'the name of a container does not say whose it is',
     check: 'two containers of a task',
-    seed: 10,
+    seed: 11,
     seams: {
       runtime: (runtime, world) => {
         const dice = world.dice(diceOfBugs);
@@ -62,7 +62,7 @@ export const nodeBugs: readonly Planted[] = [
   {
     name: 'a report is lost while the link holds, and not said again',
     check: 'not quiet in time',
-    seed: 1,
+    seed: 2,
     seams: alter((message, world) =>
       message.kind === 'observed' && world.dice(world.clock.now()).chance(often)
         ? { kind: 'beat', sentAt: message.sentAt }

@@ -5,4 +5,9 @@ export interface Clock {
   now(): Instant;
   /** Resolves after `delayMs`, or rejects with the signal's reason when it aborts first. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Resolves after everybody else who could do something now had the chance: between the pieces of
+   * long work. No time passes.
+   */
+  turn(): Promise<void>;
 }

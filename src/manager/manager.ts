@@ -35,6 +35,8 @@ export interface ManagerOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly store?: StoreOptions;
+  /** Steps that one transaction of the planner takes: small ones show what lies between them. */
+  readonly stepLimit?: number;
   /** Stands between the planner and its rounds where a test plants a fault. */
   readonly wrapRounds?: (rounds: Rounds) => Rounds;
 }
@@ -51,8 +53,9 @@ export interface Manager {
 
 /** Opens the store and starts everything that a manager does. */
 export async function startManager(options: ManagerOptions): Promise<Manager> {
-  const { engine, logger } = options;
-  const store = await Store.open(engine, { logger, ...options.store });
+  const { engine, logger, clock } = options;
+  const turn = async (): Promise<void> => await clock.turn();
+  const store = await Store.open(engine, { logger, turn, ...options.store });
   const manager = new RunningManager({ ...options, store });
   logger.info('the manager holds the store', { revision: store.revision, epoch: store.epoch });
   return {
@@ -97,6 +100,7 @@ class RunningManager {
       newId: ids,
       rounds: options.wrapRounds?.(rounds) ?? rounds,
       onStoreFailure: () => this.#keeper.look(),
+      stepLimit: options.stepLimit,
     });
     this.#dispatcher = new Dispatcher({ view, observed });
     this.#sessions = new Sessions({

@@ -9,13 +9,16 @@ import { allUnits, slotUnit, unitsOfChange, unitsOfObserved } from '../orchestra
 import type { Store } from '../store/store.ts';
 import type { Change, Commit, Transaction } from '../store/view.ts';
 import type { ObservedState } from './observed-state.ts';
-import { PlannerWork } from './planner-work.ts';
+import { PlannerWork, type WorkLimits } from './planner-work.ts';
 import type { ReportedEnd, RoundContext, RoundOutcome, Rounds } from './round.ts';
 import { TimerHeap } from './timer-heap.ts';
 import type { Write, WriteContext, Writer } from './writer.ts';
 
-/** Rows that one transaction of the planner changes, about; the rest waits for the next. */
-const stepLimit = 2_000;
+/**
+ * Steps of one transaction at most; the rest waits for the next, and others have their turn between
+ * the two. Some 50 ms for the slowest kind of steps.
+ */
+const defaultStepLimit = 500;
 const firstRetryMs = 100;
 const longestRetryMs = 5_000;
 /** Rounds that follow from one another without anything happening. */
@@ -41,6 +44,7 @@ export class Planner implements Writer {
   readonly #newId: () => string;
   readonly #rounds: Rounds;
   readonly #onStoreFailure: () => void;
+  readonly #stepLimit: number;
   readonly #timers: TimerHeap;
   /** What a timer's key stands for. */
   readonly #timed = new Map<string, PlannerWork>();
@@ -67,6 +71,8 @@ export class Planner implements Writer {
     readonly rounds: Rounds;
     /** An update of the store failed: it may have to be loaded again. */
     readonly onStoreFailure: () => void;
+    /** Steps of one transaction; absent: 500. */
+    readonly stepLimit?: number | undefined;
   }) {
     this.#store = options.store;
     this.#observed = options.observed;
@@ -75,6 +81,7 @@ export class Planner implements Writer {
     this.#newId = options.newId;
     this.#rounds = options.rounds;
     this.#onStoreFailure = options.onStoreFailure;
+    this.#stepLimit = options.stepLimit ?? defaultStepLimit;
     this.#timers = new TimerHeap(options.clock, (keys) => this.#due(keys));
   }
 
@@ -208,8 +215,7 @@ export class Planner implements Writer {
   }
 
   #placeWaiting(): void {
-    for (const serviceId of this.#store.view.tasks.keys('unplaced'))
-      this.#work.place.add(serviceId);
+    for (const serviceId of this.#store.view.tasks.keys('unplaced')) this.#work.addPlace(serviceId);
   }
 
   /**
@@ -230,11 +236,10 @@ export class Planner implements Writer {
       .update((tx) => {
         this.#waitingRounds -= 1;
         round.ran = true;
-        const work = this.#work;
-        if (work.isEmpty || this.#stopped || this.#suspended) return;
-        this.#work = new PlannerWork();
+        if (this.#work.isEmpty || this.#stopped || this.#suspended) return;
+        const work = this.#work.take(workLimits(this.#stepLimit));
         round.current = { work };
-        round.current.outcome = this.#run(tx, work, { limit: stepLimit });
+        round.current.outcome = this.#run(tx, work, { limit: this.#stepLimit });
       })
       .then(
         () => this.#succeeded(round.current),
@@ -264,7 +269,7 @@ export class Planner implements Writer {
     const ends = [...work.ends]
       .map((taskId) => this.#reportedEnd(taskId))
       .filter((end) => end !== undefined);
-    return this.#rounds.run(tx, { units: work.units.values(), ends, place: work.place }, context);
+    return this.#rounds.run(tx, { units: work.units, ends, place: work.place }, context);
   }
 
   #reportedEnd(taskId: string): ReportedEnd | undefined {
@@ -339,7 +344,7 @@ export class Planner implements Writer {
       this.#activeRounds += 1;
       this.#store
         .update((tx) => {
-          round.outcome = this.#run(tx, part, { limit: stepLimit });
+          round.outcome = this.#run(tx, part, { limit: this.#stepLimit });
         })
         .then(
           () => {
@@ -403,6 +408,11 @@ export class Planner implements Writer {
   }
 }
 
+/** A unit may come to nothing, and an end brings some steps with it that belong together. */
+function workLimits(stepLimit: number): WorkLimits {
+  return { units: stepLimit * 4, ends: Math.ceil(stepLimit / 4) };
+}
+
 function workOf(units: readonly Unit[]): PlannerWork {
   const work = new PlannerWork();
   work.addUnits(units);
@@ -411,7 +421,7 @@ function workOf(units: readonly Unit[]): PlannerWork {
 
 function leftOver(outcome: RoundOutcome): PlannerWork {
   const work = workOf(outcome.left.units);
-  for (const serviceId of outcome.left.place) work.place.add(serviceId);
+  for (const [serviceId, placing] of outcome.left.place) work.addPlace(serviceId, placing);
   return work;
 }
 

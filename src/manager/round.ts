@@ -4,7 +4,9 @@ import { allocateTask } from '../allocator/task.ts';
 import type { Instant } from '../model/instant.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Reason } from '../model/reason.ts';
+import type { Service } from '../model/service.ts';
 import type { ObservedTask, Task } from '../model/task.ts';
+import type { TaskTemplate } from '../model/template.ts';
 import { reconcile, type Wake } from '../orchestrator/reconcile.ts';
 import { recordEnd } from '../orchestrator/record-end.ts';
 import { applySteps } from '../orchestrator/step.ts';
@@ -12,6 +14,8 @@ import type { Unit } from '../orchestrator/unit.ts';
 import { NodeLoads, type Trial } from '../scheduler/node-loads.ts';
 import { placeTasks } from '../scheduler/place-tasks.ts';
 import type { Change, Transaction, View } from '../store/view.ts';
+import { PlacementPasses } from './placement-pass.ts';
+import type { Placing } from './planner-work.ts';
 
 /** What one transaction of the planner is to look at. */
 export interface RoundWork {
@@ -19,7 +23,7 @@ export interface RoundWork {
   /** Ends that agents reported and that may not be durable yet. */
   readonly ends: Iterable<ReportedEnd>;
   /** Services whose tasks without a node may find one now. */
-  readonly place: Iterable<string>;
+  readonly place: ReadonlyMap<string, Placing>;
 }
 
 export interface ReportedEnd {
@@ -32,13 +36,18 @@ export interface RoundContext {
   readonly observed: Observed;
   newId(): string;
   placementRefusal(taskId: string): Reason | undefined;
-  /** About how many rows the transaction may change. */
+  /**
+   * Steps that the transaction may take; as many tasks again may get a node in it, or be refused.
+   */
   readonly stepLimit: number;
 }
 
 export interface RoundOutcome {
   /** What did not fit: for the next transaction. */
-  readonly left: { readonly units: readonly Unit[]; readonly place: readonly string[] };
+  readonly left: {
+    readonly units: readonly Unit[];
+    readonly place: ReadonlyMap<string, Placing>;
+  };
   readonly wakes: ReadonlyMap<string, Wake | undefined>;
   /** Tasks that could not be placed, and why. */
   readonly refusals: ReadonlyMap<string, Reason>;
@@ -64,6 +73,7 @@ export interface Rounds {
 export class CoreRounds implements Rounds {
   readonly cursors = new AddressCursors();
   readonly #loads: NodeLoads;
+  readonly #passes = new PlacementPasses();
 
   constructor(view: View) {
     this.#loads = new NodeLoads(view);
@@ -86,6 +96,7 @@ export class CoreRounds implements Rounds {
 
   reload(): void {
     this.#loads.reload();
+    this.#passes.clear();
   }
 
   #run(
@@ -103,11 +114,20 @@ export class CoreRounds implements Rounds {
     const { left, wakes, unplaced } = reconcile(tx, units, { context, stepLimit });
     this.#allocateServices(tx, wakes.keys());
     const refusals = new Map<string, Reason>();
-    const later: string[] = [];
-    let placed = 0;
-    for (const serviceId of new Set([...work.place, ...unplaced])) {
-      if (placed >= stepLimit) later.push(serviceId);
-      else placed += this.#place(tx, serviceId, { ...context, refusals });
+    // What was made in this transaction is placed in it, whatever else waits.
+    const place = new Map<string, Placing>();
+    for (const serviceId of unplaced) place.set(serviceId, work.place.get(serviceId) ?? 'on');
+    for (const [serviceId, placing] of work.place) place.set(serviceId, placing);
+    const later = new Map<string, Placing>();
+    let tried = 0;
+    for (const [serviceId, placing] of place) {
+      if (tried >= stepLimit && !unplaced.has(serviceId)) {
+        later.set(serviceId, placing);
+        continue;
+      }
+      const attempt = this.#place(tx, serviceId, { ...context, placing, refusals });
+      tried += attempt.tried;
+      if (attempt.more) later.set(serviceId, 'on');
     }
     return { left: { units: left, place: later }, wakes, refusals, undo: () => trial.undo() };
   }
@@ -128,44 +148,58 @@ export class CoreRounds implements Rounds {
     }
   }
 
-  /** Returns how many tasks got a node. */
+  /** Tries tasks of the service; says how many, and whether some are left. */
   #place(
     tx: Transaction,
     serviceId: string,
-    context: RoundContext & { readonly trial: Trial; readonly refusals: Map<string, Reason> },
-  ): number {
+    context: PlaceContext,
+  ): { readonly tried: number; readonly more: boolean } {
     const service = tx.services.get(serviceId);
-    if (service === undefined) return 0;
-    const byTemplate = new Map<string, Task[]>();
-    for (const task of tx.tasks.by('unplaced', serviceId)) {
-      const tasks = byTemplate.get(task.templateId);
-      if (tasks === undefined) byTemplate.set(task.templateId, [task]);
-      else tasks.push(task);
-    }
-    let count = 0;
-    for (const [templateId, tasks] of byTemplate) {
+    if (service === undefined) return { tried: 0, more: false };
+    const { placing, stepLimit: limit } = context;
+    const waiting = [...tx.tasks.by('unplaced', serviceId)];
+    const { tasks, more } = this.#passes.next(serviceId, { waiting, placing, limit });
+    for (const [templateId, group] of Map.groupBy(tasks, (task) => task.templateId)) {
       const template = tx.templates.get(templateId);
-      if (template === undefined) continue;
-      const { now, observed, trial } = context;
-      const request = { view: tx, service, template, tasks, observed, now, trial };
-      for (const placement of placeTasks(this.#loads, request)) {
-        const { task } = placement;
-        if (placement.kind === 'refused') {
-          context.refusals.set(task.id, keepSince(placement.reason, task, context));
-          continue;
-        }
-        const got = allocateTask(tx, { service, template, cursors: this.cursors, now });
-        if (got.kind === 'refused') {
-          trial.remove(task.id);
-          context.refusals.set(task.id, keepSince(got.reason, task, context));
-          continue;
-        }
-        tx.tasks.put({ ...task, nodeId: placement.nodeId, addresses: got.addresses });
-        count += 1;
-      }
+      if (template !== undefined)
+        this.#placeGroup(tx, { service, template, tasks: group }, context);
     }
-    return count;
+    return { tried: tasks.length, more };
   }
+
+  #placeGroup(
+    tx: Transaction,
+    group: {
+      readonly service: Service;
+      readonly template: TaskTemplate;
+      readonly tasks: readonly Task[];
+    },
+    context: PlaceContext,
+  ): void {
+    const { service, template } = group;
+    const { now, observed, trial } = context;
+    const request = { view: tx, ...group, observed, now, trial };
+    for (const placement of placeTasks(this.#loads, request)) {
+      const { task } = placement;
+      if (placement.kind === 'refused') {
+        context.refusals.set(task.id, keepSince(placement.reason, task, context));
+        continue;
+      }
+      const got = allocateTask(tx, { service, template, cursors: this.cursors, now });
+      if (got.kind === 'refused') {
+        trial.remove(task.id);
+        context.refusals.set(task.id, keepSince(got.reason, task, context));
+        continue;
+      }
+      tx.tasks.put({ ...task, nodeId: placement.nodeId, addresses: got.addresses });
+    }
+  }
+}
+
+interface PlaceContext extends RoundContext {
+  readonly placing: Placing;
+  readonly trial: Trial;
+  readonly refusals: Map<string, Reason>;
 }
 
 /** A task that is refused for the same cause again has been waiting since the first time. */

@@ -10,6 +10,7 @@ import { planNetwork, planNode, planTemplate } from './reaper.ts';
 import { applySteps } from './step.ts';
 import type { Unit } from './unit.ts';
 import { unitKey } from './unit.ts';
+import { UnitQueue } from './unit-queue.ts';
 import { planUpdate } from './update.ts';
 
 /** When one unit has to be looked at again, if nothing happens to it before. */
@@ -29,17 +30,11 @@ export interface Reconciled {
   readonly unplaced: ReadonlySet<string>;
 }
 
-/** Wide units before narrow ones, so that a slot is seen after what its service or node decided. */
-const order: readonly Unit['kind'][] = [
-  'node',
-  'dependencies',
-  'service',
-  'scale',
-  'slot',
-  'update',
-  'template',
-  'network',
-];
+/**
+ * Units that one transaction plans, for each step that it may take: a plan that finds nothing to do
+ * takes time as well, though less than a step.
+ */
+const unitsPerStep = 4;
 
 /** A unit that comes back more often than this in one transaction waits for the next. */
 const plansPerUnit = 4;
@@ -52,7 +47,7 @@ function planUnit(view: View, unit: Unit, context: PlanContext): Plan {
     case 'dependencies':
       return planDependencies(view, unit.serviceId, context);
     case 'service':
-      return planService(view, unit.serviceId, context);
+      return planService(view, unit.serviceId);
     case 'scale':
       return planScale(view, unit.serviceId, context);
     case 'slot':
@@ -70,7 +65,8 @@ function planUnit(view: View, unit: Unit, context: PlanContext): Plan {
 
 /**
  * Plans the units and what follows from them, and applies each plan in the transaction, until
- * nothing is left to do or the transaction has `stepLimit` steps.
+ * nothing is left to do or the transaction has `stepLimit` steps. It ends no later than some four
+ * plans for each step of that limit, so that a transaction of whatever content is a short one.
  */
 export function reconcile(
   tx: Transaction,
@@ -80,16 +76,19 @@ export function reconcile(
   const queue = new UnitQueue(units);
   const wakes = new Map<string, Wake | undefined>();
   const plans = new Map<string, number>();
+  const planLimit = how.stepLimit * unitsPerStep;
   const unplaced = new Set<string>();
   const postponed: Unit[] = [];
   let steps = 0;
+  let planned = 0;
   for (let unit = queue.take(); unit !== undefined; unit = queue.take()) {
     const key = unitKey(unit);
     const count = (plans.get(key) ?? 0) + 1;
-    if (steps >= how.stepLimit || count > plansPerUnit) {
+    if (steps >= how.stepLimit || planned >= planLimit || count > plansPerUnit) {
       postponed.push(unit);
       continue;
     }
+    planned += 1;
     plans.set(key, count);
     const plan = planUnit(tx, unit, { ...how.context, stepsLeft: how.stepLimit - steps });
     applySteps(tx, plan.steps);
@@ -101,29 +100,4 @@ export function reconcile(
     wakes.set(key, plan.wakeAt === undefined ? undefined : { unit, at: plan.wakeAt });
   }
   return { left: postponed, wakes, unplaced };
-}
-
-/** Distinct units, in the order of their kinds. */
-class UnitQueue {
-  readonly #byKind = new Map<Unit['kind'], Map<string, Unit>>(
-    order.map((kind) => [kind, new Map()]),
-  );
-
-  constructor(units: Iterable<Unit>) {
-    for (const unit of units) this.add(unit);
-  }
-
-  add(unit: Unit): void {
-    this.#byKind.get(unit.kind)?.set(unitKey(unit), unit);
-  }
-
-  take(): Unit | undefined {
-    for (const units of this.#byKind.values()) {
-      for (const [key, unit] of units) {
-        units.delete(key);
-        return unit;
-      }
-    }
-    return undefined;
-  }
 }

@@ -5,10 +5,12 @@ import { fillSlot } from './fill-slot.ts';
 import type { Plan, PlanContext } from './plan.ts';
 import { nothingToDo, PlanDraft } from './plan.ts';
 import { slotOf } from './slot.ts';
+import { giveUpSlots } from './surplus.ts';
 
 /**
- * Makes the slots that a replicated service lacks, as many as fit into the transaction. New slots
- * take the lowest numbers that are free. How many are occupied comes from an index.
+ * Makes the slots that a replicated service lacks, or gives up those that are too many, as many as
+ * fit into the transaction. New slots take the lowest numbers that are free. How many are occupied
+ * comes from an index.
  */
 export function planScale(view: View, serviceId: string, context: PlanContext): Plan {
   const service = view.services.get(serviceId);
@@ -17,12 +19,12 @@ export function planScale(view: View, serviceId: string, context: PlanContext): 
     return nothingToDo;
   }
   const lacking = mode.replicas - occupiedSlots(view, service);
-  let missing = Math.min(lacking, context.stepsLeft);
+  const missing = Math.min(Math.abs(lacking), context.stepsLeft);
+  if (missing === 0) return nothingToDo;
   const draft = new PlanDraft();
-  if (missing < lacking) draft.follow({ kind: 'scale', serviceId });
-  for (let number = 1; missing > 0; number += 1) {
-    if (fillNumber(view, { service, number, context }, draft)) missing -= 1;
-  }
+  if (missing < Math.abs(lacking)) draft.follow({ kind: 'scale', serviceId });
+  if (lacking > 0) makeSlots(view, { service, count: missing, context }, draft);
+  else giveUpSlots(view, { service, count: missing, context }, draft);
   return draft.finish();
 }
 
@@ -34,17 +36,19 @@ function occupiedSlots(view: View, service: Service): number {
   return count;
 }
 
-/** Whether the slot was free. */
-function fillNumber(
+function makeSlots(
   view: View,
-  of: { readonly service: Service; readonly number: number; readonly context: PlanContext },
+  of: { readonly service: Service; readonly count: number; readonly context: PlanContext },
   draft: PlanDraft,
-): boolean {
-  const { service, number, context } = of;
-  const key = slotKey({ serviceId: service.id, slot: number });
-  const slot = slotOf(view, { service, slotKey: key });
-  if (slot.head !== undefined) return false;
-  fillSlot(view, slot, { at: { slot: number }, context });
-  draft.add(slot.draft.finish());
-  return true;
+): void {
+  const { service, context } = of;
+  let made = 0;
+  for (let number = 1; made < of.count; number += 1) {
+    const key = slotKey({ serviceId: service.id, slot: number });
+    const slot = slotOf(view, { service, slotKey: key });
+    if (slot.head !== undefined) continue;
+    fillSlot(view, slot, { at: { slot: number }, context });
+    draft.add(slot.draft.finish());
+    made += 1;
+  }
 }

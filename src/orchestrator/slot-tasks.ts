@@ -6,6 +6,7 @@ import type { View } from '../store/view.ts';
 import { isClean, isLost, reasonToEvict } from './eviction.ts';
 import { planHandover } from './handover.ts';
 import { trimHistory } from './history.ts';
+import { markMisplaced } from './misplaced.ts';
 import { isJob, newTask, placeAfter } from './new-task.ts';
 import type { PlanContext } from './plan.ts';
 import { reasonOf } from './plan.ts';
@@ -34,6 +35,7 @@ export function planSlotTasks(view: View, slot: Slot, context: PlanContext): voi
     else if (isTargetGone(view, task)) removeTask(slot, task, nodeGone(context));
   }
   sweepRemoved(slot);
+  markMisplaced(view, slot, context);
   if (slot.head !== undefined) settleHead(view, slot, context);
   trimHistory(view, slot);
 }

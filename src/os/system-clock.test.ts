@@ -37,4 +37,14 @@ describe('the system clock', () => {
     await rejected;
     await assert.rejects(clock.sleep(0, controller.signal), reason);
   });
+
+  it('gives a turn to what waits for the event loop, and not only to promises', async () => {
+    const clock = new SystemClock();
+    let heard = false;
+    setImmediate(() => {
+      heard = true;
+    });
+    await clock.turn();
+    assert.ok(heard);
+  });
 });

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../host/clock.ts';
 import type { Instant } from '../model/instant.ts';
 
@@ -17,6 +18,10 @@ export class SystemClock implements Clock {
       leftMs -= longestTimerMs;
     }
     await sleepOnce(leftMs, signal);
+  }
+
+  async turn(): Promise<void> {
+    await nextTurn();
   }
 }
 

@@ -23,6 +23,8 @@ export interface StoreOptions {
   /** For tests of migrations. */
   readonly migrations?: readonly Migration[];
   readonly limits?: Partial<StoreLimits>;
+  /** Awaited before each batch, so that others get their turn between two of them. */
+  readonly turn?: () => Promise<void>;
   /** Makes a change of a row in place throw: for tests and simulation. */
   readonly freezeRows?: boolean;
 }
@@ -36,7 +38,7 @@ export interface StoreLimits {
   readonly batchRows: number;
 }
 
-const defaultLimits: StoreLimits = { queuedUpdates: 16_384, batchUpdates: 1_024, batchRows: 2_048 };
+const defaultLimits: StoreLimits = { queuedUpdates: 16_384, batchUpdates: 1_024, batchRows: 512 };
 
 /** `fenced`: what is durable is not known, or not ours to change, until a reload. */
 type StoreState =
@@ -57,6 +59,7 @@ export class Store {
   readonly #migrations: readonly Migration[];
   readonly #limits: StoreLimits;
   readonly #freezeRows: boolean;
+  readonly #turn: () => Promise<void>;
   readonly #listeners = new Set<(commit: Commit) => void>();
   readonly #queue: QueuedUpdate[] = [];
   #tables: Tables;
@@ -76,6 +79,7 @@ export class Store {
     this.#migrations = from.options.migrations ?? migrations;
     this.#limits = { ...defaultLimits, ...from.options.limits };
     this.#freezeRows = from.options.freezeRows ?? false;
+    this.#turn = from.options.turn ?? (async () => await Promise.resolve());
     this.#tables = from.tables;
     this.#revision = from.revision;
     this.#epoch = from.epoch;
@@ -204,9 +208,9 @@ export class Store {
   }
 
   async #work(): Promise<void> {
-    // Updates of the same turn share the first commit.
-    await Promise.resolve();
     while (this.#queue.length > 0) {
+      // Updates of the same turn share a commit.
+      await this.#turn();
       const refusal = this.#state.kind === 'open' ? undefined : this.#refusal();
       if (refusal === undefined) await this.#commitNext();
       else for (const queued of this.#queue.splice(0)) queued.reject(refusal);
