@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { TuttiError } from '../lib/error.ts';
+import { checkDaemonOptions } from './daemon-options.ts';
 import type { DaemonOptions, ProgramHost } from './program-host.ts';
 import { runCommand, socketOf } from './run-command.ts';
 import { addStack } from './stack-command.ts';
@@ -74,7 +75,8 @@ function addDaemon(program: Command, host: ProgramHost): void {
       const options = command.optsWithGlobals<
         Omit<DaemonOptions, 'socket'> & { socket?: string }
       >();
-      host.finish(await host.runDaemon({ ...options, socket: socketOf(options, host) }));
+      const checked = checkDaemonOptions({ ...options, socket: socketOf(options, host) });
+      host.finish(await host.runDaemon(checked));
     });
 }
 

@@ -129,7 +129,7 @@ class TerminalScreen implements Screen {
   }
 
   #erase(): void {
-    if (this.#height > 0) this.#output.note(`\u001b[${this.#height}A\u001b[J`);
+    if (this.#height > 0) this.#output.note(`\r\u001b[${this.#height}A\u001b[J`);
     this.#height = 0;
   }
 
@@ -137,7 +137,7 @@ class TerminalScreen implements Screen {
     const report = this.#last;
     if (report === undefined) return;
     const lines = this.#waiting === 'deploy' ? this.#deployLines(report) : [this.#left(report)];
-    const up = this.#height > 0 ? `\u001b[${this.#height}A` : '';
+    const up = this.#height > 0 ? `\r\u001b[${this.#height}A` : '';
     this.#output.note(`${up}${lines.map((line) => `\u001b[2K${line}\n`).join('')}\u001b[J`);
     this.#height = lines.length;
   }

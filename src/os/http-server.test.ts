@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -271,11 +271,24 @@ test('a client that would rather speak HTTP/2 is served all the same', async () 
 
 test('a stale socket file is replaced, a live one is not', async () => {
   const stale = join(directory, 'stale.sock');
-  writeFileSync(stale, '');
+  const made = `${stale}.made`;
+  const dead = createServer().listen(made);
+  await once(dead, 'listening');
+  // Closing would remove it.
+  renameSync(made, stale);
+  dead.close();
   const options = { socketPath: stale, logger: silent, handle: async () => reply('new') };
   const second = await HttpServer.listen(options);
   await assert.rejects(HttpServer.listen(options), { code: 'already-exists' });
   await second.close();
+});
+
+test('a file that is no socket is nobody to replace', async () => {
+  const file = join(directory, 'letter.txt');
+  writeFileSync(file, 'dear');
+  const options = { socketPath: file, logger: silent, handle: async () => reply('new') };
+  await assert.rejects(HttpServer.listen(options), { code: 'unavailable' });
+  assert.equal(readFileSync(file, 'utf8'), 'dear');
 });
 
 test('calling where nobody listens says so', async () => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmod, unlink } from 'node:fs/promises';
+import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, ServerResponse, type Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { type Duplex, Readable } from 'node:stream';
@@ -215,7 +215,8 @@ async function clearStaleSocket(socketPath: string): Promise<void> {
     });
   }
   try {
-    await unlink(socketPath);
+    // What is no socket is somebody's file.
+    if ((await lstat(socketPath)).isSocket()) await unlink(socketPath);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
   }
