@@ -1,4 +1,4 @@
-import { accessSync, constants, lstatSync, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { TuttiError } from '../lib/error.ts';
 import type { DaemonOptions } from './program-host.ts';
@@ -38,9 +38,9 @@ function checkPlace(socket: string): void {
   }
   const directory = dirname(socket);
   try {
-    accessSync(directory, constants.W_OK);
+    checkDirectory(directory);
   } catch (error) {
-    throw wrong('--socket', `${codeOf(error)}: cannot write to the directory "${directory}"`);
+    throw wrong('--socket', `cannot use the directory "${directory}": ${describe(error)}`);
   }
 }
 
@@ -48,16 +48,37 @@ function dataDirectory(given: string): string {
   if (given === '') throw wrong('--data-dir', 'expected a directory, found ""');
   const path = resolve(given);
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    accessSync(path, constants.W_OK);
+    makeDirectory(path);
+    checkDirectory(path);
   } catch (error) {
-    throw wrong('--data-dir', `${codeOf(error)}: cannot make or write to "${path}"`);
+    throw wrong('--data-dir', `cannot use "${path}": ${describe(error)}`);
   }
   return path;
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+/** One by one: `recursive` never ends where the kernel makes no directories, as in /proc. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+}
+
+function checkDirectory(path: string): void {
+  // A path below a directory: what is a file is refused.
+  accessSync(`${path}/.`, constants.W_OK);
+}
+
+const problems: Readonly<Record<string, string>> = {
+  EACCES: 'you may not write there',
+  EPERM: 'you may not write there',
+  EROFS: 'it is read-only',
+  ENOENT: 'it is not there and cannot be made',
+  ENOTDIR: 'it is no directory',
+};
+
+function describe(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return problems[code] ?? String(error);
 }
 
 function wrong(field: string, message: string): TuttiError {
