@@ -66,6 +66,7 @@ export class LoopWorld {
   readonly #runningSince = new Map<string, number>();
   readonly #nodeStates = new Map<string, { readonly state: NodeState; readonly since: number }>();
   readonly #refusals = new Map<string, Reason>();
+  readonly #refusedSince = new Map<string, number>();
   readonly #dirty = new Map<string, Unit>();
   readonly #wakes = new Map<string, Wake>();
   readonly #toPlace = new Set<string>();
@@ -210,10 +211,18 @@ export class LoopWorld {
     this.#dirty.clear();
     this.#wakes.clear();
     this.#refusals.clear();
+    this.#refusedSince.clear();
     this.loads.reload();
     this.#mark(allUnits(this.view));
     this.#placeWaiting();
     this.plan();
+  }
+
+  /** What agents said is lost with the manager; they say again what is, not what was. */
+  forgetObserved(): void {
+    this.#observedTasks.clear();
+    this.#runningSince.clear();
+    this.restartManager();
   }
 
   /** Lets agents and loops act in turn until all is quiet; no time passes. */
@@ -278,7 +287,7 @@ export class LoopWorld {
       now: this.now,
       observed: this.observed,
       newId: () => this.newId(),
-      placementRefusal: (taskId) => this.#refusals.get(taskId),
+      refusedSince: (taskId) => this.#refusedSince.get(taskId),
     };
   }
 
@@ -321,7 +330,10 @@ export class LoopWorld {
   }
 
   #refuse(task: Task, reason: Reason): void {
-    if (!this.#refusals.has(task.id)) this.#mark([slotUnit(task)]);
+    if (!this.#refusals.has(task.id)) {
+      this.#refusedSince.set(task.id, this.now);
+      this.#mark([slotUnit(task)]);
+    }
     this.#refusals.set(task.id, reason);
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../host/clock.ts';
 import type { Logger } from '../host/logger.ts';
 import { unreachable } from '../lib/assert.ts';
 import { TuttiError } from '../lib/error.ts';
+import type { Instant } from '../model/instant.ts';
 import type { Reason } from '../model/reason.ts';
 import { isEndState } from '../model/task-state.ts';
 import type { Unit } from '../orchestrator/unit.ts';
@@ -48,7 +49,7 @@ export class Planner implements Writer {
   readonly #timers: TimerHeap;
   /** What a timer's key stands for. */
   readonly #timed = new Map<string, PlannerWork>();
-  readonly #refusals = new Map<string, Reason>();
+  readonly #refusals = new Map<string, { readonly reason: Reason; readonly since: Instant }>();
   /** How often in a row a part of the work threw. */
   readonly #failures = new Map<string, number>();
   #work = new PlannerWork();
@@ -150,7 +151,7 @@ export class Planner implements Writer {
 
   /** Why a task could not be placed when it was tried last. */
   placementRefusal(taskId: string): Reason | undefined {
-    return this.#refusals.get(taskId);
+    return this.#refusals.get(taskId)?.reason;
   }
 
   /**
@@ -263,7 +264,8 @@ export class Planner implements Writer {
       now: this.#clock.now(),
       observed: this.#observed,
       newId: this.#newId,
-      placementRefusal: (taskId) => this.#refusals.get(taskId),
+      placementRefusal: (taskId) => this.#refusals.get(taskId)?.reason,
+      refusedSince: (taskId) => this.#refusals.get(taskId)?.since,
       stepLimit: how.limit,
     };
     const ends = [...work.ends]
@@ -300,8 +302,10 @@ export class Planner implements Writer {
     for (const [taskId, reason] of outcome.refusals) {
       const task = tasks.get(taskId);
       if (task === undefined || task.nodeId !== undefined) continue;
-      if (!this.#refusals.has(taskId)) this.#work.addUnits([slotUnit(task)]);
-      this.#refusals.set(taskId, reason);
+      const before = this.#refusals.get(taskId);
+      if (before === undefined) this.#work.addUnits([slotUnit(task)]);
+      // The cause may be another one each time, and the task still has waited all the while.
+      this.#refusals.set(taskId, { reason, since: before?.since ?? reason.since });
     }
   }
 

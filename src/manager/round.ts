@@ -35,7 +35,9 @@ export interface RoundContext {
   readonly now: Instant;
   readonly observed: Observed;
   newId(): string;
+  /** Why the task was refused a place when it was tried last. */
   placementRefusal(taskId: string): Reason | undefined;
+  refusedSince(taskId: string): Instant | undefined;
   /**
    * Steps that the transaction may take; as many tasks again may get a node in it, or be refused.
    */

@@ -49,3 +49,19 @@ test('one sleep serves all keys, and none is left when the heap is stopped', asy
   assert.equal(clock.sleeping, 0);
   await clock.advance(1_000);
 });
+
+test('a due time that is put off a thousand times keeps no thousand entries', async () => {
+  const clock = new VirtualClock(0);
+  const fired: string[] = [];
+  const heap = new TimerHeap(clock, (keys) => fired.push(...keys));
+  heap.set('other', 5_000);
+  for (let at = 1; at <= 1_000; at += 1) {
+    heap.delete('deadline');
+    heap.set('deadline', 10_000 + at);
+  }
+  assert.ok(heap.entries < 100, `${heap.entries} entries`);
+  await clock.advance(10_999);
+  assert.deepEqual(fired, ['other']);
+  await clock.advance(1);
+  assert.deepEqual(fired, ['other', 'deadline']);
+});

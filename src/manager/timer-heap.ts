@@ -6,6 +6,9 @@ interface Timer {
   readonly at: Instant;
 }
 
+/** Overtaken entries that the heap may hold beside as many as there are due times. */
+const overtakenAtMost = 64;
+
 /**
  * Wakes for the earliest of many due times with a single sleep. A key has one due time: the
  * earliest that it was given and that has not come yet.
@@ -13,7 +16,7 @@ interface Timer {
 export class TimerHeap {
   readonly #clock: Clock;
   readonly #onDue: (keys: readonly string[]) => void;
-  /** A binary heap; entries that were overtaken stay until they come up. */
+  /** A binary heap; entries that were overtaken stay until they come up, or are too many. */
   readonly #heap: Timer[] = [];
   readonly #dueAt = new Map<string, Instant>();
   #sleep: { readonly until: Instant; readonly abort: AbortController } | undefined;
@@ -28,11 +31,17 @@ export class TimerHeap {
     return this.#dueAt.size;
   }
 
+  /** Entries that are kept, overtaken ones among them. */
+  get entries(): number {
+    return this.#heap.length;
+  }
+
   set(key: string, at: Instant): void {
     const before = this.#dueAt.get(key);
     if (before !== undefined && before <= at) return;
     this.#dueAt.set(key, at);
     this.#push({ key, at });
+    if (this.#heap.length > overtakenAtMost + 2 * this.#dueAt.size) this.#rebuild();
     this.#sleepUntilNext();
   }
 
@@ -75,6 +84,12 @@ export class TimerHeap {
     }
     this.#sleepUntilNext();
     if (due.length > 0) this.#onDue(due);
+  }
+
+  /** Due times that are put off again and again must not fill the memory until the last of them. */
+  #rebuild(): void {
+    this.#heap.length = 0;
+    for (const [key, at] of this.#dueAt) this.#push({ key, at });
   }
 
   #dropOvertaken(): void {

@@ -41,7 +41,7 @@ export function isHeldByPause(slot: Slot): boolean {
 }
 
 function isRefused(head: Task, context: PlanContext): boolean {
-  return context.placementRefusal(head.id) !== undefined;
+  return context.refusedSince(head.id) !== undefined;
 }
 
 function canTakeOver(slot: Slot, head: Task, context: PlanContext): boolean {

@@ -10,8 +10,8 @@ export interface PlanContext {
   readonly observed: Observed;
   /** A fresh id for a row. */
   newId(): string;
-  /** Why the scheduler or the allocator refused the task when it was tried last. */
-  placementRefusal(taskId: string): Reason | undefined;
+  /** Since when the scheduler or the allocator refuses the task; undefined: it did not so far. */
+  refusedSince(taskId: string): Instant | undefined;
   /** Steps that still fit into the transaction; a plan that needs more follows itself. */
   readonly stepsLeft: number;
 }

@@ -101,5 +101,6 @@ function isFailureOfUpdate(
   if (end.state === 'complete' && condition !== 'any') return false;
   const { monitorMs } = updateSettings(service);
   if (runningSince !== undefined) return end.at - runningSince < monitorMs;
-  return task.rollout === 'starting';
+  // It ran under another manager: how long is not known, but until when the update watches is.
+  return task.rollout === 'starting' || end.at < (service.update?.watchUntil ?? 0);
 }

@@ -59,14 +59,25 @@ function deadlineOf(
 ): number | undefined {
   const { head, context } = of;
   if (slot.leaving.length > 0) return undefined;
-  const node = head.nodeId === undefined ? undefined : context.observed.node(head.nodeId);
-  // A manager that has just started has not heard of the node yet: that is no fault of the update.
-  if (head.nodeId !== undefined && (node === undefined || node.state === 'unknown')) {
-    return undefined;
-  }
   const freeSince = slot.tasks
     .filter((task) => task !== head && task.end !== undefined)
     .reduce((latest, task) => Math.max(latest, task.end?.at ?? 0), head.createdAt);
-  if (node?.state === 'ready' || !mayStart(view, slot.service)) return freeSince + startPatienceMs;
-  return Math.max(freeSince, node?.since ?? freeSince) + placementPatienceMs;
+  const since = workedOnSince(head, context);
+  if (since === undefined) return undefined;
+  const isReady =
+    head.nodeId !== undefined && context.observed.node(head.nodeId)?.state === 'ready';
+  const isHeld = !mayStart(view, slot.service);
+  const patienceMs = isReady || isHeld ? startPatienceMs : placementPatienceMs;
+  return Math.max(freeSince, since) + patienceMs;
+}
+
+/**
+ * Since when this manager has the scheduler or the node as it is to work on the head; undefined: it
+ * was not tried yet, or a manager that has just started has not heard of the node. What was before
+ * is no fault of the update.
+ */
+function workedOnSince(head: Task, context: PlanContext): number | undefined {
+  if (head.nodeId === undefined) return context.refusedSince(head.id);
+  const node = context.observed.node(head.nodeId);
+  return node === undefined || node.state === 'unknown' ? undefined : node.since;
 }

@@ -22,8 +22,8 @@ export function planUpdate(view: View, serviceId: string, context: PlanContext):
   if (isJob(service)) return planJobProgress(view, service, context);
   if (isPaused(service)) return nothingToDo;
   const draft = new PlanDraft();
-  begin(view, service, { draft, context });
   const inFlight = view.tasks.count('rollout', service.templateId);
+  begin(view, service, { draft, context, inFlight });
   const { parallelism } = updateSettings(service);
   const free = parallelism === 0 ? Number.POSITIVE_INFINITY : parallelism - inFlight;
   const taken = takeSlots(view, service, { draft, context, free });
@@ -33,15 +33,16 @@ export function planUpdate(view: View, serviceId: string, context: PlanContext):
 
 /**
  * Sets the status where an update begins; a rollback has one already, without its count of slots.
+ * What another declaration finds half replaced is part of its update: it may fail it, too.
  */
 function begin(
   view: View,
   service: Service,
-  of: { readonly draft: PlanDraft; readonly context: PlanContext },
+  of: { readonly draft: PlanDraft; readonly context: PlanContext; readonly inFlight: number },
 ): void {
   const { id: serviceId, update } = service;
   if (update !== undefined && (update.slots > 0 || !isInProgress(service))) return;
-  const slots = countOutdated(view, service);
+  const slots = countOutdated(view, service) + of.inFlight;
   if (slots === 0) return;
   const fresh: UpdateStatus = {
     state: 'updating',
