@@ -118,7 +118,8 @@ export class Checkers implements EngineWatcher {
   created(container: SimulatedContainer): void {
     const taskId = container.request.labels[taskLabel] ?? '';
     const before = this.#containerOf.get(taskId);
-    if (before !== undefined) {
+    // One that never ran may have been left half made, and is made anew.
+    if (before !== undefined && this.#started.has(before)) {
       this.report('two containers of a task', `task ${taskId}: ${before} and ${container.id}`);
     }
     this.#containerOf.set(taskId, container.id);

@@ -1,6 +1,9 @@
 import type { AgentDisk, AgentState } from '../host/agent-disk.ts';
+import type { Clock } from '../host/clock.ts';
 import type { Logger } from '../host/logger.ts';
 import { TuttiError } from '../lib/error.ts';
+
+const retryMs = 1_000;
 
 /**
  * Keeps on disk what the node needs to bring its tasks back. Saves follow each other, the last one
@@ -8,12 +11,18 @@ import { TuttiError } from '../lib/error.ts';
  */
 export class AgentMemory {
   readonly #disk: AgentDisk;
+  readonly #clock: Clock;
   readonly #logger: Logger;
   #touched = Promise.withResolvers<void>();
   clusterId: string | undefined;
 
-  constructor(options: { readonly disk: AgentDisk; readonly logger: Logger }) {
+  constructor(options: {
+    readonly disk: AgentDisk;
+    readonly clock: Clock;
+    readonly logger: Logger;
+  }) {
     this.#disk = options.disk;
+    this.#clock = options.clock;
     this.#logger = options.logger;
   }
 
@@ -42,6 +51,8 @@ export class AgentMemory {
         this.#logger.error('the agent could not save its state', {
           error: TuttiError.from(error).message,
         });
+        await this.#clock.sleep(retryMs, signal).catch(() => undefined);
+        this.touch();
       }
     }
   }

@@ -53,7 +53,7 @@ export class Agent {
 
   constructor(options: AgentOptions) {
     this.#options = options;
-    this.#memory = new AgentMemory({ disk: options.disk, logger: options.logger });
+    this.#memory = new AgentMemory(options);
     this.#reporter = new Reporter(options.clock);
   }
 
@@ -261,12 +261,16 @@ export class Agent {
     const table = this.#requireTasks();
     this.#state.replace([]);
     await table.drain();
+    // What a daemon before this one left, and no view has named yet.
+    await table.removeStrangers(signal);
     await this.#discovery?.apply();
     await network.removeAll(signal);
+    const nodeId = newId((count) => random.bytes(count));
+    // Until this is on disk the node is the old one, and is told again.
+    await this.#memory.save({ nodeId, view: [], ended: [] });
     this.#memory.clusterId = undefined;
-    this.#nodeId = newId((count) => random.bytes(count));
-    table.rename(this.#nodeId);
-    await this.#memory.save(this.#snapshot());
+    this.#nodeId = nodeId;
+    table.rename(nodeId);
     this.#reporter.left();
   }
 

@@ -46,6 +46,7 @@ export class TaskRunner {
   /** The engine may show something else by now. */
   #stale = true;
   #prepared = false;
+  #whole = false;
   #started = false;
   #released = false;
   #condemned: Reason | undefined;
@@ -156,6 +157,7 @@ export class TaskRunner {
       spec: template?.containers[0],
       now: this.#host.clock.now(),
       prepared: this.#prepared,
+      whole: this.#whole,
       missingData: template === undefined ? ['its template'] : this.#host.missingData(template),
       container: this.#container,
       started: this.#started,
@@ -238,6 +240,7 @@ export class TaskRunner {
         return false;
       case 'create':
         this.#containerId = await work.create(this.#required(), signal);
+        this.#whole = true;
         this.#stale = true;
         return false;
       case 'start':

@@ -57,7 +57,10 @@ export class TaskWork {
     ]);
   }
 
-  /** Returns the container's id; one that is there already under the task's name is taken. */
+  /**
+   * Returns the container's id; one that is there already under the task's name is taken, unless it
+   * never ran.
+   */
   async create({ task, template }: Subject, signal: AbortSignal): Promise<string> {
     const [declared, ...others] = template.containers;
     if (declared === undefined || others.length > 0) {
@@ -71,8 +74,8 @@ export class TaskWork {
     const endpoints = await Promise.all(
       networks.map((network) => this.#endpoint(network, { task, signal })),
     );
-    try {
-      return await this.#gate.pass(() =>
+    const create = (): Promise<string> =>
+      this.#gate.pass(() =>
         runtime.createContainer(
           {
             name,
@@ -90,11 +93,16 @@ export class TaskWork {
           signal,
         ),
       );
+    try {
+      return await create();
     } catch (error) {
       if (!(error instanceof TuttiError && error.code === 'conflict')) throw error;
       const existing = await runtime.inspectContainer(name, signal);
       if (existing === undefined) throw error;
-      return existing.id;
+      if (existing.state !== 'created') return existing.id;
+      // It may lack networks: whoever made it was stopped in the middle.
+      await runtime.removeContainer(existing.id, signal);
+      return await create();
     }
   }
 

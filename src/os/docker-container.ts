@@ -53,10 +53,15 @@ export function toRuntimeContainer(inspect: ContainerInspect): RuntimeContainer 
     health: healths.find((one) => one === state.Health?.Status) ?? 'none',
     hostPorts: portsOf(inspect),
     ...(state.Pid > 0 && { pid: state.Pid }),
-    ...(status === 'exited' || status === 'dead' ? { exitCode: state.ExitCode } : {}),
+    ...(hasEnded(status) && { exitCode: state.ExitCode }),
     ...(state.Error !== '' && { error: state.Error }),
     ...(healthLog !== undefined && healthLog !== '' && { healthLog }),
   };
+}
+
+/** One that is being removed was killed for it, or had ended before. */
+function hasEnded(status: RuntimeContainer['state']): boolean {
+  return status === 'exited' || status === 'dead' || status === 'removing';
 }
 
 function portsOf(inspect: ContainerInspect): RuntimeContainer['hostPorts'] {

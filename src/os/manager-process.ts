@@ -87,13 +87,28 @@ export class ManagerProcess {
     child.unref();
     const lifeline = await whenReady(layout.managerLifeSocket, { child, signal });
     if (lifeline !== undefined) logger.info('started the manager', { pid: child.pid });
-    else if (!signal.aborted) {
+    else if (signal.aborted) await this.#stopUnready(child);
+    else {
       logger.error('the manager did not start', {
         exitCode: child.exitCode,
         log: layout.managerLogPath,
       });
     }
     return lifeline;
+  }
+
+  /** Ends a manager that has told nobody yet that it is there. */
+  async #stopUnready(child: ChildProcess): Promise<void> {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGTERM');
+    const grace = new AbortController();
+    void this.#options.clock.sleep(stopGraceMs, grace.signal).then(
+      () => child.kill('SIGKILL'),
+      () => undefined,
+    );
+    await gone;
+    grace.abort();
   }
 }
 

@@ -30,6 +30,8 @@ export interface Situation {
   readonly missingData: readonly string[];
   /** What the engine shows; undefined: it has no such container. */
   readonly container: RuntimeContainer | undefined;
+  /** This agent finished making the container: all its networks are on it, its files are there. */
+  readonly whole: boolean;
   /** This agent, or one before it, had started the container. */
   readonly started: boolean;
   /** Discovery leads nobody to the task any more. */

@@ -42,6 +42,7 @@ function situation(changes: Partial<Situation>): Situation {
     now: 1_000,
     prepared: true,
     missingData: [],
+    whole: true,
     container: undefined,
     started: false,
     released: false,
@@ -81,6 +82,14 @@ test('a task that is wanted ready is prepared and created, and not started', () 
     told({ assignment, container: container({ state: 'created' }) }),
     'ready / waiting-for-predecessor → wait',
   );
+});
+
+test('a container that an agent before this one may have left half made is made anew', () => {
+  const half = { whole: false, container: container({ state: 'created' }) };
+  assert.equal(told(half), 'preparing / creating-container → create');
+  assert.equal(told({ ...half, prepared: false }), 'preparing / pulling-image → prepare');
+  assert.equal(told({ ...half, missingData: ['key'] }), 'accepted / secret-unavailable → wait');
+  assert.equal(told({ whole: false, container: container({}) }), 'running / - → wait');
 });
 
 test('each way to end has its state and its reason', () => {
@@ -159,6 +168,7 @@ test('whatever the situation, whoever is not running has a reason', () => {
   const flags = fc.record({
     assignment: fc.constantFrom(undefined, ...(['ready', 'running', 'removed'] as const)),
     prepared: fc.boolean(),
+    whole: fc.boolean(),
     started: fc.boolean(),
     released: fc.boolean(),
     state: fc.constantFrom(undefined, 'created', 'running', 'exited', 'removing', 'dead'),
@@ -173,6 +183,7 @@ test('whatever the situation, whoever is not running has a reason', () => {
         situation({
           assignment: flag.assignment === undefined ? undefined : assigned(flag.assignment),
           prepared: flag.prepared,
+          whole: flag.whole,
           started: flag.started,
           released: flag.released,
           missingData: flag.missing ? ['secret'] : [],

@@ -102,6 +102,9 @@ function stopCondemned(situation: Situation, reason: Reason): Decision {
 function running(situation: Situation): Decision {
   const { container } = situation;
   if (container === undefined) return withoutContainer(situation);
+  // Whoever made it may have been stopped halfway: it is made anew.
+  const mayBeHalf = container.state === 'created' && !situation.whole && !situation.started;
+  if (mayBeHalf) return withoutContainer(situation);
   switch (container.state) {
     case 'created':
       return created(situation, container);
