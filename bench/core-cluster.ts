@@ -1,9 +1,11 @@
+import { SimulatedAuthority } from '../sim/authority.ts';
 import { declare, initRequest } from '../sim/manager-world.ts';
 import { smallMachine } from '../sim/scripted-agent.ts';
 import type { Logger } from '../src/host/logger.ts';
 import type { Random } from '../src/host/random.ts';
 import { newId } from '../src/lib/id.ts';
 import { createCluster } from '../src/manager/cluster.ts';
+import { makeRoot } from '../src/manager/cluster-root.ts';
 import { createNetwork } from '../src/manager/networks.ts';
 import { registerNode } from '../src/manager/nodes.ts';
 import { ObservedState } from '../src/manager/observed-state.ts';
@@ -62,8 +64,9 @@ export class CoreCluster {
   /** The cluster, its nodes and its networks: what is there before the clock starts. */
   async prepare(size: CoreSize): Promise<void> {
     const randomBytes = (count: number): Uint8Array => this.#random.bytes(count);
+    const root = await makeRoot(new SimulatedAuthority(randomBytes), this.#clock.now());
     await this.planner.write((tx, context) => {
-      createCluster(tx, initRequest, { context, randomBytes });
+      createCluster(tx, initRequest, { root, context, randomBytes });
       for (let node = 0; node < size.nodes; node += 1) {
         const nodeId = context.newId();
         const description = {

@@ -33,6 +33,7 @@ export interface Violation {
 
 const tableNames = [
   'clusters',
+  'roots',
   'nodes',
   'services',
   'templates',

@@ -9,6 +9,7 @@ import type { Service, ServiceDeclaration, ServiceSpec } from '../src/model/serv
 import type { Task } from '../src/model/task.ts';
 import type { ContainerSpec, TaskTemplateSpec } from '../src/model/template.ts';
 import type { Commit } from '../src/store/view.ts';
+import { SimulatedAuthority } from './authority.ts';
 import { VirtualClock } from './clock.ts';
 import { SimulatedDisk } from './disk.ts';
 import { MemoryEngine } from './memory-engine.ts';
@@ -94,6 +95,7 @@ export class ManagerWorld {
       engine,
       clock,
       random,
+      authority: new SimulatedAuthority(random.bytes),
       logger: this.#logger(),
       store: { freezeRows: true },
       ...this.#options,

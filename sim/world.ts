@@ -8,6 +8,7 @@ import { Prng } from '../src/lib/prng.ts';
 import type { ControlPlane } from '../src/manager/control-plane.ts';
 import { type Manager, startManager } from '../src/manager/manager.ts';
 import type { Rounds } from '../src/manager/round.ts';
+import { SimulatedAuthority } from './authority.ts';
 import { Checkers } from './checkers.ts';
 import { VirtualClock } from './clock.ts';
 import { SimulatedDisk } from './disk.ts';
@@ -102,6 +103,7 @@ export class World {
         engine: this.#seams.engine?.(memory, this) ?? memory,
         clock: life.clock(clock),
         random: { bytes: (count) => dice.bytes(count), fraction: () => dice.fraction() },
+        authority: new SimulatedAuthority((count) => dice.bytes(count)),
         logger: this.logger('manager'),
         store: { freezeRows: true },
         stepLimit: stepLimits[this.#seed % stepLimits.length] ?? 1,

@@ -5,6 +5,9 @@ import { TuttiError } from './lib/error.ts';
 /** Of Tutti itself; package.json says the same, and a test holds them together. */
 const version = '0.1.0';
 
+/** First argument of the process that makes certificates. */
+const certificatesRole = 'make-certificates';
+
 const exitCodeOfError: Readonly<Record<string, number>> = {
   'invalid-argument': 2,
   'not-found': 2,
@@ -21,10 +24,13 @@ async function main(): Promise<void> {
   const [role, dataDirectory] = process.argv.slice(2);
   try {
     // The manager is started by the daemon alone and loads nothing of the command line.
-    process.exitCode =
-      role === 'manager' && dataDirectory !== undefined
-        ? await runManager(dataDirectory, stop.signal)
-        : await runCommand(stop.signal);
+    if (role === 'manager' && dataDirectory !== undefined) {
+      process.exitCode = await runManager(dataDirectory, stop.signal);
+    } else if (role === certificatesRole) {
+      process.exitCode = await makeCertificates();
+    } else {
+      process.exitCode = await runCommand(stop.signal);
+    }
   } catch (reason) {
     process.exitCode = tellError(reason);
   }
@@ -107,10 +113,24 @@ async function openLogger(name: string): Promise<Logger> {
   return new JsonLogger({ name, level: logLevels.find((level) => level === wanted) ?? 'info' });
 }
 
+/** A child of the manager, for as long as there are certificates to make. */
+async function makeCertificates(): Promise<number> {
+  const { serveCertificates } = await import('./os/certificates-child.ts');
+  await serveCertificates(process.stdin, process.stdout);
+  return 0;
+}
+
 async function runManager(dataDirectory: string, signal: AbortSignal): Promise<number> {
   const { serveManager } = await import('./serve-manager.ts');
   const logger = await openLogger('manager');
-  await serveManager({ dataDirectory, version, logger, signal });
+  const entry = process.argv[1] ?? '';
+  const certificatesCommand = [
+    process.execPath,
+    ...process.execArgv,
+    entry,
+    certificatesRole,
+  ] as const;
+  await serveManager({ dataDirectory, version, certificatesCommand, logger, signal });
   return 0;
 }
 

@@ -3,6 +3,7 @@ import { apiPrefix, apiRoutes } from './api/routes.ts';
 import { managerRoutes } from './docker/manager-routes.ts';
 import type { Logger } from './host/logger.ts';
 import { startManager } from './manager/manager.ts';
+import { CertificateAuthority } from './os/certificates-authority.ts';
 import { openDataLayout } from './os/data-layout.ts';
 import { HttpServer } from './os/http-server.ts';
 import { openLifeSocket } from './os/life-socket.ts';
@@ -15,6 +16,8 @@ import { SystemRandom } from './os/system-random.ts';
 export interface ServeManager {
   readonly dataDirectory: string;
   readonly version: string;
+  /** Program and arguments of the process that makes certificates. */
+  readonly certificatesCommand: readonly [string, ...string[]];
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -27,7 +30,11 @@ export async function serveManager(options: ServeManager): Promise<void> {
   const random = new SystemRandom();
   const engine = SqliteEngine.open(layout.storePath);
   await writeFile(layout.managerPidPath, `${process.pid}\n`, { mode: 0o600 });
-  const manager = await startManager({ engine, clock, random, logger });
+  const authority = new CertificateAuthority({
+    command: options.certificatesCommand,
+    sealingKeyPath: layout.sealingKeyPath,
+  });
+  const manager = await startManager({ engine, clock, random, authority, logger });
   const { controlPlane } = manager;
   const docker = managerRoutes({
     controlPlane,
@@ -57,6 +64,7 @@ export async function serveManager(options: ServeManager): Promise<void> {
   docker.close();
   await sessions.close();
   await manager.stop();
+  authority.close();
 }
 
 async function untilAborted(signal: AbortSignal): Promise<void> {

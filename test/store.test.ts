@@ -370,7 +370,7 @@ describe('a store of an older schema', () => {
 
   it('is migrated once, durably, when it is opened', async () => {
     const disk = new SimulatedDisk();
-    const old = await quickStore(disk);
+    const old = await Store.open(new MemoryEngine(disk), { migrations: [] });
     await old.update((tx) => tx.secrets.put(secret('1', 'cow')));
     await old.close();
     for (let opening = 1; opening <= 2; opening += 1) {
@@ -385,7 +385,7 @@ describe('a store of an older schema', () => {
 
   it('stays as it was when the migration cannot be committed', async () => {
     const disk = new SimulatedDisk();
-    const old = await quickStore(disk);
+    const old = await Store.open(new MemoryEngine(disk), { migrations: [] });
     await old.update((tx) => tx.secrets.put(secret('1', 'cow')));
     await old.close();
     const rows = disk.rows();
@@ -404,7 +404,7 @@ describe('a store of a newer schema', () => {
     const disk = new SimulatedDisk();
     await (await Store.open(new MemoryEngine(disk), { migrations: [() => []] })).close();
     const { revision } = disk.state;
-    await assert.rejects(quickStore(disk), {
+    await assert.rejects(Store.open(new MemoryEngine(disk), { migrations: [] }), {
       code: 'failed-precondition',
       message: 'the store has schema version 2, this program knows up to 1',
     });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { auditRefusal, noAudit } from './audit.ts';
+import { auditRefusal, type AuditState } from './audit.ts';
 
 test('a flood of refusals becomes twenty lines a minute and a count', () => {
-  let state = noAudit;
+  let state: AuditState | undefined;
   let written = 0;
   for (let index = 0; index < 500; index += 1) {
     const said = auditRefusal(state, { reason: 'wrong-secret', now: index });
@@ -20,7 +20,7 @@ test('a flood of refusals becomes twenty lines a minute and a count', () => {
 });
 
 test('a clock that is set back does not silence the log', () => {
-  let { state } = auditRefusal(noAudit, { reason: 'expired', now: 1_000_000 });
+  let { state } = auditRefusal(undefined, { reason: 'expired', now: 1_000_000 });
   for (let index = 0; index < 30; index += 1) {
     ({ state } = auditRefusal(state, { reason: 'expired', now: 1_000_000 }));
   }

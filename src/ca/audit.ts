@@ -19,15 +19,13 @@ export interface AuditDecision {
   readonly write: false | { readonly dropped: number };
 }
 
-export const noAudit: AuditState = new Map();
-
 /** Bounds the lines of the audit log: at most 20 a minute for each reason, the rest is counted. */
 export function auditRefusal(
-  state: AuditState,
+  state: AuditState | undefined,
   refusal: { readonly reason: RefusalReason; readonly now: Instant },
 ): AuditDecision {
   const { reason, now } = refusal;
-  const last = state.get(reason);
+  const last = state?.get(reason);
   const dropped = last?.dropped ?? 0;
   const isNew = last === undefined || now >= last.since + windowMs || now < last.since;
   const next: Window = isNew ? { since: now, lines: 0, dropped } : last;
@@ -39,8 +37,8 @@ export function auditRefusal(
 }
 
 function withWindow(
-  state: AuditState,
+  state: AuditState | undefined,
   ...[reason, window]: readonly [RefusalReason, Window]
 ): AuditState {
-  return new Map(state).set(reason, window);
+  return new Map(state ?? []).set(reason, window);
 }

@@ -38,6 +38,7 @@ export function toEvent(
     case 'configs':
       return describe('config', change, { ...from, extra: () => ({}) });
     case 'clusters':
+    case 'roots':
     case 'templates':
     case 'tasks':
       return undefined;

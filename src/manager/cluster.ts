@@ -1,7 +1,10 @@
+import { newJoinToken } from '../ca/join-token.ts';
+import { signingRoot } from '../ca/rotation.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { Cluster, ClusterSpec } from '../model/cluster.ts';
 import type { NetworkSpec } from '../model/network.ts';
-import type { Transaction } from '../store/view.ts';
+import type { Root } from '../model/root.ts';
+import type { Transaction, View } from '../store/view.ts';
 import {
   checkDuration,
   checkLabels,
@@ -11,9 +14,9 @@ import {
   show,
 } from './admission-check.ts';
 import { checkPool } from './admission-network.ts';
+import { tokensFor } from './cluster-root.ts';
 import { theCluster } from './cluster-row.ts';
 import type { InitCluster } from './control-plane.ts';
-import { newJoinToken, tokenDigest } from './join-token.ts';
 import { putNetwork } from './networks.ts';
 import { checkVersion } from './version.ts';
 import type { WriteContext } from './writer.ts';
@@ -23,17 +26,9 @@ const dataPathPorts = { minimum: 1_024, maximum: 49_151 };
 const defaultDataPathPort = 4_789;
 const defaultPools = ['10.0.0.0/8'];
 
-/** Makes the cluster row and the networks that every cluster has. */
-export function createCluster(
-  tx: Transaction,
-  request: InitCluster,
-  options: {
-    readonly context: WriteContext;
-    readonly randomBytes: (count: number) => Uint8Array;
-  },
-): Cluster {
-  const { context, randomBytes } = options;
-  if (theCluster(tx) !== undefined) {
+/** @throws TuttiError where there is a cluster already, or the request is wrong. */
+export function checkNewCluster(view: Pick<View, 'clusters'>, request: InitCluster): void {
+  if (theCluster(view) !== undefined) {
     throw new TuttiError(
       'unavailable',
       'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and ' +
@@ -41,8 +36,21 @@ export function createCluster(
     );
   }
   checkInit(request);
+}
+
+/** Makes the cluster row, its root and the networks that every cluster has. */
+export function createCluster(
+  tx: Transaction,
+  request: InitCluster,
+  options: {
+    readonly root: Root;
+    readonly context: WriteContext;
+    readonly randomBytes: (count: number) => Uint8Array;
+  },
+): Cluster {
+  const { root, context, randomBytes } = options;
+  checkNewCluster(tx, request);
   const pools = request.defaultAddressPools;
-  const digest = tokenDigest(randomBytes);
   const cluster: Cluster = {
     id: context.newId(),
     version: tx.revision,
@@ -53,12 +61,10 @@ export function createCluster(
     defaultAddressPools: pools.length === 0 ? defaultPools : pools,
     subnetPrefixLength: request.subnetPrefixLength,
     dataPathPort: request.dataPathPort === 0 ? defaultDataPathPort : request.dataPathPort,
-    joinTokens: {
-      worker: newJoinToken(digest, randomBytes),
-      manager: newJoinToken(digest, randomBytes),
-    },
+    joinTokens: tokensFor(root, randomBytes),
   };
   tx.clusters.put(cluster);
+  tx.roots.put(root);
   putNetwork(tx, { spec: ingressNetwork, context });
   for (const name of ['host', 'bridge']) {
     putNetwork(tx, { spec: predefinedNetwork(name), predefined: true, context });
@@ -83,17 +89,16 @@ export function updateCluster(
     refuse('spec.name', `the cluster is called ${show(cluster.spec.name)}; it cannot be renamed`);
   }
   checkSpec(spec);
-  const rotate = (token: string): string =>
-    newJoinToken(token.split('-')[2] ?? '', options.randomBytes);
   const { worker, manager } = cluster.joinTokens;
+  const rotate = (): string => newJoinToken(requireRoot(tx).id, options.randomBytes);
   tx.clusters.put({
     ...cluster,
     spec,
     version: tx.revision,
     updatedAt: options.context.now,
     joinTokens: {
-      worker: options.rotateWorkerToken ? rotate(worker) : worker,
-      manager: options.rotateManagerToken ? rotate(manager) : manager,
+      worker: options.rotateWorkerToken ? rotate() : worker,
+      manager: options.rotateManagerToken ? rotate() : manager,
     },
   });
 }
@@ -108,6 +113,7 @@ export function wipe(tx: Transaction): void {
     tx.secrets,
     tx.configs,
     tx.nodes,
+    tx.roots,
     tx.clusters,
   ]) {
     const ids = [...table.all()].map((row) => row.id);
@@ -123,6 +129,14 @@ export function requireCluster(tx: Pick<Transaction, 'clusters'>): Cluster {
     'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect ' +
       'this node to swarm and try again.',
   );
+}
+
+function requireRoot(tx: Transaction): Root {
+  const root = signingRoot(tx.roots.all());
+  if (root !== undefined) return root;
+  throw new TuttiError('unavailable', 'the cluster has no certificate authority yet', {
+    hint: 'The manager makes it when it starts; its log says what keeps it from doing so.',
+  });
 }
 
 function checkInit(request: InitCluster): void {

@@ -94,6 +94,7 @@ export class Dispatcher {
         // Until there is a cluster nothing is sent.
         for (const session of this.#sessions.values()) touched.add(session);
         break;
+      case 'roots':
       case 'templates':
       case 'secrets':
       case 'configs':

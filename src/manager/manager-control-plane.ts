@@ -1,3 +1,4 @@
+import type { Authority } from '../host/authority.ts';
 import type { Clock } from '../host/clock.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { Cluster } from '../model/cluster.ts';
@@ -11,7 +12,8 @@ import type { Service, ServiceDeclaration } from '../model/service.ts';
 import type { PlannedTask, StackChange, StackDeclaration } from '../model/stack.ts';
 import type { Task } from '../model/task.ts';
 import type { Commit, Transaction, View } from '../store/view.ts';
-import { createCluster, requireCluster, updateCluster } from './cluster.ts';
+import { checkNewCluster, createCluster, requireCluster, updateCluster } from './cluster.ts';
+import { makeRoot } from './cluster-root.ts';
 import { theCluster } from './cluster-row.ts';
 import type {
   ControlPlane,
@@ -39,6 +41,7 @@ export interface ControlPlaneParts {
   readonly view: View;
   readonly observed: Observed;
   readonly clock: Clock;
+  readonly authority: Authority;
   readonly planner: Planner;
   readonly sessions: Sessions;
   readonly logs: LogBroker;
@@ -100,14 +103,16 @@ export class ManagerControlPlane implements ControlPlane {
   }
 
   async initCluster(request: InitCluster): Promise<{ readonly nodeId: string }> {
-    const { planner, sessions, randomBytes } = this.#parts;
+    const { planner, sessions, authority, randomBytes } = this.#parts;
     const { nodeId } = this;
     if (request.forceNewCluster && nodeId !== undefined) return { nodeId };
+    checkNewCluster(this.view, request);
     const session = await sessions.first(agentPatienceMs);
+    const root = await makeRoot(authority, this.now());
     const { description } = session;
     const { availability } = request;
     await planner.write((tx, context) => {
-      createCluster(tx, request, { context, randomBytes });
+      createCluster(tx, request, { root, context, randomBytes });
       registerNode(tx, { nodeId: session.nodeId, description, availability, context });
     });
     return { nodeId: session.nodeId };

@@ -1,3 +1,4 @@
+import type { Authority } from '../host/authority.ts';
 import type { Clock } from '../host/clock.ts';
 import type { Logger } from '../host/logger.ts';
 import type { Random } from '../host/random.ts';
@@ -9,6 +10,7 @@ import type { NodeDescription } from '../model/node.ts';
 import { Store, type StoreOptions } from '../store/store.ts';
 import type { Commit } from '../store/view.ts';
 import { wipe } from './cluster.ts';
+import { adoptRoot, lacksRoot, makeRoot } from './cluster-root.ts';
 import { theCluster } from './cluster-row.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -33,6 +35,7 @@ export interface ManagerOptions {
   readonly engine: StoreEngine;
   readonly clock: Clock;
   readonly random: Random;
+  readonly authority: Authority;
   readonly logger: Logger;
   readonly store?: StoreOptions;
   /** Steps that one transaction of the planner takes: small ones show what lies between them. */
@@ -73,6 +76,7 @@ class RunningManager {
   readonly #store: Store;
   readonly #logger: Logger;
   readonly #clock: Clock;
+  readonly #authority: Authority;
   readonly #observed = new ObservedState();
   readonly #commits = new Listeners<Commit>();
   readonly #observations = new Listeners<string>();
@@ -91,6 +95,7 @@ class RunningManager {
     this.#store = store;
     this.#logger = logger;
     this.#clock = clock;
+    this.#authority = options.authority;
     const rounds = new CoreRounds(view);
     this.#planner = new Planner({
       store,
@@ -132,6 +137,7 @@ class RunningManager {
       view,
       observed,
       clock,
+      authority: options.authority,
       planner: this.#planner,
       sessions: this.#sessions,
       logs: this.#logs,
@@ -148,6 +154,7 @@ class RunningManager {
     store.onCommit((commit) => this.#committed(commit));
     this.#planner.everything();
     void this.#sessions.expectNodes(connectPatienceMs);
+    if (lacksRoot(view)) void this.#adoptRoot((count) => random.bytes(count));
   }
 
   async idle(): Promise<void> {
@@ -211,6 +218,26 @@ class RunningManager {
     }
   }
 
+  /** A key that stays behind opens nothing any more; the next cluster would use it again. */
+  async #forgetKeys(): Promise<void> {
+    try {
+      await this.#authority.forget();
+    } catch (error) {
+      this.#logger.warn('the sealing key of the cluster could not be deleted', { error });
+    }
+  }
+
+  /** For a store from before clusters had a root; what fails is tried again at the next start. */
+  async #adoptRoot(randomBytes: (count: number) => Uint8Array): Promise<void> {
+    try {
+      const root = await makeRoot(this.#authority, this.#clock.now());
+      await this.#store.update((tx) => adoptRoot(tx, { root, randomBytes }));
+      this.#logger.warn('the cluster has a certificate authority now; its join tokens are new');
+    } catch (error) {
+      this.#logger.error('no certificate authority could be made for the cluster', { error });
+    }
+  }
+
   async #leave(): Promise<void> {
     this.#planner.suspend();
     try {
@@ -220,6 +247,7 @@ class RunningManager {
       }
       await this.#store.update((tx) => wipe(tx));
       this.#observed.clear();
+      await this.#forgetKeys();
     } finally {
       this.#sessions.finishLeaving();
       this.#planner.resume();

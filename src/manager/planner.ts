@@ -441,6 +441,7 @@ function makesRoom(change: Change): boolean {
     case 'networks':
       return true;
     case 'clusters':
+    case 'roots':
     case 'templates':
     case 'secrets':
     case 'configs':

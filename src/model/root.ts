@@ -2,7 +2,7 @@ import type { Instant } from './instant.ts';
 
 /**
  * - `signing`: signs new certificates; exactly one root does.
- * - `trusted`: signed until a rotation began; its certificates count until the rotation is finished.
+ * - `trusted`: signed until a rotation began; its certificates count until that is finished.
  * - `retired`: its certificates are good for nothing but a renewal.
  */
 export type RootStage = 'signing' | 'trusted' | 'retired';

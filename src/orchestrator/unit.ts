@@ -79,6 +79,7 @@ export function unitsOfChange(view: View, change: Change): readonly Unit[] {
     case 'networks':
       return change.after?.removing === true ? [{ kind: 'network', networkId: change.id }] : [];
     case 'clusters':
+    case 'roots':
     case 'templates':
     case 'secrets':
     case 'configs':

@@ -1,7 +1,7 @@
-import { open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import type { AgentDisk, AgentState } from '../host/agent-disk.ts';
 import { TuttiError } from '../lib/error.ts';
+import { replaceFile } from './replace-file.ts';
 
 /**
  * The agent's state as one JSON file, replaced as a whole (write, fsync, rename, fsync of the
@@ -33,20 +33,6 @@ export class FileAgentDisk implements AgentDisk {
   }
 
   async save(state: AgentState): Promise<void> {
-    const temporary = `${this.#path}.new`;
-    const file = await open(temporary, 'w', 0o600);
-    try {
-      await file.writeFile(JSON.stringify(state));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, this.#path);
-    const directory = await open(dirname(this.#path), 'r');
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
+    await replaceFile(this.#path, JSON.stringify(state));
   }
 }

@@ -13,6 +13,8 @@ export interface DataLayout {
   readonly storePath: string;
   /** What the agent needs to bring its tasks back. */
   readonly agentStatePath: string;
+  /** Opens what is sealed in the store. */
+  readonly sealingKeyPath: string;
   readonly managerLogPath: string;
   readonly managerPidPath: string;
   readonly managerApiSocket: string;
@@ -45,6 +47,7 @@ export async function openDataLayout(path: string): Promise<DataLayout> {
     dataDirectory,
     storePath: join(dataDirectory, 'manager', 'state.sqlite'),
     agentStatePath: join(dataDirectory, 'agent', 'state.json'),
+    sealingKeyPath: join(dataDirectory, 'manager', 'sealing.key'),
     managerLogPath: join(dataDirectory, 'manager', 'manager.log'),
     managerPidPath: join(run, 'manager.pid'),
     managerApiSocket: join(run, 'manager-api.sock'),

@@ -8,7 +8,11 @@ import { TuttiError } from '../lib/error.ts';
 export type Migration = (rows: readonly StoredRow[]) => readonly StoredChange[];
 
 /** The n-th of these (from 0) leads from version n + 1 to n + 2. Only ever appended to. */
-export const migrations: readonly Migration[] = [];
+export const migrations: readonly Migration[] = [
+  // The table `roots` came. A program that does not know it could not read the store: it shall say
+  // so. The root itself takes keys and dice; the manager makes it when it starts.
+  () => [],
+];
 
 /** The schema version that a program with these migrations writes. */
 export function schemaVersionOf(steps: readonly Migration[]): number {

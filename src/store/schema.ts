@@ -2,6 +2,7 @@ import type { Cluster } from '../model/cluster.ts';
 import { stackLabel } from '../model/labels.ts';
 import type { Network } from '../model/network.ts';
 import type { Node } from '../model/node.ts';
+import type { Root } from '../model/root.ts';
 import type { Config, Secret } from '../model/secret.ts';
 import type { Service } from '../model/service.ts';
 import type { Task } from '../model/task.ts';
@@ -10,6 +11,7 @@ import type { TaskTemplate } from '../model/template.ts';
 /** Every table of the store. A table is added here, in `tableIndexes`, and nowhere else. */
 export interface Rows {
   readonly clusters: Cluster;
+  readonly roots: Root;
   readonly nodes: Node;
   readonly services: Service;
   readonly templates: TaskTemplate;
@@ -48,6 +50,7 @@ export function portKey(protocol: string, publishedPort: number): string {
 /** The indexes of each table: derived, in memory, kept with every commit. */
 export const tableIndexes = {
   clusters: {},
+  roots: {},
   nodes: { hostname: (node: Node) => [nameKey(node.description.hostname)] },
   services: {
     name: (service: Service) => [nameKey(service.spec.name)],

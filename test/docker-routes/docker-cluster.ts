@@ -1,3 +1,4 @@
+import { SimulatedAuthority } from '../../sim/authority.ts';
 import { VirtualClock } from '../../sim/clock.ts';
 import { SimulatedDisk } from '../../sim/disk.ts';
 import { MemoryEngine } from '../../sim/memory-engine.ts';
@@ -79,7 +80,13 @@ export class DockerCluster implements AsyncDisposable {
     };
     const transport = new SimulatedTransport({ clock, dice });
     const engine = new MemoryEngine(new SimulatedDisk());
-    const manager = await startManager({ engine, clock, random, logger: silent });
+    const manager = await startManager({
+      engine,
+      clock,
+      random,
+      authority: new SimulatedAuthority((count) => dice.bytes(count)),
+      logger: silent,
+    });
     transport.serve(manager.handler);
     const cluster = new DockerCluster({ manager, clock, transport, random });
     cluster.#agentRun = cluster.agent.run().catch(() => undefined);

@@ -20,6 +20,9 @@ export const agentCommands: readonly NeededCommand[] = [
   { command: 'ip', package: 'iproute2' },
 ];
 
+/** What judges in tests. */
+export const judgeCommands: readonly NeededCommand[] = [{ command: 'openssl', package: 'openssl' }];
+
 /**
  * Installs what is missing from the distribution's packages, without starting any service.
  *

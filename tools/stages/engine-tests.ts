@@ -2,7 +2,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { runProgram } from '../bootstrap/run.mjs';
 import { findEngine, requireRoot } from '../engine.ts';
-import { agentCommands, engineCommands, ensureCommands } from '../engine/machine-packages.ts';
+import {
+  agentCommands,
+  engineCommands,
+  ensureCommands,
+  judgeCommands,
+} from '../engine/machine-packages.ts';
 import { repositoryRoot } from '../root.ts';
 import { runNodeTests } from './node-tests.ts';
 import type { Stage, StageResult } from './stage.ts';
@@ -20,7 +25,8 @@ export const engineStage: Stage = {
   prepare: async () => {
     const found = await findEngine();
     if (found === undefined) requireRoot();
-    const commands = found === undefined ? [...engineCommands, ...agentCommands] : agentCommands;
+    const commands = [...agentCommands, ...judgeCommands];
+    if (found === undefined) commands.unshift(...engineCommands);
     await ensureCommands(commands, 'tests with a container engine');
   },
   run: runEngineTests,

@@ -1,0 +1,43 @@
+import { newJoinToken, rootIdOf } from '../ca/join-token.ts';
+import { signingRoot } from '../ca/rotation.ts';
+import { rootLifeMs, validityFrom } from '../ca/validity.ts';
+import type { Authority } from '../host/authority.ts';
+import type { Cluster } from '../model/cluster.ts';
+import type { Instant } from '../model/instant.ts';
+import type { Root } from '../model/root.ts';
+import type { Transaction, View } from '../store/view.ts';
+import { theCluster } from './cluster-row.ts';
+
+/** The row of a new root; it signs from the moment it is in the store. */
+export async function makeRoot(authority: Authority, now: Instant): Promise<Root> {
+  const { digest, ...made } = await authority.createRoot(validityFrom(now, rootLifeMs));
+  return { id: rootIdOf(digest), createdAt: now, stage: 'signing', ...made };
+}
+
+/** Join tokens with new secrets, for each role one. */
+export function tokensFor(
+  root: Root,
+  randomBytes: (count: number) => Uint8Array,
+): Cluster['joinTokens'] {
+  return {
+    worker: newJoinToken(root.id, randomBytes),
+    manager: newJoinToken(root.id, randomBytes),
+  };
+}
+
+/** Whether the store has a cluster from before clusters had a root of their own. */
+export function lacksRoot(view: Pick<View, 'clusters' | 'roots'>): boolean {
+  return theCluster(view) !== undefined && signingRoot(view.roots.all()) === undefined;
+}
+
+/** Gives such a cluster its root, and tokens that pin it: the ones before pinned nothing. */
+export function adoptRoot(
+  tx: Transaction,
+  options: { readonly root: Root; readonly randomBytes: (count: number) => Uint8Array },
+): void {
+  const cluster = theCluster(tx);
+  if (cluster === undefined || !lacksRoot(tx)) return;
+  const { root, randomBytes } = options;
+  tx.roots.put(root);
+  tx.clusters.put({ ...cluster, joinTokens: tokensFor(root, randomBytes) });
+}

@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import type { Authority, MadeRoot } from '../host/authority.ts';
+import type {
+  CrossCertificateRequest,
+  NodeCertificateRequest,
+  SigningTimes,
+} from './certificates-protocol.ts';
+import { CertificatesProcess } from './certificates-process.ts';
+import { SealingKey } from './certificates-seal.ts';
+
+/** A root as it is kept: its key can only be opened where the sealing key is. */
+export interface SealedSigner {
+  readonly certificate: string;
+  readonly sealedKey: string;
+}
+
+/** The authority of a cluster: keys are opened here for as long as a signature takes. */
+export class CertificateAuthority implements Authority {
+  readonly #process: CertificatesProcess;
+  readonly #sealing: SealingKey;
+
+  constructor(options: {
+    /** Program and arguments of the process that makes certificates. */
+    readonly command: readonly [string, ...string[]];
+    readonly sealingKeyPath: string;
+  }) {
+    this.#process = new CertificatesProcess(options);
+    this.#sealing = new SealingKey(options.sealingKeyPath);
+  }
+
+  async createRoot(times: SigningTimes): Promise<MadeRoot> {
+    const { key, ...made } = await this.#process.ask('root', times);
+    const digest = createHash('sha256').update(made.certificate).digest();
+    const sealedKey = await this.#sealing.seal(key, purposeOf(made.certificate));
+    return { ...made, digest, sealedKey };
+  }
+
+  /** The certificate of a node, signed by the root. */
+  async signNode(
+    asked: Omit<NodeCertificateRequest, 'issuer'> & { readonly issuer: SealedSigner },
+  ): Promise<string> {
+    const issuer = await this.#open(asked.issuer);
+    return (await this.#process.ask('node', { ...asked, issuer })).certificate;
+  }
+
+  /** The key of a new root, certified by the one before it. */
+  async signCross(
+    asked: Omit<CrossCertificateRequest, 'issuer'> & { readonly issuer: SealedSigner },
+  ): Promise<string> {
+    const issuer = await this.#open(asked.issuer);
+    return (await this.#process.ask('cross', { ...asked, issuer })).certificate;
+  }
+
+  async forget(): Promise<void> {
+    await this.#sealing.forget();
+  }
+
+  close(): void {
+    this.#process.close();
+  }
+
+  async #open({ certificate, sealedKey }: SealedSigner) {
+    return { certificate, key: await this.#sealing.unseal(sealedKey, purposeOf(certificate)) };
+  }
+}
+
+/** A sealed key opens only together with the certificate that it belongs to. */
+function purposeOf(certificate: string): string {
+  const digest = createHash('sha256').update(certificate).digest('hex');
+  return `key of the root certificate ${digest}`;
+}
