@@ -9,6 +9,7 @@ import { readMachineState, type MachineState } from './fixture/machine-state.ts'
 import { onOwnHost } from './fixture/on-own-host.ts';
 import { TestNode } from './fixture/test-node.ts';
 import { findBrowser, watchPage } from './voting-app/browser.ts';
+import { makeOtherMachine } from './voting-app/other-machine.ts';
 import { countRows, databaseAddress, untilCounted, untilServed } from './voting-app/votes.ts';
 
 const votePage = 'http://127.0.0.1:8080/';
@@ -16,8 +17,8 @@ const resultPage = 'http://127.0.0.1:8081/';
 const composeFile = join(repositoryRoot, 'examples/voting-app/compose.yml');
 const corpus = process.env['TUTTI_CORPUS'] ?? join(repositoryRoot, '../shared/corpus');
 const upstreamFile = join(corpus, 'voting-app/docker-stack.yml');
-/** Long enough for both replicas of `vote` to be replaced meanwhile. */
-const votesPerSecond = 200;
+/** So the votes last longer than it takes to replace both replicas of `vote`. */
+const bodyDelayMs = 200;
 
 const withoutUpstream = existsSync(upstreamFile)
   ? false
@@ -113,20 +114,25 @@ function registerOwn(): void {
       if (madeSecret) await rm(secretFile);
     });
 
-    test('3,000 votes during an update of vote are 3,000 rows', async () => {
+    test('3,000 votes, 50 at a time from two machines, during an update of vote are 3,000 rows', async () => {
+      await using other = await makeOtherMachine();
       const old = new Set(await hostNames('voting_vote'));
-      const [report] = await Promise.all([
-        castVotes({ url: votePage, votes: 3_000, concurrency: 50, votesPerSecond }),
+      const half = { votes: 1_500, concurrency: 25, bodyDelayMs };
+      const [here, there] = await Promise.all([
+        castVotes({ ...half, url: votePage }),
+        other.castVotes({ ...half, url: `http://${other.address}:8080/` }),
         node.docker('service', 'update', '--quiet', '--image', 'tutti-demo/vote:2', 'voting_vote'),
       ]);
-      assert.deepEqual(report.failures, []);
-      assert.equal(report.cast.total, 3_000);
-      const servers = [...report.servedBy.keys()];
-      assert.equal(servers.filter((name) => old.has(name)).length, 2, 'the old ones took votes');
-      assert.ok(
-        servers.some((name) => !old.has(name)),
-        'a new one took votes',
-      );
+      for (const { cast, failures, servedBy } of [
+        { ...here, servedBy: Object.fromEntries(here.servedBy) },
+        there,
+      ]) {
+        assert.deepEqual(failures, []);
+        assert.equal(cast.total, 1_500);
+        const servers = Object.keys(servedBy);
+        assert.equal(servers.filter((name) => old.has(name)).length, 2, 'the old ones took votes');
+        assert.equal(servers.filter((name) => !old.has(name)).length, 2, 'the new ones took votes');
+      }
       await untilCounted(resultPage, 3_000);
       assert.equal(await countRows(node, 'voting'), 3_000);
       const images = await node.docker(

@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { castVotes, describeReport } from './cast-votes.ts';
 import { startServer } from './shared/graceful-server.ts';
@@ -43,6 +47,22 @@ test('a refused vote is a failure with its reason, and is not tried again', asyn
     ['status 503: not now'],
   );
   assert.match(describeReport(report), /1 failed\n {2}1 × status 503: not now/);
+});
+
+test('a voter on a slow line sends the head first, and the body later', async () => {
+  const wasWhole: boolean[] = [];
+  const listener = createServer((request, response) => {
+    setImmediate(() => wasWhole.push(request.complete));
+    void text(request).then((body) => response.end(body));
+  });
+  listener.listen(0);
+  await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}/`;
+  const report = await castVotes({ url, votes: 3, concurrency: 3, bodyDelayMs: 100 });
+  listener.close();
+  assert.deepEqual(report.failures, []);
+  assert.deepEqual(wasWhole, [false, false, false]);
 });
 
 test('a server that is not there fails each vote', async () => {

@@ -1,6 +1,7 @@
 /**
  * Casts votes, many at a time: `node examples/voting-app/cast-votes.ts [--url URL] [--votes N]
- * [--concurrency N]`. Of three votes two are for a. Ends with 1 when any request failed.
+ * [--concurrency N] [--body-delay MS] [--json]`. Of three votes two are for a. Ends with 1 when any
+ * request failed.
  */
 import { Agent, request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
@@ -13,8 +14,11 @@ export interface CastVotesOptions {
   readonly votes: number;
   /** How many requests are under way at any time. */
   readonly concurrency: number;
-  /** Spreads the votes over time; as fast as they are taken, unless told. */
-  readonly votesPerSecond?: number;
+  /**
+   * Between the head and the body of a request, as with a voter on a slow line. So all of
+   * `concurrency` are under way all the time, and the votes last as long as is wanted. Default: 0.
+   */
+  readonly bodyDelayMs?: number;
   /** A request that takes longer has failed. */
   readonly requestLimitMs?: number;
   /** Stops casting; votes under way are finished. */
@@ -47,7 +51,6 @@ export interface VoteFailure {
  */
 export async function castVotes(options: CastVotesOptions): Promise<CastVotesReport> {
   const agent = new Agent({ keepAlive: false });
-  const { votesPerSecond = Number.POSITIVE_INFINITY } = options;
   const startedAtMs = performance.now();
   const cast = { a: 0, b: 0, total: 0 };
   const failures: VoteFailure[] = [];
@@ -59,8 +62,6 @@ export async function castVotes(options: CastVotesOptions): Promise<CastVotesRep
       const vote = next;
       next += 1;
       const choice = vote % 3 === 2 ? 'b' : 'a';
-      const dueInMs = startedAtMs + (vote * 1_000) / votesPerSecond - performance.now();
-      if (dueInMs > 0) await sleep(dueInMs);
       const sentAtMs = performance.now();
       try {
         const host = await castVote({ ...options, agent, choice });
@@ -84,23 +85,33 @@ interface CastVoteOptions {
   readonly url: string;
   readonly choice: 'a' | 'b';
   readonly agent: Agent;
+  readonly bodyDelayMs?: number;
   readonly requestLimitMs?: number;
 }
 
 /** Resolves with the name of the container that took the vote. */
 async function castVote(options: CastVoteOptions): Promise<string> {
-  const { url, choice, agent, requestLimitMs = 10_000 } = options;
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const outgoing = request(url, {
-      agent,
-      method: 'POST',
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
-      signal: AbortSignal.timeout(requestLimitMs),
-    });
+  const { url, choice, agent, bodyDelayMs = 0, requestLimitMs = 10_000 } = options;
+  const form = `vote=${choice}`;
+  const outgoing = request(url, {
+    agent,
+    method: 'POST',
+    headers: {
+      'content-type': 'application/x-www-form-urlencoded',
+      'content-length': form.length,
+    },
+    signal: AbortSignal.timeout(requestLimitMs),
+  });
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('error', reject);
     outgoing.once('response', resolve);
-    outgoing.end(`vote=${choice}`);
   });
+  if (bodyDelayMs > 0) {
+    outgoing.flushHeaders();
+    await Promise.race([answered, sleep(bodyDelayMs)]);
+  }
+  outgoing.end(form);
+  const response = await answered;
   let body = '';
   for await (const chunk of response) body += String(chunk);
   if (response.statusCode !== 200) throw new Error(`status ${response.statusCode}: ${body.trim()}`);
@@ -128,6 +139,11 @@ export function describeReport(report: CastVotesReport): string {
   ].join('\n');
 }
 
+/** The report for other programs. */
+function reportAsJson(report: CastVotesReport): string {
+  return JSON.stringify({ ...report, servedBy: Object.fromEntries(report.servedBy) });
+}
+
 function readCount(text: string, name: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count > 0) return count;
@@ -141,14 +157,18 @@ if (import.meta.main) {
         url: { type: 'string', default: 'http://127.0.0.1:8080/' },
         votes: { type: 'string', default: '3000' },
         concurrency: { type: 'string', default: '50' },
+        'body-delay': { type: 'string' },
+        json: { type: 'boolean', default: false },
       },
     });
+    const bodyDelay = values['body-delay'];
     const report = await castVotes({
       url: values.url,
       votes: readCount(values.votes, 'votes'),
       concurrency: readCount(values.concurrency, 'concurrency'),
+      ...(bodyDelay !== undefined && { bodyDelayMs: readCount(bodyDelay, 'body-delay') }),
     });
-    console.log(describeReport(report));
+    console.log(values.json ? reportAsJson(report) : describeReport(report));
     if (report.failures.length > 0) process.exitCode = 1;
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
