@@ -11,4 +11,4 @@ await ensureImages({
   images: [...testImages, ...votingAppImages, ...upstreamVotingAppImages],
   report,
 });
-await ensureBrowser(report);
+await ensureBrowser();

@@ -146,7 +146,7 @@ function registerOwn(): void {
 
     test('the result page changes in a browser without a reload', async (context) => {
       const browser = findBrowser();
-      if (browser === undefined) return context.skip('there is no Chromium on this machine');
+      if (browser === undefined) return context.skip('no Chromium here');
       await using page = await watchPage(browser, resultPage);
       assert.equal(await page.total(), '3,000 votes');
       await castVotes({ url: votePage, votes: 7, concurrency: 7 });

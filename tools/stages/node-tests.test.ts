@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { judgeTestRun } from './node-tests.ts';
 
-const counts = (tests: number, skipped = 0) => `ℹ tests ${tests}\nℹ skipped ${skipped}\nℹ todo 0\n`;
+const counts = (tests: number) => `ℹ tests ${tests}\nℹ skipped 0\nℹ todo 0\n`;
 
 test('a run without a test fails, though the runner says success', () => {
   assert.equal(judgeTestRun(0, counts(0)).passed, false);
@@ -17,5 +17,14 @@ test('a run fails when the runner does', () => {
 
 test('tests that were not run are named', () => {
   assert.equal(judgeTestRun(0, counts(3)).summary, '3 tests');
-  assert.equal(judgeTestRun(0, counts(3, 2)).summary, '3 tests, 2 of them not run');
+  const lines = [
+    '▶ a suite',
+    '  ✔ one (1.5ms)',
+    '  ﹣ in a browser (0.2ms) # there is no Chromium',
+    '﹣ a suite (that is skipped) (3ms)',
+  ];
+  assert.equal(
+    judgeTestRun(0, `${lines.join('\n')}\n${counts(3)}`).summary,
+    '3 tests; not run: in a browser (there is no Chromium); not run: a suite (that is skipped)',
+  );
 });

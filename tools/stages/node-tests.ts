@@ -1,5 +1,6 @@
 import { runProgram } from '../bootstrap/run.mjs';
 import { repositoryRoot } from '../root.ts';
+import { skippedTests, type SkippedTest } from './skipped-tests.ts';
 import type { StageResult } from './stage.ts';
 
 export interface NodeTestOptions {
@@ -43,8 +44,11 @@ export function judgeTestRun(code: number | null, output: string): StageResult {
   const count = (what: string) =>
     Number(new RegExp(`^\\S+ ${what} (\\d+)$`, 'm').exec(output)?.[1] ?? 0);
   const tests = count('tests');
-  const notRun = count('skipped') + count('todo');
-  const summary = `${tests} tests${notRun === 0 ? '' : `, ${notRun} of them not run`}`;
+  const summary = [`${tests} tests`, ...skippedTests(output).map(describeSkipped)].join('; ');
   if (tests === 0) return { passed: false, output: `${output}\nNo test ran.` };
   return { passed: code === 0, summary, output };
+}
+
+function describeSkipped({ name, reason }: SkippedTest): string {
+  return `not run: ${name}${reason === '' ? '' : ` (${reason})`}`;
 }
