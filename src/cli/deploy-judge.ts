@@ -75,7 +75,9 @@ export class DeployJudge implements Judge {
     if (this.#declared(report).some(this.#hasStopped)) return 'hopeless';
     const unsettled = this.#unsettled(report);
     if (unsettled.some(isAtWork)) return 'waiting';
-    if (unsettled.some(isFinal)) return 'hopeless';
+    // Others that are in trouble get their time: a person wants to hear of all at once.
+    const isOver = (task: TaskReport) => isFinal(task) || !isTroubled(task);
+    if (unsettled.some(isFinal) && unsettled.every(isOver)) return 'hopeless';
     const since = this.#troubleSince;
     return since !== undefined && now - since >= patienceMs ? 'hopeless' : 'waiting';
   }
@@ -96,7 +98,10 @@ export class DeployJudge implements Judge {
     const names = new Set(
       this.#declared(report).flatMap((one) => (one.converged ? [] : [one.name])),
     );
-    return report.tasks.filter((task) => names.has(task.service));
+    const { services } = this.#expected;
+    return report.tasks.filter(
+      (task) => names.has(task.service) || (services.has(task.service) && keepsFailing(task)),
+    );
   }
 
   #noteBest(report: StackReport): boolean {
@@ -125,6 +130,11 @@ export class DeployJudge implements Judge {
 
   readonly #hasRolledBack = ({ name, update }: ServiceReport): boolean =>
     update?.state === 'rollback_completed' && this.#expected.changed.has(name);
+}
+
+/** It may run right now, and fail the next moment. */
+export function keepsFailing({ failure, restarts }: TaskReport): boolean {
+  return failure !== undefined && restarts > 1;
 }
 
 /** Something is wrong with it, for now or for good. */

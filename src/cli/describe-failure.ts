@@ -2,7 +2,7 @@ import { readLogFrames } from '../client/log-frames.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { ServiceReport, StackReport, TaskReport } from '../model/report.ts';
 import { type CliContext, exitCodes } from './context.ts';
-import { isTroubled } from './deploy-judge.ts';
+import { isTroubled, keepsFailing } from './deploy-judge.ts';
 import { describeCounts, describeTask } from './describe.ts';
 
 export interface FailedDeploy {
@@ -23,7 +23,11 @@ export async function describeFailure(context: CliContext, failed: FailedDeploy)
   const parts = [notePaint('red', `${report.name} ${what}`)];
   for (const service of report.services) {
     const rolledBack = service.update?.state === 'rollback_completed';
-    if (!services.has(service.name) || (service.converged && !rolledBack)) continue;
+    const isUnstable = report.tasks.some(
+      (task) => task.service === service.name && keepsFailing(task),
+    );
+    const isWell = service.converged && !rolledBack && !isUnstable;
+    if (!services.has(service.name) || isWell) continue;
     parts.push(...(await describeLate(context, { service, report })));
   }
   parts.push(

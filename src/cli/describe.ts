@@ -5,15 +5,16 @@ import type { ServiceReport, StackReport, TaskReport } from '../model/report.ts'
 export function describeTask(task: TaskReport): string {
   const where = task.nodeName === undefined ? '' : ` on ${task.nodeName}`;
   const { reason, failure } = task;
-  if (failure !== undefined && keepsFailing(task)) {
-    return `${task.name} fails again and again${where}: ${failure.reason.message}`;
+  if (failure !== undefined && isTriedAgain(task)) {
+    const how = task.restarts > 1 ? 'fails again and again' : 'failed';
+    return `${task.name} ${how}${where}: ${failure.reason.message}`;
   }
   return `${task.name} ${task.state}${where}${reason === undefined ? '' : `: ${reason.message}`}`;
 }
 
 /** It failed and is tried again; what it does right now says less than how it failed. */
-function keepsFailing({ failure, restarts, spent, nodeName }: TaskReport): boolean {
-  return failure !== undefined && restarts > 1 && spent !== true && nodeName !== undefined;
+function isTriedAgain({ failure, spent, nodeName }: TaskReport): boolean {
+  return failure !== undefined && spent !== true && nodeName !== undefined;
 }
 
 /** Steps that every task takes in no time: nobody wants to read of them. */
@@ -34,7 +35,7 @@ const passing: ReadonlySet<ReasonCode> = new Set([
 /** Whether a person who waits for a task wants to hear what holds it up. */
 export function isWorthTelling(task: TaskReport): boolean {
   if (task.state === 'running' || task.reason === undefined) return false;
-  return !passing.has(task.reason.code) || keepsFailing(task);
+  return !passing.has(task.reason.code) || isTriedAgain(task);
 }
 
 /** `st_web 1/2`, with what is special about it. */

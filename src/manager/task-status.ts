@@ -84,7 +84,10 @@ function whyHeld(task: Task, sources: StatusSources & { readonly seen: ObservedT
   const unmet = service === undefined ? undefined : firstUnmet(view, service);
   if (unmet !== undefined) {
     const message = `the task waits until ${unmet.service} ${awaited[unmet.condition]}`;
-    return reason('waiting-for-dependency', message, seen.since);
+    return {
+      ...reason('waiting-for-dependency', message, seen.since),
+      hint: `tutti why service ${unmet.service} says what holds that one up.`,
+    };
   }
   if (task.startAfter !== undefined && task.startAfter > now) {
     const message = `the task is started in ${Math.ceil((task.startAfter - now) / 1_000)} s`;

@@ -1,0 +1,16 @@
+import { after, before } from 'node:test';
+import { CliNode } from './cli/cli-node.ts';
+import { registerStackTests } from './cli/stack-tests.ts';
+import { registerTroubleTests } from './cli/trouble-tests.ts';
+import { onOwnHost } from './fixture/on-own-host.ts';
+
+let cli: CliNode;
+
+onOwnHost(import.meta.filename, () => {
+  before(async () => {
+    cli = await CliNode.start();
+  });
+  after(async () => await cli[Symbol.asyncDispose]());
+  registerStackTests(() => cli);
+  registerTroubleTests(() => cli);
+});
