@@ -1,6 +1,8 @@
 import type { Cluster } from '../model/cluster.ts';
 import type { Node, NodeState, ObservedNode } from '../model/node.ts';
+import type { Root } from '../model/root.ts';
 import { goTime } from './go-time.ts';
+import { showTls } from './lens-tls.ts';
 import { unlessEmpty, unlessZero } from './omit-empty.ts';
 
 /**
@@ -12,13 +14,14 @@ export interface NodeParts {
   readonly node: Node;
   readonly observed: ObservedNode | undefined;
   readonly cluster: Cluster;
+  readonly roots: readonly Root[];
   /** This manager is the leader: it is the only one that writes. */
   readonly isLeader: boolean;
 }
 
 /** A node as Docker's JSON, keys in the order of Go's structs (moby api/types/swarm/node.go). */
 export function showNode(parts: NodeParts): object {
-  const { node, observed, cluster, isLeader } = parts;
+  const { node, observed, cluster, roots, isLeader } = parts;
   const { description } = node;
   return {
     ID: node.id,
@@ -40,7 +43,7 @@ export function showNode(parts: NodeParts): object {
         Labels: unlessEmpty(description.engineLabels),
         Plugins: unlessEmpty(showPlugins(node)),
       },
-      TLSInfo: {},
+      TLSInfo: showTls(roots),
     },
     Status: {
       State: stateName(observed?.state ?? 'unknown'),

@@ -86,6 +86,7 @@ function show(context: ManagerContext, node: Node): object {
     node,
     observed: controlPlane.observed.node(node.id),
     cluster: requireCluster(context),
+    roots: [...controlPlane.view.roots.all()],
     isLeader: node.id === controlPlane.nodeId,
   });
 }

@@ -44,7 +44,11 @@ export function swarmRoutes(context: ManagerContext): readonly DockerRoute[] {
     route(
       'GET',
       '/swarm',
-      inCluster(context, async () => jsonReply(showClusterWithTokens(requireCluster(context)))),
+      inCluster(context, async () =>
+        jsonReply(
+          showClusterWithTokens(requireCluster(context), [...controlPlane.view.roots.all()]),
+        ),
+      ),
     ),
     route('POST', '/swarm/update', inCluster(context, updateCluster(context))),
     // Without autolock there is no key, which is what an empty one says to the CLI.
@@ -108,7 +112,7 @@ function showSwarmInfo(context: ManagerContext): object {
     RemoteManagers: [{ NodeID: nodeId, Addr: withPort(cluster.advertiseAddress) }],
     Nodes: nodes.length,
     Managers: nodes.filter((node) => node.spec.role === 'manager').length,
-    Cluster: showCluster(cluster),
+    Cluster: showCluster(cluster, [...controlPlane.view.roots.all()]),
   };
 }
 

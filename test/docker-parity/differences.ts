@@ -44,19 +44,6 @@ const differences: readonly Difference[] = [
     swarm: /^ {2}Default Address Pool: <address>\/8\n {2}SubnetSize: 24\n/m,
   },
   {
-    reason: 'A cluster of one node has no certificates yet.',
-    commands: /^docker node inspect self$/,
-    stream: 'stdout',
-    swarm: /^ +"TLSInfo": \{\n(?: +"(?:TrustRoot|CertIssuer\w+)": .*\n){3} +\}\n/m,
-    tutti: /^ +"TLSInfo": \{\}\n/m,
-  },
-  {
-    reason: 'A cluster of one node has no certificates yet.',
-    commands: /^docker node inspect --pretty self$/,
-    stream: 'stdout',
-    swarm: /^TLS Info:\n[\s\S]*?Issuer Public Key:.*$/m,
-  },
-  {
     reason:
       "Swarm writes objects again when its allocator has filled them in, and the node's state with " +
       'them; Tutti writes an object once and keeps observations out of the store.',

@@ -14,6 +14,9 @@ const masks: readonly { readonly what: RegExp; readonly by: string }[] = [
   { what: /("PID": ?)\d+/g, by: '$1<pid>' },
   { what: /(vxlanid_list": ?")\d+/g, by: '$1<network>' },
   { what: /^ ID: [A-Z0-9:]{59}$/gm, by: ' ID: <engine>' },
+  // The cluster's authority: its root, and the root's key in DER.
+  { what: /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g, by: '<certificate>' },
+  { what: /MFkwEwYHKoZIzj0CAQ[\w+/=]+/g, by: '<public key>' },
   // Times.
   { what: /\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z| \+0000 utc)/g, by: '<time>' },
   { what: /\b(?:(?:Less than a|About a|\d+) (?:second|minute)s?) ago\b/gi, by: '<time> ago' },
