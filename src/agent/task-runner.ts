@@ -338,9 +338,14 @@ function sameSince(reason: Reason, before: Reason | undefined): Reason {
 }
 
 function reasonOf(action: TaskAction, error: TuttiError): Reason['code'] {
-  if (action.kind === 'start') return 'start-failed';
+  if (action.kind === 'start') return isPortTaken(error) ? 'host-port-in-use' : 'start-failed';
   if (error.field === 'image') return 'image-missing';
   if (error.field === 'mount') return 'mount-missing';
   if (error.field === 'network') return 'network-failed';
   return 'create-failed';
+}
+
+/** As the engine says it: its own books have the port taken, or the kernel has. */
+function isPortTaken(error: TuttiError): boolean {
+  return /port is already allocated|address already in use/i.test(error.message);
 }

@@ -22,6 +22,9 @@ const hints: Partial<Record<ReasonCode, Hint>> = {
   'out-of-memory': () => 'Raise deploy.resources.limits.memory.',
   'create-failed': () => 'The container engine refuses the container as it is declared.',
   'start-failed': () => 'Look at command and entrypoint: the program must be in the image.',
+  'host-port-in-use': () =>
+    'Free the port on the node. Where no container and no process has it, the container engine ' +
+    'kept it from before a crash: restart the engine.',
   'mount-missing': () => 'Make the directory on the node, or use a volume.',
   'no-node-ready': () => 'Look at the nodes: docker node ls',
   'secret-missing': () => 'Create it: docker secret create NAME FILE',

@@ -95,6 +95,32 @@ test('a forced update is no part of the document, and stays through its deploys'
   assert.equal(changes.at(-1)?.action, 'keep');
 });
 
+test('a paused update goes on when the stack is deployed again', async () => {
+  const { world, agent } = await ManagerWorld.withCluster();
+  await world.control.deployStack(app, { prune: false });
+  await world.settle();
+  const newer = { ...app, services: [service('web', 2, 'bb:2'), service('db', 1)] };
+  await world.control.deployStack(newer, { prune: false });
+  await world.settle();
+  const stateOf = () => world.control.view.services.by('name', 'app_web')[0]?.update?.state;
+  const reason = {
+    code: 'exited-with-error',
+    message: 'exit 1',
+    since: world.clock.now(),
+  } as const;
+  const templateOf = () => world.control.view.services.by('name', 'app_web')[0]?.templateId;
+  const first = agent.tasks.find((task) => task.templateId === templateOf());
+  await agent.report(first?.taskId ?? '', { state: 'failed', reason });
+  await world.settle();
+  assert.equal(stateOf(), 'paused');
+  const changes = await world.control.deployStack(newer, { prune: false });
+  const web = changes.find((change) => change.name === 'app_web');
+  assert.equal(web?.action, 'update');
+  assert.deepEqual(web?.differences, ['the paused update goes on']);
+  await world.settle();
+  assert.notEqual(stateOf(), 'paused');
+});
+
 test('what a deploy changes is told in short sentences, without any secret in them', async () => {
   const { world } = await ManagerWorld.withCluster();
   await world.control.deployStack(app, { prune: false });

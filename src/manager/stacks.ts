@@ -6,6 +6,7 @@ import type { DataSpec } from '../model/secret.ts';
 import type { Service, ServiceDeclaration } from '../model/service.ts';
 import type { StackChange, StackDeclaration, StackObjectKind } from '../model/stack.ts';
 import type { FileReference } from '../model/template.ts';
+import { isPaused } from '../orchestrator/update-settings.ts';
 import { nameKey } from '../store/schema.ts';
 import type { Transaction } from '../store/view.ts';
 import { findService } from './admission.ts';
@@ -181,12 +182,16 @@ function applyService(
   );
   const { registryAuth } = declaration;
   const newAuth = registryAuth !== undefined && registryAuth !== existing.registryAuth;
-  if (differences.length === 0 && !newAuth) {
+  const goesOn = isPaused(existing);
+  if (differences.length === 0 && !newAuth && !goesOn) {
     return { kind: 'service', name, action: 'keep', differences };
   }
   updateService(tx, { serviceId: existing.id, declaration, siblings, context });
-  const auth = newAuth ? ['registry credentials changed'] : [];
-  return { kind: 'service', name, action: 'update', differences: [...differences, ...auth] };
+  const others = [
+    ...(newAuth ? ['registry credentials changed'] : []),
+    ...(goesOn ? ['the paused update goes on'] : []),
+  ];
+  return { kind: 'service', name, action: 'update', differences: [...differences, ...others] };
 }
 
 function templateOf(tx: Transaction, service: Service): ServiceDeclaration['template'] {
