@@ -102,14 +102,14 @@ test('a paused update goes on when the stack is deployed again', async () => {
   const newer = { ...app, services: [service('web', 2, 'bb:2'), service('db', 1)] };
   await world.control.deployStack(newer, { prune: false });
   await world.settle();
-  const stateOf = () => world.control.view.services.by('name', 'app_web')[0]?.update?.state;
+  const webRow = () => [...world.control.view.services.by('name', 'app_web')][0];
+  const stateOf = () => webRow()?.update?.state;
   const reason = {
     code: 'exited-with-error',
     message: 'exit 1',
     since: world.clock.now(),
   } as const;
-  const templateOf = () => world.control.view.services.by('name', 'app_web')[0]?.templateId;
-  const first = agent.tasks.find((task) => task.templateId === templateOf());
+  const first = agent.tasks.find((task) => task.templateId === webRow()?.templateId);
   await agent.report(first?.taskId ?? '', { state: 'failed', reason });
   await world.settle();
   assert.equal(stateOf(), 'paused');
