@@ -136,6 +136,8 @@ export class SimulatedNode {
           remove((name) => names.has(name));
         });
       },
+      recheck: async () => undefined,
+      removeStrangers: async () => undefined,
       portProblems: () => [],
       explain: (name) => ({ subject: name, lines: [] }),
       removeAll: async () => {

@@ -62,6 +62,11 @@ export class Agent {
     return this.#nodeId;
   }
 
+  /** The cluster that this node is in; empty without one. */
+  get clusterId(): string {
+    return this.#memory.clusterId ?? '';
+  }
+
   explainName(name: string, fromTaskId: string | undefined): Explanation {
     return this.#options.network.explain(name, fromTaskId);
   }
@@ -102,7 +107,7 @@ export class Agent {
     this.#nodeId = saved?.nodeId ?? newId((count) => this.#options.random.bytes(count));
     this.#memory.clusterId = saved?.clusterId;
     if (saved !== undefined) this.#state.apply(saved.view);
-    this.#build(description.hostname);
+    this.#build(description);
     if (saved === undefined) await this.#memory.save(this.#snapshot());
     this.#tasks?.remember(saved?.ended ?? []);
     this.#tasks?.assigned(this.#state.tasks.keys());
@@ -110,7 +115,7 @@ export class Agent {
   }
 
   /** What belongs to one identity of the node: made anew when the node left its cluster. */
-  #build(hostname: string): void {
+  #build({ hostname, os, architecture }: NodeDescription): void {
     const { clock, logger, runtime, network, files } = this.#options;
     const state = this.#state;
     const table = new TaskTable({
@@ -120,8 +125,8 @@ export class Agent {
       network,
       files,
       state,
-      node: { id: this.#nodeId, hostname },
-      clusterId: () => this.#memory.clusterId ?? '',
+      node: { id: this.#nodeId, hostname, os, architecture },
+      clusterId: () => this.clusterId,
       release: () => this.#requireDiscovery().apply(),
       onObserved: (observed) => {
         this.#reporter.observed(observed);
@@ -141,6 +146,8 @@ export class Agent {
       network,
       logger,
       isReady: (taskId) => table.isReady(taskId),
+      reasonOf: (taskId) => table.reasonOf(taskId),
+      hostnameOf: (taskId) => table.hostnameOf(taskId),
     });
   }
 
@@ -159,10 +166,23 @@ export class Agent {
       const table = this.#requireTasks();
       if (event.kind === 'reset') {
         await table.lookAtAll(signal);
-        void this.#requireDiscovery().apply();
+        this.#recheckNetworks();
       } else if (event.kind === 'container') table.lookAt(event);
-      else void this.#requireDiscovery().apply();
+      else this.#recheckNetworks();
     }
+  }
+
+  /** The engine, or somebody by it, may have changed networks and rules. */
+  #recheckNetworks(): void {
+    const { network, logger } = this.#options;
+    network
+      .recheck()
+      .catch((error: unknown) =>
+        logger.warn('the networks could not be checked', {
+          error: TuttiError.from(error).message,
+        }),
+      )
+      .finally(() => void this.#requireDiscovery().apply());
   }
 
   async #holdSession(description: NodeDescription, signal: AbortSignal): Promise<void> {
@@ -238,8 +258,8 @@ export class Agent {
         this.#memory.touch();
         const table = this.#requireTasks();
         table.assigned(touched);
-        if (message.full) void table.removeStrangers(context.signal);
-        void this.#requireDiscovery().apply();
+        const shown = this.#requireDiscovery().apply();
+        if (message.full) this.#removeStrangers({ shown, signal: context.signal });
         return;
       }
       case 'logs':
@@ -252,6 +272,18 @@ export class Agent {
         await this.#leave(context.signal);
         return;
     }
+  }
+
+  /** What an agent before this one left and nobody wants: containers first, they are on networks. */
+  #removeStrangers(what: { readonly shown: Promise<void>; readonly signal: AbortSignal }): void {
+    const { network, logger } = this.#options;
+    Promise.all([what.shown, this.#requireTasks().removeStrangers(what.signal)])
+      .then(() => network.removeStrangers(what.signal))
+      .catch((error: unknown) =>
+        logger.warn('left-over networks could not be removed', {
+          error: TuttiError.from(error).message,
+        }),
+      );
   }
 
   /** Removes everything that is the cluster's, and forgets who this node was in it. */

@@ -1,8 +1,9 @@
 import type { Logger } from '../host/logger.ts';
-import type { NodeNetwork } from '../host/node-network.ts';
+import type { DiscoveryView, NodeNetwork, OwnTask } from '../host/node-network.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { CatalogTask } from '../model/assignment.ts';
 import type { NodeState } from './node-state.ts';
+import { isLoopback } from './resolv-conf.ts';
 
 export interface DiscoveryOptions {
   readonly nodeId: string;
@@ -11,6 +12,10 @@ export interface DiscoveryOptions {
   readonly logger: Logger;
   /** What this node itself observes of one of its tasks: whether it may be found. */
   isReady(taskId: string): boolean;
+  /** Why not. */
+  reasonOf(taskId: string): string | undefined;
+  /** The name that the task's container has for itself. */
+  hostnameOf(taskId: string): string | undefined;
 }
 
 /**
@@ -43,7 +48,7 @@ export class Discovery {
       const current = this.#next;
       this.#next = undefined;
       try {
-        await this.#ensureNetworks();
+        this.#ensureNetworks();
         await this.#options.network.apply(this.#view());
       } catch (error) {
         this.#options.logger.error('discovery could not be brought up to date', {
@@ -55,29 +60,56 @@ export class Discovery {
     this.#isRunning = false;
   }
 
-  /** Also takes up networks that a daemon before this one made. */
-  async #ensureNetworks(): Promise<void> {
+  /**
+   * Also takes up networks that a daemon before this one made. Nobody waits: a network that is made
+   * shows itself, and meanwhile the others keep in step.
+   */
+  #ensureNetworks(): void {
     const { network, state, logger } = this.#options;
     const signal = new AbortController().signal;
-    await Promise.all(
-      [...state.networks.values()].map((assignment) =>
-        network.ensure(assignment, signal).catch((error: unknown) => {
-          logger.warn('a network could not be made; tasks on it wait', {
-            network: assignment.name,
-            error: TuttiError.from(error).message,
-          });
-        }),
-      ),
-    );
+    for (const assignment of state.networks.values()) {
+      void network.ensure(assignment, signal).catch((error: unknown) => {
+        logger.warn('a network could not be made; tasks on it wait', {
+          network: assignment.name,
+          error: TuttiError.from(error).message,
+        });
+      });
+    }
   }
 
-  #view() {
+  #view(): DiscoveryView {
     const { state, nodeId } = this.#options;
     const tasks = new Map<string, CatalogTask>();
+    const own = new Map<string, OwnTask>();
     for (const [taskId, task] of state.catalogTasks) {
-      const ready = task.nodeId === nodeId ? this.#options.isReady(taskId) : task.ready;
-      tasks.set(taskId, ready === task.ready ? task : { ...task, ready });
+      tasks.set(taskId, task.nodeId === nodeId ? this.#observedHere(task) : task);
+      if (task.nodeId === nodeId) own.set(taskId, this.#ownTask(taskId));
     }
-    return { networks: new Map(state.networks), services: new Map(state.catalogServices), tasks };
+    return {
+      networks: new Map(state.networks),
+      services: new Map(state.catalogServices),
+      tasks,
+      own,
+    };
+  }
+
+  #observedHere(task: CatalogTask): CatalogTask {
+    const ready = this.#options.isReady(task.taskId);
+    const hostname = this.#options.hostnameOf(task.taskId) ?? task.hostname;
+    return { ...task, ready, ...(hostname !== undefined && { hostname }) };
+  }
+
+  #ownTask(taskId: string): OwnTask {
+    const { state } = this.#options;
+    const templateId = state.tasks.get(taskId)?.templateId ?? '';
+    const { dns } = state.templates.get(templateId)?.spec.containers[0] ?? {};
+    const nameservers = dns?.nameservers ?? [];
+    const notReady = this.#options.reasonOf(taskId);
+    return {
+      ...(nameservers.length > 0 && {
+        nameservers: nameservers.filter((address) => !isLoopback(address)),
+      }),
+      ...(notReady !== undefined && { notReady }),
+    };
   }
 }

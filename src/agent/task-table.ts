@@ -7,6 +7,7 @@ import { TuttiError } from '../lib/error.ts';
 import type { ObservedTask } from '../model/task.ts';
 import { isEndState } from '../model/task-state.ts';
 import type { TaskTemplateSpec } from '../model/template.ts';
+import { fillTemplates, type TemplateContext } from '../task/template.ts';
 import type { NodeState } from './node-state.ts';
 import { clusterLabel, taskIdLabel } from './task-labels.ts';
 import { TaskRunner, type TaskRunnerHost } from './task-runner.ts';
@@ -14,6 +15,8 @@ import { TaskWork } from './task-work.ts';
 
 const firstRetryMs = 200;
 const longestRetryMs = 10_000;
+/** As the container engine shortens ids. */
+const shortIdLength = 12;
 
 export interface TaskTableOptions {
   readonly clock: Clock;
@@ -22,7 +25,7 @@ export interface TaskTableOptions {
   readonly network: NodeNetwork;
   readonly files: TaskFiles;
   readonly state: NodeState;
-  readonly node: { readonly id: string; readonly hostname: string };
+  readonly node: TemplateContext['node'];
   clusterId(): string;
   /** Resolves when discovery shows what `isReady` says now. */
   release(): Promise<void>;
@@ -33,7 +36,7 @@ export interface TaskTableOptions {
 /** The tasks of a node, each with its runner. */
 export class TaskTable {
   readonly #options: TaskTableOptions;
-  readonly #node: { id: string; readonly hostname: string };
+  readonly #node: { id: string } & Omit<TemplateContext['node'], 'id'>;
   readonly #runners = new Map<string, TaskRunner>();
   readonly #host: TaskRunnerHost;
   #signal: AbortSignal | undefined;
@@ -106,6 +109,28 @@ export class TaskTable {
     const desired = this.#options.state.tasks.get(taskId)?.desired;
     if (desired !== 'running' && desired !== 'complete') return false;
     return this.#runners.get(taskId)?.wantsVisitors === true;
+  }
+
+  /** Why the task does not run, or why nobody is led to it although it does. */
+  reasonOf(taskId: string): string | undefined {
+    const runner = this.#runners.get(taskId);
+    const observed = runner?.observed;
+    if (observed?.reason !== undefined) return observed.reason.message;
+    return observed?.state === 'running' && runner?.wantsVisitors === false
+      ? 'it is about to be stopped'
+      : undefined;
+  }
+
+  /** What the container calls itself: its declared name, or the beginning of its id. */
+  hostnameOf(taskId: string): string | undefined {
+    const containerId = this.containerOf(taskId);
+    if (containerId === undefined) return undefined;
+    const { state } = this.#options;
+    const task = state.tasks.get(taskId);
+    const [spec] = state.templates.get(task?.templateId ?? '')?.spec.containers ?? [];
+    return task !== undefined && spec?.hostname !== undefined
+      ? fillTemplates(spec, { task, node: this.#node }).hostname
+      : containerId.slice(0, shortIdLength);
   }
 
   /** The engine says that something happened to a container. */

@@ -72,6 +72,10 @@ const view: DiscoveryView = {
     ],
   ]),
   tasks: new Map(tasks.map((one) => [one.taskId, one])),
+  own: new Map([
+    ['api2', { notReady: 'waiting for the health check to pass' }],
+    ['web1', { nameservers: ['192.0.2.53'] }],
+  ]),
 };
 
 /** What a task of `api` (front only) or of `db` (back only, no way out) gets. */
@@ -101,6 +105,10 @@ test('names answer as the service declares, and only on networks that the asker 
     ['api', 'host-web1', '10.0.1.11'],
     ['api', 'web.1.web1', '10.0.1.11'],
     ['api', 'host-api2', ''],
+    ['api', 'web.st_front', '10.0.1.2'],
+    ['api', 'web.1.web1.st_front', '10.0.1.11'],
+    ['api', 'db.st_back', 'forward'],
+    ['db', 'web.st_front', 'no-such-name'],
     ['api', 'example.org', 'forward'],
     ['db', 'example.org', 'no-such-name'],
     ['api', 'nothing', 'no-such-name'],
@@ -117,6 +125,7 @@ test('a name of ours has no other records, and nobody else is asked for them', (
 test('an address of ours has a name', () => {
   assert.equal(ask('api', '11.1.0.10.in-addr.arpa', 'PTR'), 'web.1.web1.st_front');
   assert.equal(ask('api', '31.2.0.10.in-addr.arpa', 'PTR'), 'forward');
+  assert.equal(ask('db', '11.1.0.10.in-addr.arpa', 'PTR'), 'no-such-name');
 });
 
 test('somebody unknown on a network sees that network alone', () => {
@@ -131,9 +140,9 @@ test('an explanation shows the rows behind the answer, those that were left out 
   assert.equal(explained.subject, 'api, asked by web.1.web1');
   assert.deepEqual(explained.lines, [
     'on network st_front it is service api',
-    'it answers with 1 addresses: 10.0.1.21',
-    'back end: api.1.api1 at 10.0.1.21/24',
-    'left out, not ready: api.2.api2 at 10.0.1.22/24',
+    'it answers with 1 address: 10.0.1.21',
+    'back end: api.1.api1 at 10.0.1.21',
+    'left out, not ready: api.2.api2 at 10.0.1.22: waiting for the health check to pass',
   ]);
 });
 
@@ -143,9 +152,56 @@ test('an explanation says where a name exists that the asker cannot see', () => 
   assert.match(explained.hint ?? '', /one network/);
 });
 
+test('a task that names its own nameservers has them asked for the world', () => {
+  const asker = { networkId: 'front', clientAddress: '10.0.1.11', type: 'A' };
+  assert.deepEqual(new Names(view).answer({ ...asker, name: 'example.org' }), {
+    kind: 'forward',
+    nameservers: ['192.0.2.53'],
+  });
+  const explained = explainName(view, { name: 'example.org', fromTaskId: 'web.1' });
+  assert.match(explained.lines[1] ?? '', /nameservers of the task: 192\.0\.2\.53/);
+});
+
+test('services that share an alias answer together, but never for the name of another', () => {
+  const on = (aliases: readonly string[], virtualAddress: string) =>
+    [{ networkId: 'front', aliases, virtualAddress }] as const;
+  const shared: DiscoveryView = {
+    ...view,
+    services: new Map([
+      ['blue', service('blue', on(['site', 'green'], '10.0.1.3'))],
+      ['green', service('green', on(['site'], '10.0.1.4'))],
+    ]),
+  };
+  const asker = { networkId: 'front', clientAddress: '10.0.1.99', type: 'A' };
+  const answers = (name: string) => {
+    const answer = new Names(shared).answer({ ...asker, name });
+    return answer.kind === 'records'
+      ? answer.records.map((one) => (one.type === 'A' ? one.address : one.target))
+      : answer.kind;
+  };
+  assert.deepEqual(answers('site'), ['10.0.1.3', '10.0.1.4']);
+  assert.deepEqual(answers('green'), ['10.0.1.4']);
+});
+
+test('an explanation of a service without a ready task says what callers get', () => {
+  const none = new Map([['api2', { ...task({ service: 'web', slot: 1, on: {} }), ready: false }]]);
+  const idle: DiscoveryView = { ...view, tasks: none };
+  const unready = explainName(idle, { name: 'web', fromTaskId: undefined });
+  assert.match(unready.lines[1] ?? '', /10\.0\.1\.2, which refuses connections/);
+  assert.match(unready.hint ?? '', /tutti why task web1/);
+  const empty = explainName({ ...view, tasks: new Map() }, { name: 'api', fromTaskId: undefined });
+  assert.deepEqual(empty.lines, [
+    'on network st_front it is service api',
+    'it answers with no address, for no task is ready',
+    'the service has no task that is to run',
+  ]);
+  assert.match(empty.hint ?? '', /tutti why service api/);
+});
+
 test('an explanation of what is nowhere, or asked by nobody, says so', () => {
   const nowhere = explainName(view, { name: 'nope', fromTaskId: undefined });
   assert.match(nowhere.lines[0] ?? '', /no service, alias or task/);
+  assert.equal(nowhere.hint, 'Names of services here: api, database, db, web, www.');
   const nobody = explainName(view, { name: 'web', fromTaskId: 'ghost' });
   assert.match(nobody.lines[0] ?? '', /no task "ghost"/);
 });

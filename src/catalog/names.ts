@@ -2,7 +2,7 @@ import type { DnsAnswer, DnsQuestion, DnsRecord } from '../host/network-devices.
 import type { DiscoveryView } from '../host/node-network.ts';
 import type { CatalogService, CatalogTask } from '../model/assignment.ts';
 
-/** What a name stands for on one network. */
+/** What a name stands for on one network, for one service. */
 export type NameMeaning =
   | { readonly kind: 'virtual-address'; readonly service: CatalogService; readonly address: string }
   | {
@@ -12,6 +12,12 @@ export type NameMeaning =
       readonly tasks: readonly CatalogTask[];
     };
 
+/** A name as it was found: several services may share an alias. */
+export interface FoundName {
+  readonly networkId: string;
+  readonly meanings: readonly NameMeaning[];
+}
+
 const reverseSuffix = '.in-addr.arpa';
 const tasksPrefix = 'tasks.';
 
@@ -20,7 +26,7 @@ const tasksPrefix = 'tasks.';
  * who share the network.
  */
 export class Names {
-  readonly #byNetwork = new Map<string, Map<string, NameMeaning>>();
+  readonly #byNetwork = new Map<string, Map<string, readonly NameMeaning[]>>();
   /** `network/address` → task. */
   readonly #byAddress = new Map<string, CatalogTask>();
   readonly #view: DiscoveryView;
@@ -43,21 +49,26 @@ export class Names {
 
   #addService(service: CatalogService, tasks: readonly CatalogTask[]): void {
     for (const { networkId, aliases, virtualAddress } of service.networks) {
-      const names = this.#byNetwork.get(networkId) ?? new Map<string, NameMeaning>();
+      // Who shares the ingress network only, shares nothing.
+      if (this.#view.networks.get(networkId)?.ingress === true) continue;
+      const names = this.#byNetwork.get(networkId) ?? new Map<string, readonly NameMeaning[]>();
       this.#byNetwork.set(networkId, names);
-      const all: NameMeaning = { kind: 'tasks', service, tasks };
+      const here = tasks.filter((task) =>
+        task.addresses.some((one) => one.networkId === networkId),
+      );
+      const all: NameMeaning = { kind: 'tasks', service, tasks: here };
       const meaning: NameMeaning =
         virtualAddress === undefined
           ? all
           : { kind: 'virtual-address', service, address: virtualAddress };
-      for (const name of [service.name, ...aliases]) {
+      for (const name of new Set([service.name, ...aliases])) {
         addName(names, name, meaning);
         addName(names, `${tasksPrefix}${name}`, all);
       }
-      for (const task of tasks) {
+      for (const task of here) {
         const one: NameMeaning = { kind: 'tasks', service, tasks: [task] };
-        for (const name of [task.name, task.taskId, task.hostname]) {
-          if (name !== undefined) addName(names, name, one);
+        for (const name of new Set([task.name, task.taskId, task.hostname])) {
+          if (name !== undefined && name !== '') addName(names, name, one);
         }
       }
     }
@@ -75,23 +86,45 @@ export class Names {
     return task.addresses.map((one) => one.networkId);
   }
 
-  /** What the name means on the first of the networks that has it. */
-  find(
-    name: string,
-    networkIds: readonly string[],
-  ): { readonly networkId: string; readonly meaning: NameMeaning } | undefined {
+  /**
+   * What the name means on the first of the networks that has it. `NAME.NETWORK` asks one network
+   * alone, as with Docker's own DNS.
+   */
+  find(name: string, networkIds: readonly string[]): FoundName | undefined {
+    const key = normal(name);
     for (const networkId of networkIds) {
-      const meaning = this.#byNetwork.get(networkId)?.get(normal(name));
-      if (meaning !== undefined) return { networkId, meaning };
+      const meanings = this.#byNetwork.get(networkId)?.get(key);
+      if (meanings !== undefined) return { networkId, meanings };
+    }
+    for (const networkId of networkIds) {
+      const suffix = `.${normal(this.#view.networks.get(networkId)?.name ?? '')}`;
+      if (!key.endsWith(suffix)) continue;
+      const meanings = this.#byNetwork.get(networkId)?.get(key.slice(0, -suffix.length));
+      if (meanings !== undefined) return { networkId, meanings };
     }
     return undefined;
   }
 
   /** The networks that have the name, whoever asks. */
   networksWith(name: string): readonly string[] {
-    return [...this.#byNetwork].flatMap(([networkId, names]) =>
-      names.has(normal(name)) ? [networkId] : [],
+    return [...this.#byNetwork.keys()].filter(
+      (networkId) => this.find(name, [networkId]) !== undefined,
     );
+  }
+
+  /** Names that services have on these networks, aliases too, in order. */
+  serviceNames(networkIds: readonly string[]): readonly string[] {
+    const names = networkIds.flatMap((networkId) =>
+      [...(this.#byNetwork.get(networkId) ?? [])].flatMap(([name, meanings]) => {
+        const isOfService = meanings.some(
+          ({ service }) =>
+            normal(service.name) === name ||
+            service.networks.some(({ aliases }) => aliases.some((one) => normal(one) === name)),
+        );
+        return isOfService ? [name] : [];
+      }),
+    );
+    return [...new Set(names)].toSorted();
   }
 
   answer(question: DnsQuestion): DnsAnswer {
@@ -100,24 +133,38 @@ export class Names {
     const found = this.find(question.name, networkIds);
     if (found === undefined) return this.#notOurs(question, networkIds);
     if (question.type !== 'A') return { kind: 'records', records: [] };
-    const records = addressesOf(found.meaning, found.networkId).map(
+    const records = addressesOf(found).map(
       (address): DnsRecord => ({ type: 'A', name: question.name, address }),
     );
     return { kind: 'records', records };
   }
 
   #notOurs(question: DnsQuestion, networkIds: readonly string[]): DnsAnswer {
-    const hasWayOut = networkIds.some((id) => this.#view.networks.get(id)?.internal === false);
     // A single label is the name of a service; the world outside has nothing to say about it.
     const isSingleLabel = !normal(question.name).includes('.');
-    return hasWayOut && !isSingleLabel ? { kind: 'forward' } : { kind: 'no-such-name' };
+    if (isSingleLabel || !this.#hasWayOut(networkIds)) return { kind: 'no-such-name' };
+    return this.#forward(question);
+  }
+
+  #hasWayOut(networkIds: readonly string[]): boolean {
+    return networkIds.some((id) => this.#view.networks.get(id)?.internal === false);
+  }
+
+  #forward(question: DnsQuestion): DnsAnswer {
+    const asker = this.taskAt(question.networkId, question.clientAddress);
+    const own = asker === undefined ? undefined : this.#view.own.get(asker.taskId);
+    return own?.nameservers === undefined
+      ? { kind: 'forward' }
+      : { kind: 'forward', nameservers: own.nameservers };
   }
 
   #reverse(question: DnsQuestion): DnsAnswer {
+    const networkIds = this.networksOf(question);
     const name = normal(question.name);
-    if (!name.endsWith(reverseSuffix)) return { kind: 'forward' };
-    const address = name.slice(0, -reverseSuffix.length).split('.').toReversed().join('.');
-    for (const networkId of this.networksOf(question)) {
+    const address = name.endsWith(reverseSuffix)
+      ? name.slice(0, -reverseSuffix.length).split('.').toReversed().join('.')
+      : '';
+    for (const networkId of networkIds) {
       const task = this.taskAt(networkId, address);
       const network = this.#view.networks.get(networkId);
       if (task !== undefined && network !== undefined) {
@@ -125,24 +172,37 @@ export class Names {
         return { kind: 'records', records: [{ type: 'PTR', name: question.name, target }] };
       }
     }
-    return { kind: 'forward' };
+    return this.#hasWayOut(networkIds) ? this.#forward(question) : { kind: 'no-such-name' };
   }
 }
 
-/** A service's own name is never taken by another's alias. */
-function addName(names: Map<string, NameMeaning>, name: string, meaning: NameMeaning): void {
+/** A service's own name is never taken by another's alias; services that share an alias share it. */
+function addName(
+  names: Map<string, readonly NameMeaning[]>,
+  name: string,
+  meaning: NameMeaning,
+): void {
   const key = normal(name);
-  const taken = names.get(key);
-  if (taken === undefined || normal(meaning.service.name) === key) names.set(key, meaning);
+  const all = [...(names.get(key) ?? []), meaning];
+  const owners = all.filter(({ service }) => isOwnName(service, key));
+  names.set(key, owners.length > 0 ? owners : all);
 }
 
-/** The addresses that a name answers with: those of ready tasks, in random order by the caller. */
-export function addressesOf(meaning: NameMeaning, networkId: string): readonly string[] {
-  if (meaning.kind === 'virtual-address') return [meaning.address];
-  return meaning.tasks
-    .filter((task) => task.ready)
-    .flatMap((task) => task.addresses.filter((one) => one.networkId === networkId))
-    .map((one) => withoutPrefix(one.address));
+function isOwnName(service: CatalogService, key: string): boolean {
+  const own = normal(service.name);
+  return own === key || `${tasksPrefix}${own}` === key;
+}
+
+/** The addresses that a name answers with: virtual ones, and those of ready tasks. */
+export function addressesOf({ networkId, meanings }: FoundName): readonly string[] {
+  return meanings.flatMap((meaning) =>
+    meaning.kind === 'virtual-address'
+      ? [meaning.address]
+      : meaning.tasks
+          .filter((task) => task.ready)
+          .flatMap((task) => task.addresses.filter((one) => one.networkId === networkId))
+          .map((one) => withoutPrefix(one.address)),
+  );
 }
 
 function normal(name: string): string {

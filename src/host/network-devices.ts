@@ -2,20 +2,42 @@
 export interface NetworkDevices {
   /** Loads a script of nftables as one transaction. */
   loadRules(script: string): Promise<void>;
-  /** The table as the kernel has it, without counters; undefined when it has none. */
+  /**
+   * The table as the kernel has it, without counters and with protocols as numbers; undefined when
+   * it has none.
+   */
   readRules(table: string): Promise<string | undefined>;
   /** Removes the table; one that is not there is no error. */
   removeRules(table: string): Promise<void>;
   /** Makes a bridge answer for exactly these addresses besides those that it had from others. */
   setAddresses(bridge: string, addresses: readonly string[]): Promise<void>;
-  /** Lets each port of the bridge send back what came in by it. */
-  allowHairpin(bridge: string): Promise<void>;
+  /** What `setAddresses` remembers may not hold any more: it looks again. */
+  forgetAddresses(): void;
+  /**
+   * Makes a bridge that is gone again, with its address (`10.0.1.1/24`), and puts the containers
+   * back on it that have an address of its subnet. False: it is there, nothing was done.
+   */
+  restoreBridge(request: {
+    readonly bridge: string;
+    readonly address: string;
+    /** Process ids of containers that may have been on it. */
+    readonly members: () => Promise<readonly number[]>;
+  }): Promise<boolean>;
+  /** Makes flows of UDP that lead to these addresses find another way. */
+  forgetFlows(addresses: readonly string[]): Promise<void>;
+  /** Lets each port of these bridges send back what came in by it. */
+  allowHairpin(bridges: readonly string[]): Promise<void>;
   /** Makes the container engine's forward rules accept connections with this mark; idempotent. */
   acceptMarked(mark: { readonly value: number; readonly mask: number }): Promise<void>;
   /** Takes that back. */
   refuseMarked(mark: { readonly value: number; readonly mask: number }): Promise<void>;
   /** Makes bridged packets pass the packet filter, which the replies of back ends need. */
   filterBridges(): Promise<void>;
+  /**
+   * Says, each time that somebody else changed what we have in the kernel, what it was. An event
+   * may get lost.
+   */
+  watch(onChange: (what: string) => void, signal: AbortSignal): Promise<void>;
 }
 
 /** Where a query came from, and what it asks. */
@@ -30,11 +52,11 @@ export type DnsRecord =
   | { readonly type: 'A'; readonly name: string; readonly address: string }
   | { readonly type: 'PTR'; readonly name: string; readonly target: string };
 
-/** `forward`: nothing of ours; ask the machine's resolvers. */
+/** `forward`: nothing of ours; ask these resolvers, or else the machine's. */
 export type DnsAnswer =
   | { readonly kind: 'records'; readonly records: readonly DnsRecord[] }
   | { readonly kind: 'no-such-name' }
-  | { readonly kind: 'forward' };
+  | { readonly kind: 'forward'; readonly nameservers?: readonly string[] };
 
 /** Serves DNS, UDP and TCP, on addresses of this machine. */
 export interface DnsListeners {

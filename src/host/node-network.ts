@@ -2,6 +2,14 @@ import type { CatalogService, CatalogTask, NetworkAssignment } from '../model/as
 import type { Explanation } from '../model/report.ts';
 import type { ContainerSpec } from '../model/template.ts';
 
+/** What a node knows of a task of its own, besides what the catalog says. */
+export interface OwnTask {
+  /** Whom to ask for names of the world; undefined: the machine's resolvers. */
+  readonly nameservers?: readonly string[];
+  /** Why nobody is led to it. */
+  readonly notReady?: string;
+}
+
 /**
  * What discovery on a node has to show, whole. `ready` holds what this node observes of its own
  * tasks.
@@ -10,6 +18,8 @@ export interface DiscoveryView {
   readonly networks: ReadonlyMap<string, NetworkAssignment>;
   readonly services: ReadonlyMap<string, CatalogService>;
   readonly tasks: ReadonlyMap<string, CatalogTask>;
+  /** By task id. */
+  readonly own: ReadonlyMap<string, OwnTask>;
 }
 
 /** A published port that this node could not take, and why. */
@@ -38,6 +48,16 @@ export interface NodeNetwork {
    * Networks that the view does not have go, once no container is on them.
    */
   apply(view: DiscoveryView): Promise<void>;
+  /**
+   * Compares the container engine's networks and the kernel with what was made, and repairs: after
+   * a gap in the engine's events, and when its networks changed.
+   */
+  recheck(): Promise<void>;
+  /**
+   * Removes networks of this cluster that the last applied view does not have, whoever made them.
+   * That view must have come whole from a manager.
+   */
+  removeStrangers(signal: AbortSignal): Promise<void>;
   /** Ports of the last applied view that are not served here. */
   portProblems(): readonly PortProblem[];
   /** Why a name has the answer that it has, as the given task would get it. */

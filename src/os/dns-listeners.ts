@@ -82,9 +82,12 @@ export class DnsServer implements DnsListeners {
     readonly networkId: string;
   }): Promise<void> {
     const { udp, bytes, client, networkId } = query;
-    const reply = await this.#reply(bytes, { networkId, clientAddress: client.address });
+    const asked = parse(bytes);
+    if (asked === undefined) return;
+    const asker = { networkId, clientAddress: client.address, overTcp: false };
+    const reply = await this.#reply({ bytes, asked }, asker);
     if (reply === undefined) return;
-    const whole = reply.length <= plainUdpBytes ? reply : truncate(reply);
+    const whole = reply.length <= longestDatagram(asked) ? reply : truncate(reply);
     udp.send(whole, client.port, client.address, () => undefined);
   }
 
@@ -110,7 +113,11 @@ export class DnsServer implements DnsListeners {
     query: { readonly bytes: Buffer; readonly networkId: string },
   ): Promise<void> {
     const clientAddress = socket.remoteAddress ?? '';
-    const reply = await this.#reply(query.bytes, { networkId: query.networkId, clientAddress });
+    const { bytes, networkId } = query;
+    const asked = parse(bytes);
+    if (asked === undefined) return;
+    const asker = { networkId, clientAddress, overTcp: true };
+    const reply = await this.#reply({ bytes, asked }, asker);
     if (reply === undefined || socket.destroyed) return;
     const length = Buffer.alloc(2);
     length.writeUInt16BE(reply.length);
@@ -118,27 +125,30 @@ export class DnsServer implements DnsListeners {
   }
 
   async #reply(
-    bytes: Buffer,
-    asker: Pick<DnsQuestion, 'networkId' | 'clientAddress'>,
+    query: { readonly bytes: Buffer; readonly asked: Packet },
+    asker: Pick<DnsQuestion, 'networkId' | 'clientAddress'> & { readonly overTcp: boolean },
   ): Promise<Buffer | undefined> {
-    const query = parse(bytes);
-    const question = query?.questions?.[0];
-    if (query === undefined || question === undefined) return undefined;
-    const answer = this.#answer({ ...asker, name: question.name, type: question.type });
+    const { bytes, asked } = query;
+    const { overTcp, networkId, clientAddress } = asker;
+    const question = asked.questions?.[0];
+    if (question === undefined) return undefined;
+    const { name, type } = question;
+    const answer = this.#answer({ networkId, clientAddress, name, type });
     switch (answer.kind) {
       case 'forward': {
-        const forwarded = await this.#upstream.ask(bytes);
-        return forwarded ?? respond(query, { question, code: serverFailure });
+        const servers = answer.nameservers;
+        const forwarded = await this.#upstream.ask(bytes, { servers, overTcp });
+        return forwarded ?? respond(asked, { question, code: serverFailure });
       }
       case 'no-such-name':
-        return respond(query, { question, code: noSuchName });
+        return respond(asked, { question, code: noSuchName });
       case 'records': {
         const answers = shuffled(answer.records).map((record) =>
           record.type === 'A'
             ? ({ type: 'A', name: record.name, ttl: 0, data: record.address } as const)
             : ({ type: 'PTR', name: record.name, ttl: 0, data: record.target } as const),
         );
-        return respond(query, { question, code: 0, answers });
+        return respond(asked, { question, code: 0, answers });
       }
     }
   }
@@ -154,6 +164,13 @@ function parse(bytes: Buffer): Packet | undefined {
     // Garbage from a container is no event of ours.
     return undefined;
   }
+}
+
+/** What the asker takes in one datagram: 512 bytes, or what it says (EDNS, RFC 6891, 6.2.3). */
+function longestDatagram(query: Packet): number {
+  const extension = query.additionals?.find((one) => one.type === 'OPT');
+  const offered = extension?.type === 'OPT' ? extension.udpPayloadSize : plainUdpBytes;
+  return Math.min(Math.max(offered, plainUdpBytes), largestQueryBytes);
 }
 
 function respond(

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
 import { TuttiError } from '../lib/error.ts';
 
@@ -17,11 +18,40 @@ function outwardAddresses(): readonly {
 /** Bridges that container engines and we make: no subnets that networks have to avoid. */
 const madeByEngines = /^(docker|br-|tt-|veth)/;
 
-/** Subnets that the machine has of its own: `192.168.1.7/24`. */
+const routesPath = '/proc/net/route';
+/**
+ * Routes to as much as 10.0.0.0/8 or 172.16.0.0/12, as private networks of companies have them: who
+ * left out all of that would have nothing to choose from, and it is hardly all in use.
+ */
+const shortestAvoidedPrefix = 13;
+
+/** Subnets that the machine has of its own or has routes to: `192.168.1.7/24`. */
 export function hostSubnets(): readonly string[] {
-  return outwardAddresses()
+  const own = outwardAddresses()
     .filter(({ name }) => !madeByEngines.test(name))
     .map(({ cidr }) => cidr);
+  return [...own, ...routedSubnets()];
+}
+
+/** From the kernel's main table: name, destination and, eighth, mask; hexadecimal, reversed. */
+function routedSubnets(): readonly string[] {
+  const text = existsSync(routesPath) ? readFileSync(routesPath, 'utf8') : '';
+  const lines = text.split('\n').slice(1);
+  return lines.flatMap((line) => {
+    const [name = '', destination = '', , , , , , mask = ''] = line.split(/\s+/);
+    const prefixLength = Number.parseInt(mask, 16).toString(2).replaceAll('0', '').length;
+    const isOurs = name === '' || madeByEngines.test(name);
+    if (isOurs || prefixLength < shortestAvoidedPrefix) return [];
+    return [`${fromReversedHex(destination)}/${prefixLength}`];
+  });
+}
+
+function fromReversedHex(address: string): string {
+  const bytes = address.match(/../g) ?? [];
+  return bytes
+    .toReversed()
+    .map((byte) => Number.parseInt(byte, 16))
+    .join('.');
 }
 
 /** The address that others reach this machine by; loopback on a machine that has no other. */

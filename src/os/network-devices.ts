@@ -1,35 +1,41 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import type { NetworkDevices } from '../host/network-devices.ts';
 import { TuttiError } from '../lib/error.ts';
+import { parseSubnet, subnetAt, parseAddress, subnetsOverlap } from '../lib/ipv4.ts';
+import { watchKernel } from './kernel-watch.ts';
+import { KernelPrograms } from './kernel-programs.ts';
 
-const run = promisify(execFile);
 const bridgeFilterPath = '/proc/sys/net/bridge/bridge-nf-call-iptables';
 const engineChain = 'DOCKER-USER';
+const inputChain = 'INPUT';
+const openInput = '-P INPUT ACCEPT';
 
 interface Mark {
   readonly value: number;
   readonly mask: number;
 }
 
-/** `nft`, `ip`, `iptables` and `/sys` of this machine. */
+/** `nft`, `ip`, `iptables` and `conntrack` of this machine. */
 export class LinuxNetworkDevices implements NetworkDevices {
-  /** Addresses that this process gave to each bridge. */
+  readonly #programs = new KernelPrograms();
+  /** Addresses that bridges have from us. */
   readonly #given = new Map<string, ReadonlySet<string>>();
+  /** Containers remember them: a bridge that comes back must have its own again. */
+  readonly #hardwareAddresses = new Map<string, string>();
+  /** Ports of bridges that were let send back. */
+  #hairpins: ReadonlySet<string> = new Set();
 
   async loadRules(script: string): Promise<void> {
-    await feed('nft', ['-f', '-'], script);
+    await this.#programs.feed('nft', ['-f', '-'], script);
   }
 
   async readRules(table: string): Promise<string | undefined> {
     try {
-      const { stdout } = await run('nft', ['-s', 'list', 'table', ...table.split(' ')]);
-      return stdout;
+      const what = ['--stateless', '--numeric-protocol', 'list', 'table', ...table.split(' ')];
+      return await this.#programs.read('nft', what);
     } catch (error) {
       if (String(error).includes('No such file')) return undefined;
-      throw toError('nft list', error);
+      throw error;
     }
   }
 
@@ -39,7 +45,7 @@ export class LinuxNetworkDevices implements NetworkDevices {
 
   async setAddresses(bridge: string, addresses: readonly string[]): Promise<void> {
     const wanted = new Set(addresses);
-    const given = this.#given.get(bridge) ?? (await readVirtualAddresses(bridge));
+    const given = this.#given.get(bridge) ?? (await this.#readBridge(bridge));
     const lines = [
       ...[...given]
         .filter((one) => !wanted.has(one))
@@ -48,41 +54,136 @@ export class LinuxNetworkDevices implements NetworkDevices {
         .filter((one) => !given.has(one))
         .map((one) => `address replace ${one}/32 dev ${bridge}`),
     ];
-    if (lines.length > 0) await feed('ip', ['-batch', '-'], `${lines.join('\n')}\n`);
+    if (lines.length > 0) await this.#programs.feed('ip', ['-batch', '-'], inLines(lines));
     this.#given.set(bridge, wanted);
   }
 
-  async allowHairpin(bridge: string): Promise<void> {
-    const ports = `/sys/class/net/${bridge}/brif`;
-    const names = await readdir(ports).catch(() => []);
+  forgetAddresses(): void {
+    this.#given.clear();
+    this.#hairpins = new Set();
+  }
+
+  /** /32 addresses are ours, the bridge's own has its prefix. */
+  async #readBridge(bridge: string): Promise<ReadonlySet<string>> {
+    const [link] = await this.#programs.readLinks(['-4', 'address', 'show', 'dev', bridge]);
+    if (link?.address !== undefined) this.#hardwareAddresses.set(bridge, link.address);
+    const virtual = (link?.addr_info ?? []).flatMap(({ local, prefixlen }) =>
+      prefixlen === 32 && local !== undefined ? [local] : [],
+    );
+    return new Set(virtual);
+  }
+
+  async allowHairpin(bridges: readonly string[]): Promise<void> {
+    const links = await this.#programs.readLinks(['link', 'show', 'type', 'bridge_slave']);
+    const ports = links
+      .filter(({ master }) => master !== undefined && bridges.includes(master))
+      .map(({ ifname }) => ifname);
+    const further = ports.filter((name) => !this.#hairpins.has(name));
+    this.#hairpins = new Set(ports);
     await Promise.all(
-      names.map((name) =>
+      further.map(async (name) => {
         // A port may go while we look at it; then it needs nothing any more.
-        writeFile(`${ports}/${name}/hairpin_mode`, '1').catch(() => undefined),
-      ),
+        const set = ['link', 'set', 'dev', name, 'type', 'bridge_slave', 'hairpin', 'on'];
+        await this.#programs.succeeds('ip', set);
+      }),
     );
   }
 
-  async acceptMarked(mark: Mark): Promise<void> {
-    const rule = markRule(mark);
-    if (await succeeds('iptables', ['-w', '-C', engineChain, ...rule])) return;
-    if (!(await succeeds('iptables', ['-w', '-n', '-L', engineChain]))) {
-      await run('iptables', ['-w', '-N', engineChain]).catch(() => undefined);
+  async restoreBridge(request: {
+    readonly bridge: string;
+    readonly address: string;
+    readonly members: () => Promise<readonly number[]>;
+  }): Promise<boolean> {
+    const { bridge, address } = request;
+    if (await this.#programs.succeeds('ip', ['link', 'show', 'dev', bridge])) return false;
+    const before = this.#hardwareAddresses.get(bridge);
+    const own = before === undefined ? '' : `address ${before} `;
+    await this.#programs.feed(
+      'ip',
+      ['-batch', '-'],
+      inLines([
+        `link add dev ${bridge} ${own}type bridge`,
+        `address add ${address} broadcast + dev ${bridge}`,
+        `link set dev ${bridge} up`,
+      ]),
+    );
+    const host = await this.#programs.readLinks(['link', 'show']);
+    const nameOf = new Map(host.map(({ ifindex, ifname }) => [ifindex, ifname]));
+    for (const pid of await request.members()) {
+      for (const peer of await this.#peersIn(pid, address)) {
+        const name = nameOf.get(peer);
+        if (name === undefined) continue;
+        await this.#programs.succeeds('ip', ['link', 'set', 'dev', name, 'master', bridge]);
+      }
     }
-    await run('iptables', ['-w', '-I', engineChain, '1', ...rule]).catch((error: unknown) => {
-      throw toError(`iptables -I ${engineChain}`, error);
+    return true;
+  }
+
+  /** Indexes, on the host, of the other ends of the container's devices in the subnet. */
+  async #peersIn(pid: number, subnet: string): Promise<readonly number[]> {
+    const range = parseSubnet(subnet);
+    const inside = ['-t', String(pid), '-n', 'ip'];
+    // A container that ended meanwhile has none.
+    const links = await this.#programs
+      .readLinks(['-4', 'address', 'show'], { program: 'nsenter', before: inside })
+      .catch(() => []);
+    return links.flatMap(({ link_index: peer, addr_info: infos }) => {
+      const isInside = (infos ?? []).some(({ local }) => {
+        const address = local === undefined ? undefined : parseAddress(local);
+        return (
+          range !== undefined &&
+          address !== undefined &&
+          subnetsOverlap(range, subnetAt(address, 32))
+        );
+      });
+      return isInside && peer !== undefined ? [peer] : [];
     });
+  }
+
+  async forgetFlows(addresses: readonly string[]): Promise<void> {
+    for (const address of addresses) {
+      // It fails, too, when there was none.
+      await this.#programs.attempt('conntrack', ['-D', '-p', 'udp', '--reply-src', address], {
+        hint: 'Install the package conntrack.',
+      });
+    }
+  }
+
+  async acceptMarked(mark: Mark): Promise<void> {
+    if (!(await this.#programs.succeeds('iptables', ['-w', '-n', '-L', engineChain]))) {
+      await this.#programs.succeeds('iptables', ['-w', '-N', engineChain]);
+    }
+    await this.#insert(engineChain, mark);
+    if (await this.#isInputFiltered()) await this.#insert(inputChain, mark);
+  }
+
+  /** A machine that lets everything in needs no rule, and looking must make none. */
+  async #isInputFiltered(): Promise<boolean> {
+    const rules = await this.#programs.read('iptables', ['-w', '-S', inputChain]).catch(() => '');
+    return rules.trim() !== '' && rules.trim() !== openInput;
+  }
+
+  async #insert(chain: string, mark: Mark): Promise<void> {
+    const rule = markRule(mark);
+    if (await this.#programs.succeeds('iptables', ['-w', '-C', chain, ...rule])) return;
+    await this.#programs.read('iptables', ['-w', '-I', chain, '1', ...rule]);
   }
 
   async refuseMarked(mark: Mark): Promise<void> {
     const rule = markRule(mark);
-    while (await succeeds('iptables', ['-w', '-C', engineChain, ...rule])) {
-      await run('iptables', ['-w', '-D', engineChain, ...rule]);
+    for (const chain of [engineChain, inputChain]) {
+      while (await this.#programs.succeeds('iptables', ['-w', '-C', chain, ...rule])) {
+        await this.#programs.read('iptables', ['-w', '-D', chain, ...rule]);
+      }
     }
   }
 
   async filterBridges(): Promise<void> {
-    await run('modprobe', ['br_netfilter']).catch(() => undefined);
+    const isThere = await access(bridgeFilterPath).then(
+      () => true,
+      () => false,
+    );
+    if (!isThere) await this.#programs.succeeds('modprobe', ['br_netfilter']);
     const value = await readFile(bridgeFilterPath, 'utf8').catch(() => undefined);
     if (value === undefined) {
       throw new TuttiError(
@@ -93,55 +194,18 @@ export class LinuxNetworkDevices implements NetworkDevices {
     }
     if (value.trim() !== '1') await writeFile(bridgeFilterPath, '1');
   }
+
+  async watch(onChange: (what: string) => void, signal: AbortSignal): Promise<void> {
+    const isOurs = (pid: number): boolean => this.#programs.wasOurs(pid);
+    await watchKernel({ isOurs, onChange, signal });
+  }
 }
 
-/**
- * What a daemon before this one may have left: /32 addresses are ours, the bridge's own has its
- * prefix.
- */
-async function readVirtualAddresses(bridge: string): Promise<ReadonlySet<string>> {
-  try {
-    const { stdout } = await run('ip', ['-j', '-4', 'address', 'show', 'dev', bridge]);
-    const links = JSON.parse(stdout) as readonly {
-      readonly addr_info?: readonly { readonly local?: string; readonly prefixlen?: number }[];
-    }[];
-    const infos = links.flatMap((link) => link.addr_info ?? []);
-    return new Set(
-      infos.flatMap((info) =>
-        info.prefixlen === 32 && info.local !== undefined ? [info.local] : [],
-      ),
-    );
-  } catch (error) {
-    throw toError(`ip address show dev ${bridge}`, error);
-  }
+function inLines(lines: readonly string[]): string {
+  return `${lines.join('\n')}\n`;
 }
 
 function markRule(mark: Mark): readonly string[] {
   const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
   return ['-m', 'connmark', '--mark', `${hex(mark.value)}/${hex(mark.mask)}`, '-j', 'ACCEPT'];
-}
-
-async function succeeds(program: string, args: readonly string[]): Promise<boolean> {
-  return run(program, [...args]).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** Runs a program that reads its orders from standard input. */
-async function feed(program: string, args: readonly string[], input: string): Promise<void> {
-  const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe'] });
-  let complaint = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    complaint += chunk.toString('utf8');
-  });
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(input);
-  const [code] = (await once(child, 'close')) as [number | null];
-  if (code === 0) return;
-  throw new TuttiError('internal', `${program} failed: ${complaint.trim() || `exit code ${code}`}`);
-}
-
-function toError(what: string, error: unknown): TuttiError {
-  return new TuttiError('internal', `${what}: ${TuttiError.from(error).message}`, { cause: error });
 }

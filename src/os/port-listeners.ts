@@ -1,11 +1,24 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { promisify } from 'node:util';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { pipeline } from 'node:stream';
-import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
+import { createSocket, type RemoteInfo, type Socket as DatagramSocket } from 'node:dgram';
 import type { PortForward, PortListeners } from '../host/network-devices.ts';
 import { TuttiError } from '../lib/error.ts';
 
+const run = promisify(execFile);
 const udpIdleMs = 30_000;
+const keepAliveMs = 30_000;
+
+type BackEnd = PortForward['backEnds'][number];
+
+/** What one client of this machine sends, and where to. */
+interface Flow {
+  readonly socket: DatagramSocket;
+  readonly backEnd: BackEnd;
+  readonly timer: NodeJS.Timeout;
+}
 
 interface Held {
   forward: PortForward;
@@ -52,14 +65,27 @@ export class ProxyPortListeners implements PortListeners {
     } catch (reason) {
       const error = TuttiError.from(reason);
       const isTaken = reason instanceof Error && 'code' in reason && reason.code === 'EADDRINUSE';
-      return isTaken
-        ? `port ${forward.port}/${forward.protocol} is taken by another process of this machine`
-        : `port ${forward.port}/${forward.protocol}: ${error.message}`;
+      const port = `port ${forward.port}/${forward.protocol}`;
+      return isTaken ? `${port} is taken by ${await whoHas(forward)}` : `${port}: ${error.message}`;
     }
   }
 }
 
-function pick(forward: PortForward): PortForward['backEnds'][number] | undefined {
+/** As people know it: `nginx (process 812)`. */
+async function whoHas({ protocol, port }: PortForward): Promise<string> {
+  const kind = protocol === 'udp' ? '--udp' : '--tcp';
+  const filter = ['sport', '=', `:${port}`];
+  const somebody = 'another process of this machine';
+  try {
+    const { stdout } = await run('ss', ['-H', '-n', '-p', '-l', kind, ...filter]);
+    const [, name, pid] = /users:\(\("([^"]+)",pid=(\d+)/.exec(stdout) ?? [];
+    return name === undefined ? somebody : `${name} (process ${pid}) of this machine`;
+  } catch {
+    return somebody;
+  }
+}
+
+function pick(forward: PortForward): BackEnd | undefined {
   return forward.backEnds[Math.floor(Math.random() * forward.backEnds.length)];
 }
 
@@ -83,10 +109,7 @@ async function reach(forward: PortForward): Promise<Socket | undefined> {
 }
 
 async function holdTcp(held: Held): Promise<void> {
-  const open = new Set<Socket>();
   const server: Server = createServer({ allowHalfOpen: true }, (client) => {
-    open.add(client);
-    client.once('close', () => open.delete(client));
     client.on('error', () => client.destroy());
     void reach(held.forward).then((target) => {
       if (target === undefined || client.destroyed) {
@@ -94,6 +117,8 @@ async function holdTcp(held: Held): Promise<void> {
         client.resetAndDestroy();
         return;
       }
+      // A back end that is gone without a word must not be waited for.
+      target.setKeepAlive(true, keepAliveMs);
       const end = (): void => {
         if (!client.destroyed && !target.destroyed) return;
         client.destroy();
@@ -105,48 +130,63 @@ async function holdTcp(held: Held): Promise<void> {
   });
   server.listen(held.forward.port);
   await once(server, 'listening');
-  held.close = async () => {
-    const closed = once(server, 'close');
-    server.close();
-    for (const socket of open) socket.destroy();
-    await closed;
-  };
+  // The port is free at once; connections go on until their back end ends them.
+  held.close = async () => void server.close();
 }
 
 async function holdUdp(held: Held): Promise<void> {
   const socket = createSocket({ type: 'udp6' });
-  const flows = new Map<string, { readonly socket: DatagramSocket; timer: NodeJS.Timeout }>();
+  const flows = new Map<string, Flow>();
   socket.bind(held.forward.port);
   await once(socket, 'listening');
   const drop = (key: string): void => {
-    flows.get(key)?.socket.close();
+    const flow = flows.get(key);
+    if (flow === undefined) return;
     flows.delete(key);
+    clearTimeout(flow.timer);
+    flow.socket.close();
   };
+  const lead = (key: string, client: RemoteInfo): Flow | undefined => {
+    const backEnd = pick(held.forward);
+    if (backEnd === undefined) return undefined;
+    const target = createSocket('udp4');
+    target.on('error', () => drop(key));
+    target.on('message', (answer) => socket.send(answer, client.port, client.address));
+    target.connect(backEnd.port, backEnd.address);
+    const flow = { socket: target, backEnd, timer: setTimeout(() => drop(key), udpIdleMs) };
+    flows.set(key, flow);
+    return flow;
+  };
+  socket.on('error', () => undefined);
   socket.on('message', (message, client) => {
     const key = `${client.address}/${client.port}`;
-    let flow = flows.get(key);
-    if (flow === undefined) {
-      const backEnd = pick(held.forward);
-      if (backEnd === undefined) return;
-      const target = createSocket('udp4');
-      target.on('error', () => drop(key));
-      target.on('message', (answer) => socket.send(answer, client.port, client.address));
-      target.connect(backEnd.port, backEnd.address, () => target.send(message, () => undefined));
-      flow = { socket: target, timer: setTimeout(() => drop(key), udpIdleMs) };
-      flows.set(key, flow);
-      return;
-    }
-    clearTimeout(flow.timer);
-    flow.timer = setTimeout(() => drop(key), udpIdleMs);
-    flow.socket.send(message, () => undefined);
-  });
-  held.close = async () => {
-    for (const [key, flow] of flows) {
-      clearTimeout(flow.timer);
+    const known = flows.get(key);
+    if (known !== undefined && !held.forward.backEnds.some((one) => isSame(one, known.backEnd))) {
       drop(key);
     }
+    const flow = flows.get(key) ?? lead(key, client);
+    if (flow === undefined) return;
+    flow.timer.refresh();
+    whenConnected(flow.socket, () => flow.socket.send(message, () => undefined));
+  });
+  held.close = async () => {
+    for (const key of flows.keys()) drop(key);
     const closed = once(socket, 'close');
     socket.close();
     await closed;
   };
+}
+
+function isSame(left: BackEnd, right: BackEnd): boolean {
+  return left.address === right.address && left.port === right.port;
+}
+
+/** A socket that is still connecting takes no message. */
+function whenConnected(socket: DatagramSocket, act: () => void): void {
+  try {
+    socket.remoteAddress();
+    act();
+  } catch {
+    socket.once('connect', act);
+  }
 }

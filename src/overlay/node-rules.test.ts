@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import type { DiscoveryView } from '../host/node-network.ts';
 import type { CatalogTask, NetworkAssignment } from '../model/assignment.ts';
 import { bridgeName } from './bridge-name.ts';
+import { portForwards } from './back-ends.ts';
+import { driftOf, parseListing } from './listing.ts';
 import { nodeRules } from './node-rules.ts';
 import { renderDifference, renderWhole } from './ruleset.ts';
 
@@ -57,13 +59,19 @@ function viewOf(tasks: readonly CatalogTask[]): DiscoveryView {
       ],
     ]),
     tasks: new Map(tasks.map((one) => [one.taskId, one])),
+    own: new Map(),
   };
 }
 
 const dnsPorts = new Map([['frontnet1', 5353]]);
 
+function rulesOf(view: DiscoveryView) {
+  const forwards = portForwards(view).map(({ forward }) => forward);
+  return nodeRules({ view, dnsPorts, forwards });
+}
+
 function elements(view: DiscoveryView, name: string): readonly (readonly [string, string])[] {
-  return [...(nodeRules(view, dnsPorts).ruleset.collections.get(name)?.elements ?? [])];
+  return [...(rulesOf(view).ruleset.collections.get(name)?.elements ?? [])];
 }
 
 test('a bridge fits into the 15 characters of a device name', () => {
@@ -82,7 +90,8 @@ test('a virtual address leads members of its network to the tasks that are ready
 test('a published port leads to addresses on the ingress network and the target port', () => {
   const view = viewOf([task('t1', true)]);
   assert.deepEqual(elements(view, 'port'), [['tcp . 8080', 'goto port-1']]);
-  assert.deepEqual(elements(view, 'port-slot'), [['tcp . 8080 . 0', '10.0.0.11 . 80']]);
+  assert.deepEqual(elements(view, 'port-slot'), [['tcp . 8080 . 0', '10.0.0.11']]);
+  assert.deepEqual(elements(view, 'port-target'), [['tcp . 8080', '80']]);
 });
 
 test('a service without a ready task leads nowhere and refuses at once', () => {
@@ -90,12 +99,13 @@ test('a service without a ready task leads nowhere and refuses at once', () => {
   assert.deepEqual(elements(view, 'vip'), []);
   assert.deepEqual(elements(view, 'port'), []);
   assert.deepEqual(elements(view, 'virtual'), [['10.0.1.2', '']]);
+  assert.deepEqual(elements(view, 'idle'), [['tcp . 8080', '']]);
 });
 
 test('names are asked of the gateway, and virtual addresses are the bridge’s to answer for', () => {
   const view = viewOf([]);
-  assert.deepEqual(elements(view, 'dns-port'), [['"tt-frontnet"', '5353']]);
-  assert.deepEqual(nodeRules(view, dnsPorts).virtualAddresses.get('tt-frontnet'), ['10.0.1.2']);
+  assert.deepEqual(elements(view, 'dns'), [['"tt-frontnet"', '10.0.1.1 . 5353']]);
+  assert.deepEqual(rulesOf(view).virtualAddresses.get('tt-frontnet'), ['10.0.1.2']);
   assert.deepEqual(
     elements(view, 'own').map(([address]) => address),
     ['10.0.0.1', '10.0.1.1', '10.0.1.2'],
@@ -103,29 +113,118 @@ test('names are asked of the gateway, and virtual addresses are the bridge’s t
 });
 
 test('the whole table replaces what is there, chains before what jumps to them', () => {
-  const script = renderWhole(nodeRules(viewOf([task('t1', true)]), dnsPorts).ruleset);
+  const script = renderWhole(rulesOf(viewOf([task('t1', true)])).ruleset);
   assert.match(script, /^add table ip tutti\ndelete table ip tutti\nadd table ip tutti\n/);
   assert.ok(script.indexOf('add chain ip tutti vip-1') < script.indexOf('goto vip-1'));
   assert.match(script, /add chain ip tutti prerouting \{ type nat hook prerouting/);
 });
 
 test('a task that goes costs its elements alone', () => {
-  const before = nodeRules(viewOf([task('t1', true), task('t2', true)]), dnsPorts).ruleset;
-  const after = nodeRules(viewOf([task('t1', true), task('t2', false)]), dnsPorts).ruleset;
+  const before = rulesOf(viewOf([task('t1', true), task('t2', true)])).ruleset;
+  const after = rulesOf(viewOf([task('t1', true), task('t2', false)])).ruleset;
   const script = renderDifference(before, after) ?? '';
-  assert.match(script, /delete element ip tutti vip-slot \{ 10\.0\.1\.2 \. 1 : 10\.0\.1\.12 \}/);
+  assert.match(script, /delete element ip tutti vip-slot \{ 10\.0\.1\.2 \. 1 \}/);
   assert.match(script, /add element ip tutti vip \{ "tt-frontnet" \. 10\.0\.1\.2 : goto vip-1 \}/);
   assert.doesNotMatch(script, /delete table|10\.0\.1\.11/);
 });
 
+test('a port that this node does not hold is left to who has it', () => {
+  const view = viewOf([task('t1', true)]);
+  const { ruleset } = nodeRules({ view, dnsPorts, forwards: [] });
+  for (const name of ['port', 'port-slot', 'held', 'idle']) {
+    assert.equal(ruleset.collections.get(name)?.elements.size, 0, name);
+  }
+});
+
+test('the ingress network gives services no address for each other', () => {
+  const view = viewOf([task('t1', true)]);
+  const web = view.services.get('web');
+  assert.ok(web);
+  const networks = [{ networkId: 'ingress01', aliases: [], virtualAddress: '10.0.0.2' }];
+  const services = new Map([['web', { ...web, networks }]]);
+  assert.deepEqual(elements({ ...view, services }, 'vip'), []);
+  assert.deepEqual(elements({ ...view, services }, 'closed'), [['"tt-ingress0"', '']]);
+});
+
+test('a task that is led to itself by any of its addresses is masqueraded', () => {
+  assert.deepEqual(
+    elements(viewOf([task('t1', true), task('t2', false)]), 'self').map(([pair]) => pair),
+    [
+      '10.0.1.11 . 10.0.1.11',
+      '10.0.1.11 . 10.0.0.11',
+      '10.0.0.11 . 10.0.1.11',
+      '10.0.0.11 . 10.0.0.11',
+    ],
+  );
+});
+
 test('nothing to change is an empty script; another table is no difference', () => {
-  const { ruleset } = nodeRules(viewOf([task('t1', true)]), dnsPorts);
+  const { ruleset } = rulesOf(viewOf([task('t1', true)]));
   assert.equal(renderDifference(ruleset, ruleset), '');
   assert.equal(renderDifference(ruleset, { ...ruleset, table: 'ip other' }), undefined);
 });
 
 test('more back ends than ever before bring the chain that they need', () => {
-  const before = nodeRules(viewOf([task('t1', true)]), dnsPorts).ruleset;
-  const after = nodeRules(viewOf([task('t1', true), task('t2', true)]), dnsPorts).ruleset;
+  const before = rulesOf(viewOf([task('t1', true)])).ruleset;
+  const after = rulesOf(viewOf([task('t1', true), task('t2', true)])).ruleset;
   assert.match(renderDifference(before, after) ?? '', /^add chain ip tutti vip-2\n/);
+});
+
+/** As nft 1.0.6 prints it. */
+const listed = `table ip tutti {
+	map vip {
+		typeof iifname . ip daddr : verdict
+		elements = { "tt-frontnet" . 10.0.1.2 : goto vip-1,
+			     "tt-frontnet" . 10.0.1.3 : goto vip-1 }
+	}
+
+	set held {
+		typeof meta l4proto . th dport
+		elements = { 6 . 8080 }
+	}
+
+	chain vip-1 {
+		dnat to ip daddr . numgen random mod 1 map @vip-slot
+	}
+
+	chain input {
+		type filter hook input priority filter; policy accept;
+		ip daddr @virtual reject
+	}
+}
+`;
+
+test('a listing of the kernel is compared element by element, rules by what was seen before', () => {
+  const goTo = (address: string) => [`"tt-frontnet" . ${address}`, 'goto vip-1'] as const;
+  const ruleset = {
+    table: 'ip tutti',
+    chains: new Map([
+      ['vip-1', ['dnat to …']],
+      ['input', ['type filter hook input priority 0;', 'ip daddr @virtual reject']],
+    ]),
+    collections: new Map([
+      [
+        'vip',
+        { kind: 'map', type: '', elements: new Map([goTo('10.0.1.2'), goTo('10.0.1.3')]) } as const,
+      ],
+      ['held', { kind: 'set', type: '', elements: new Map([['tcp . 8080', '']]) } as const],
+    ]),
+  };
+  const whole = parseListing(listed);
+  const drift = (text: string, knownChains = whole.chains) =>
+    driftOf(parseListing(text), { ruleset, knownChains });
+  assert.deepEqual(drift(listed), []);
+  const table: readonly (readonly [from: string, to: string, expected: string])[] = [
+    ['10.0.1.3 : goto', '10.0.1.4 : goto', 'map vip has other elements'],
+    ['6 . 8080', '6 . 8080, 6 . 8081', 'set held has other elements'],
+    ['mod 1', 'mod 2', 'chain vip-1 has other rules'],
+    ['\t\tip daddr @virtual reject\n', '', 'chain input has other rules'],
+    ['chain vip-1 {', 'chain vip-7 {', 'chain vip-1 is gone'],
+    ['\tset held {', '\tset gone {', 'set held is gone'],
+    ['table ip tutti {\n', 'table ip tutti {\n\tflags dormant\n', '"flags dormant" is not ours'],
+  ];
+  for (const [from, to, expected] of table) {
+    assert.equal(drift(listed.replace(from, to))[0], expected, expected);
+  }
+  assert.deepEqual(drift(listed.replace('mod 1', 'mod 2'), new Map()), [], 'not seen before');
 });

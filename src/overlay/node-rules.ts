@@ -1,6 +1,7 @@
+import type { PortForward } from '../host/network-devices.ts';
 import type { DiscoveryView } from '../host/node-network.ts';
-import type { CatalogTask } from '../model/assignment.ts';
-import type { PublishedPort } from '../model/service.ts';
+import type { CatalogService, CatalogTask, NetworkAssignment } from '../model/assignment.ts';
+import { BackEnds, withoutPrefix } from './back-ends.ts';
 import { bridgeName } from './bridge-name.ts';
 import type { Collection, Ruleset } from './ruleset.ts';
 
@@ -13,118 +14,141 @@ export interface NodeRules {
   readonly ruleset: Ruleset;
   /** Addresses that the bridges answer for besides their own: the virtual ones. */
   readonly virtualAddresses: ReadonlyMap<string, readonly string[]>;
+  /** Every address that connections are led to. */
+  readonly backEnds: ReadonlySet<string>;
 }
 
-/** Where the node answers the queries of a network: UDP and TCP port by network id. */
-export type DnsPorts = ReadonlyMap<string, number>;
+export interface ShownNetworks {
+  /** The networks are those that have a bridge here, and no others. */
+  readonly view: DiscoveryView;
+  /** Where the node answers the queries of a network: UDP and TCP port by network id. */
+  readonly dnsPorts: ReadonlyMap<string, number>;
+  /** The published ports that this node holds: no process of the host has them. */
+  readonly forwards: readonly PortForward[];
+}
 
 /**
  * The rules of a node that show this view: virtual addresses, published ports and names, each back
  * end picked at random for each connection. What a network does not have, its members cannot reach.
  */
-export function nodeRules(view: DiscoveryView, dnsPorts: DnsPorts): NodeRules {
-  const builder = new Builder(view);
-  for (const networkId of view.networks.keys()) builder.addNetwork(networkId, dnsPorts);
-  builder.addServices();
+export function nodeRules({ view, dnsPorts, forwards }: ShownNetworks): NodeRules {
+  const builder = new Builder(new BackEnds(view.tasks));
+  for (const network of view.networks.values()) {
+    if (!network.predefined) builder.addNetwork(network, dnsPorts.get(network.networkId));
+  }
+  for (const service of view.services.values()) builder.addService(service, view.networks);
+  for (const forward of forwards) builder.addPort(forward);
+  for (const task of view.tasks.values()) if (task.ready) builder.addTask(task);
   return builder.build();
 }
 
 class Builder {
-  readonly #view: DiscoveryView;
-  readonly #readyByService = new Map<string, CatalogTask[]>();
+  readonly #backEndsOf: BackEnds;
   readonly #virtualAddresses = new Map<string, string[]>();
+  readonly #backEnds = new Set<string>();
+  readonly #vipCounts = new Set<number>();
+  readonly #portCounts = new Set<number>();
   readonly #elements = {
     vip: new Map<string, string>(),
     'vip-slot': new Map<string, string>(),
     port: new Map<string, string>(),
+    'port-target': new Map<string, string>(),
     'port-slot': new Map<string, string>(),
-    'dns-port': new Map<string, string>(),
+    gateway: new Map<string, string>(),
+    dns: new Map<string, string>(),
     own: new Map<string, string>(),
     virtual: new Map<string, string>(),
     self: new Map<string, string>(),
+    held: new Map<string, string>(),
+    idle: new Map<string, string>(),
+    answering: new Map<string, string>(),
+    closed: new Map<string, string>(),
+    inward: new Map<string, string>(),
+    inside: new Map<string, string>(),
   };
-  #mostBackEnds = 0;
 
-  constructor(view: DiscoveryView) {
-    this.#view = view;
-    for (const task of view.tasks.values()) {
-      if (!task.ready) continue;
-      const others = this.#readyByService.get(task.serviceId) ?? [];
-      others.push(task);
-      this.#readyByService.set(task.serviceId, others);
-    }
+  constructor(backEndsOf: BackEnds) {
+    this.#backEndsOf = backEndsOf;
   }
 
-  addNetwork(networkId: string, dnsPorts: DnsPorts): void {
-    const network = this.#view.networks.get(networkId);
-    if (network === undefined || network.predefined) return;
-    this.#elements.own.set(network.gateway, '');
-    const port = dnsPorts.get(networkId);
-    if (port !== undefined) {
-      this.#elements['dns-port'].set(`"${bridgeName(networkId)}"`, String(port));
+  addNetwork(network: NetworkAssignment, dnsPort: number | undefined): void {
+    const device = bridgeName(network.networkId);
+    const bridge = `"${device}"`;
+    const gateway = withoutPrefix(network.gateway);
+    this.#virtualAddresses.set(device, []);
+    this.#elements.own.set(gateway, '');
+    this.#elements.inside.set(network.subnet, '');
+    if (dnsPort !== undefined) {
+      this.#elements.gateway.set(`${bridge} . ${gateway}`, '');
+      this.#elements.dns.set(bridge, `${gateway} . ${dnsPort}`);
+      this.#elements.answering.set(`${gateway} . ${dnsPort}`, '');
     }
-    this.#virtualAddresses.set(bridgeName(networkId), []);
+    if (network.ingress) this.#elements.closed.set(bridge, '');
+    if (network.internal) this.#elements.inward.set(bridge, '');
   }
 
-  addServices(): void {
-    for (const service of this.#view.services.values()) {
-      const ready = this.#readyByService.get(service.serviceId) ?? [];
-      for (const { networkId, virtualAddress } of service.networks) {
-        if (virtualAddress === undefined || !this.#view.networks.has(networkId)) continue;
-        this.#addVirtualAddress(virtualAddress, { networkId, ready });
-      }
-      for (const port of service.ports) this.#addPort(port, ready);
+  addService(service: CatalogService, networks: DiscoveryView['networks']): void {
+    for (const { networkId, virtualAddress } of service.networks) {
+      const network = networks.get(networkId);
+      // The ingress network belongs to nobody: services meet there that share no other network.
+      if (virtualAddress === undefined || network === undefined || network.ingress) continue;
+      this.#addVirtualAddress(virtualAddress, {
+        device: bridgeName(networkId),
+        backEnds: this.#backEndsOf.addresses(service.serviceId, networkId),
+      });
     }
   }
 
   #addVirtualAddress(
     address: string,
-    on: { readonly networkId: string; readonly ready: readonly CatalogTask[] },
+    on: { readonly device: string; readonly backEnds: readonly string[] },
   ): void {
-    const bridge = bridgeName(on.networkId);
-    this.#virtualAddresses.get(bridge)?.push(address);
+    const { device, backEnds } = on;
+    this.#virtualAddresses.get(device)?.push(address);
     this.#elements.own.set(address, '');
     this.#elements.virtual.set(address, '');
-    const backEnds = on.ready.flatMap((task) => addressOn(task, on.networkId));
     if (backEnds.length === 0) return;
-    this.#count(backEnds.length);
-    this.#elements.vip.set(`"${bridge}" . ${address}`, `goto vip-${backEnds.length}`);
+    this.#vipCounts.add(backEnds.length);
+    this.#elements.vip.set(`"${device}" . ${address}`, `goto vip-${backEnds.length}`);
     for (const [slot, backEnd] of backEnds.entries()) {
       this.#elements['vip-slot'].set(`${address} . ${slot}`, backEnd);
-      this.#elements.self.set(`${backEnd} . ${backEnd}`, '');
+      this.#backEnds.add(backEnd);
     }
   }
 
-  #addPort(port: PublishedPort, ready: readonly CatalogTask[]): void {
-    if (port.publishedPort === undefined) return;
-    const backEnds = ready.flatMap((task) => this.#ingressAddress(task));
-    if (backEnds.length === 0) return;
-    this.#count(backEnds.length);
-    const key = `${port.protocol} . ${port.publishedPort}`;
+  addPort({ protocol, port, backEnds }: PortForward): void {
+    const key = `${protocol} . ${port}`;
+    this.#elements.held.set(key, '');
+    if (backEnds.length === 0) {
+      this.#elements.idle.set(key, '');
+      return;
+    }
+    this.#portCounts.add(backEnds.length);
     this.#elements.port.set(key, `goto port-${backEnds.length}`);
     for (const [slot, backEnd] of backEnds.entries()) {
-      this.#elements['port-slot'].set(`${key} . ${slot}`, `${backEnd} . ${port.targetPort}`);
-      this.#elements.self.set(`${backEnd} . ${backEnd}`, '');
+      // Every task of a service listens on the same port.
+      this.#elements['port-target'].set(key, String(backEnd.port));
+      this.#elements['port-slot'].set(`${key} . ${slot}`, backEnd.address);
+      this.#backEnds.add(backEnd.address);
     }
   }
 
-  #ingressAddress(task: CatalogTask): readonly string[] {
-    return task.addresses
-      .filter((one) => this.#view.networks.get(one.networkId)?.ingress === true)
-      .map((one) => withoutPrefix(one.address));
-  }
-
-  #count(backEnds: number): void {
-    this.#mostBackEnds = Math.max(this.#mostBackEnds, backEnds);
+  /** A task may be led to itself, and comes by any of its networks. */
+  addTask({ addresses }: CatalogTask): void {
+    const own = addresses.map((one) => withoutPrefix(one.address));
+    for (const from of own) for (const to of own) this.#elements.self.set(`${from} . ${to}`, '');
   }
 
   build(): NodeRules {
     const chains = new Map<string, readonly string[]>();
-    for (let count = 1; count <= this.#mostBackEnds; count += 1) {
+    for (const count of ascending(this.#vipCounts)) {
       chains.set(`vip-${count}`, [`dnat to ip daddr . numgen random mod ${count} map @vip-slot`]);
+    }
+    for (const count of ascending(this.#portCounts)) {
       chains.set(`port-${count}`, [
-        `ct mark set ct mark | ${hex(acceptMark.value)}`,
-        `dnat ip to meta l4proto . th dport . numgen random mod ${count} map @port-slot`,
+        setMark,
+        `dnat ip to meta l4proto . th dport . numgen random mod ${count} map @port-slot` +
+          ' : meta l4proto . th dport map @port-target',
       ]);
     }
     for (const [name, rules] of hooks) chains.set(name, rules);
@@ -136,12 +160,13 @@ class Builder {
     return {
       ruleset: { table: tableName, chains, collections },
       virtualAddresses: this.#virtualAddresses,
+      backEnds: this.#backEnds,
     };
   }
 }
 
-function hex(value: number): string {
-  return `0x${value.toString(16)}`;
+function ascending(counts: ReadonlySet<number>): readonly number[] {
+  return [...counts].toSorted((left, right) => left - right);
 }
 
 const declarations = {
@@ -149,16 +174,36 @@ const declarations = {
   vip: { kind: 'map', type: 'typeof iifname . ip daddr : verdict' },
   'vip-slot': { kind: 'map', type: 'typeof ip daddr . numgen random mod 65536 : ip daddr' },
   port: { kind: 'map', type: 'typeof meta l4proto . th dport : verdict' },
+  'port-target': { kind: 'map', type: 'type inet_proto . inet_service : inet_service' },
   'port-slot': {
     kind: 'map',
-    type: 'typeof meta l4proto . th dport . numgen random mod 65536 : ip daddr . th dport',
+    type: 'typeof meta l4proto . th dport . numgen random mod 65536 : ip daddr',
   },
-  'dns-port': { kind: 'map', type: 'typeof iifname : udp dport' },
+  /** Each bridge with its own gateway. */
+  gateway: { kind: 'set', type: 'typeof iifname . ip daddr' },
+  dns: { kind: 'map', type: 'type ifname : ipv4_addr . inet_service' },
   /** Gateways and virtual addresses: of this host, but no place for published ports. */
   own: { kind: 'set', type: 'typeof ip daddr' },
   virtual: { kind: 'set', type: 'typeof ip daddr' },
+  /** Each address of a task with each of the same task. */
   self: { kind: 'set', type: 'typeof ip saddr . ip daddr' },
+  /** Published ports, and those of them that lead nowhere now. */
+  held: { kind: 'set', type: 'typeof meta l4proto . th dport' },
+  idle: { kind: 'set', type: 'typeof meta l4proto . th dport' },
+  /** Where queries are answered; only the redirect of a network's own gateway leads there. */
+  answering: { kind: 'set', type: 'typeof ip daddr . th dport' },
+  /** Bridges whose members do not see each other. */
+  closed: { kind: 'set', type: 'typeof iifname' },
+  /** Bridges that lead nowhere. */
+  inward: { kind: 'set', type: 'typeof iifname' },
+  /** Subnets of the networks. */
+  inside: { kind: 'set', type: 'typeof ip saddr; flags interval' },
 } as const;
+
+const mark = `0x${acceptMark.value.toString(16)}`;
+const markMask = `0x${acceptMark.mask.toString(16)}`;
+const othersMask = `0x${(~acceptMark.mask >>> 0).toString(16).padStart(8, '0')}`;
+const setMark = `ct mark set ct mark & ${othersMask} | ${mark}`;
 
 const hooks: ReadonlyMap<string, readonly string[]> = new Map([
   [
@@ -166,9 +211,11 @@ const hooks: ReadonlyMap<string, readonly string[]> = new Map([
     [
       // Before the container engine's own rules (-100).
       'type nat hook prerouting priority -105; policy accept;',
-      'ip daddr @own meta l4proto { tcp, udp } th dport 53 redirect to :iifname map @dns-port',
+      `meta l4proto { tcp, udp } th dport 53 iifname . ip daddr @gateway ${setMark} ` +
+        'dnat ip to iifname map @dns',
       'iifname . ip daddr vmap @vip',
       'ip daddr @own return',
+      'iifname @inward return',
       'fib daddr type local meta l4proto . th dport vmap @port',
     ],
   ],
@@ -176,28 +223,34 @@ const hooks: ReadonlyMap<string, readonly string[]> = new Map([
     'postrouting',
     [
       'type nat hook postrouting priority 95; policy accept;',
-      // A task that calls itself through its virtual address would answer itself past us.
+      // A task that is led to itself would answer itself past us.
       'ip saddr . ip daddr @self masquerade',
+      // Where caller and called share a network, a reply could go past us.
+      `ip saddr @inside ct mark & ${markMask} == ${mark} masquerade`,
+    ],
+  ],
+  [
+    'forward',
+    [
+      'type filter hook forward priority -5; policy accept;',
+      // Services that share only the ingress network reach each other by published ports alone.
+      `iifname @closed oifname @closed ct mark & ${markMask} != ${mark} drop`,
     ],
   ],
   [
     'input',
     [
       'type filter hook input priority 0; policy accept;',
+      'ct state established,related accept',
+      `ip daddr . th dport @answering ct mark & ${markMask} != ${mark} reject`,
       // What is still meant for a virtual address has no task to go to: say so at once.
       'ip daddr @virtual meta l4proto tcp reject with tcp reset',
       'ip daddr @virtual reject',
+      'meta l4proto tcp meta l4proto . th dport @idle reject with tcp reset',
+      'meta l4proto . th dport @idle reject',
+      // The sockets that hold published ports are for this machine's own processes.
+      'iifname != "lo" meta l4proto tcp meta l4proto . th dport @held reject with tcp reset',
+      'iifname != "lo" meta l4proto . th dport @held reject',
     ],
   ],
 ]);
-
-/** The address of a task on a network, without prefix length. */
-function addressOn(task: CatalogTask, networkId: string): readonly string[] {
-  return task.addresses
-    .filter((one) => one.networkId === networkId)
-    .map((one) => withoutPrefix(one.address));
-}
-
-export function withoutPrefix(address: string): string {
-  return address.split('/')[0] ?? address;
-}

@@ -28,9 +28,14 @@ export function renderWhole(ruleset: Ruleset): string {
   }
   for (const [name, rules] of ruleset.chains) lines.push(...renderChain(table, { name, rules }));
   for (const [name, { elements }] of ruleset.collections) {
-    if (elements.size > 0) lines.push(renderElements('add', { table, name, elements }));
+    if (elements.size > 0) lines.push(renderAddition({ table, name, elements }));
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** A chain that begins with `type …` hangs on a hook of the kernel. */
+function isBaseChain(rules: readonly string[]): boolean {
+  return rules[0]?.startsWith('type ') === true;
 }
 
 function renderChain(
@@ -38,7 +43,7 @@ function renderChain(
   chain: { readonly name: string; readonly rules: readonly string[] },
 ): readonly string[] {
   const [hook, ...others] = chain.rules;
-  const isBase = hook?.startsWith('type ') === true;
+  const isBase = isBaseChain(chain.rules);
   const rules = isBase ? others : chain.rules;
   const declaration = isBase ? ` { ${hook} }` : '';
   return [
@@ -47,34 +52,30 @@ function renderChain(
   ];
 }
 
-function renderElements(
-  action: 'add' | 'delete',
-  what: {
-    readonly table: string;
-    readonly name: string;
-    readonly elements: ReadonlyMap<string, string>;
-  },
-): string {
-  const elements = [...what.elements].map(([key, value]) =>
-    value === '' ? key : `${key} : ${value}`,
-  );
-  return `${action} element ${what.table} ${what.name} { ${elements.join(', ')} }`;
+interface ElementsOf {
+  readonly table: string;
+  readonly name: string;
+  readonly elements: ReadonlyMap<string, string>;
+}
+
+function renderAddition({ table, name, elements }: ElementsOf): string {
+  const list = [...elements].map(([key, value]) => (value === '' ? key : `${key} : ${value}`));
+  return `add element ${table} ${name} { ${list.join(', ')} }`;
+}
+
+function renderRemoval({ table, name, elements }: ElementsOf): string {
+  return `delete element ${table} ${name} { ${[...elements.keys()].join(', ')} }`;
 }
 
 /**
  * A script that turns one table into the other, one transaction; empty when they are the same,
- * undefined when more than elements and further chains differ, and the whole has to be loaded.
+ * undefined when more differs than elements and the chains that elements lead to, and the whole has
+ * to be loaded.
  */
 export function renderDifference(before: Ruleset, after: Ruleset): string | undefined {
   if (before.table !== after.table) return undefined;
-  const lines: string[] = [];
-  for (const [name, rules] of after.chains) {
-    const known = before.chains.get(name);
-    if (known === undefined) {
-      if (rules[0]?.startsWith('type ') === true) return undefined;
-      lines.push(...renderChain(after.table, { name, rules }));
-    } else if (known.join('\n') !== rules.join('\n')) return undefined;
-  }
+  const chains = chainDifference(before, after);
+  if (chains === undefined || before.collections.size !== after.collections.size) return undefined;
   const removals: string[] = [];
   const additions: string[] = [];
   for (const [name, collection] of after.collections) {
@@ -83,11 +84,33 @@ export function renderDifference(before: Ruleset, after: Ruleset): string | unde
     const target = { table: after.table, name };
     const gone = without(known.elements, collection.elements);
     const come = without(collection.elements, known.elements);
-    if (gone.size > 0) removals.push(renderElements('delete', { ...target, elements: gone }));
-    if (come.size > 0) additions.push(renderElements('add', { ...target, elements: come }));
+    if (gone.size > 0) removals.push(renderRemoval({ ...target, elements: gone }));
+    if (come.size > 0) additions.push(renderAddition({ ...target, elements: come }));
   }
-  const all = [...lines, ...removals, ...additions];
+  // An element stands between the chain that it leads to being made and being removed.
+  const all = [...chains.additions, ...removals, ...additions, ...chains.removals];
   return all.length === 0 ? '' : `${all.join('\n')}\n`;
+}
+
+function chainDifference(
+  before: Ruleset,
+  after: Ruleset,
+): { readonly additions: readonly string[]; readonly removals: readonly string[] } | undefined {
+  const additions: string[] = [];
+  for (const [name, rules] of after.chains) {
+    const known = before.chains.get(name);
+    if (known === undefined) {
+      if (isBaseChain(rules)) return undefined;
+      additions.push(...renderChain(after.table, { name, rules }));
+    } else if (known.join('\n') !== rules.join('\n')) return undefined;
+  }
+  const removals: string[] = [];
+  for (const [name, rules] of before.chains) {
+    if (after.chains.has(name)) continue;
+    if (isBaseChain(rules)) return undefined;
+    removals.push(`delete chain ${after.table} ${name}`);
+  }
+  return { additions, removals };
 }
 
 /** The elements that the other does not have with the same value. */

@@ -1,0 +1,200 @@
+import type { ContainerRuntime, CreateRuntimeNetwork } from '../host/container-runtime.ts';
+import type { Logger } from '../host/logger.ts';
+import { TuttiError } from '../lib/error.ts';
+import { parseSubnet, subnetsOverlap } from '../lib/ipv4.ts';
+import type { NetworkAssignment } from '../model/assignment.ts';
+import { backingNetworkLabel } from '../model/labels.ts';
+import { bridgeName } from '../overlay/bridge-name.ts';
+import { withoutPrefix } from '../overlay/back-ends.ts';
+import { clusterLabel } from './task-labels.ts';
+
+const mtuOption = 'com.docker.network.driver.mtu';
+
+export interface BackingNetworksOptions {
+  readonly runtime: ContainerRuntime;
+  readonly logger: Logger;
+  /** Of the cluster whose networks these are; empty before there is one. */
+  clusterId(): string;
+  /** A small range at the top of a subnet, which tasks never get. */
+  reservedRange(subnet: string): string;
+  /** What the machine reaches besides: no network may stand in its way. */
+  hostSubnets(): readonly string[];
+}
+
+/**
+ * The engine's name for a network: the cluster network's id. Of a container's networks the engine
+ * takes the one with the first name for the way out; that must be the way by which visitors of
+ * published ports came in, or replies over UDP would have another network's address.
+ */
+function engineName(network: NetworkAssignment): string {
+  return network.ingress ? `00-${network.networkId}` : network.networkId;
+}
+
+/**
+ * The container engine's networks that carry those of the cluster on this node. Their labels say
+ * whose they are.
+ */
+export class BackingNetworks {
+  readonly #options: BackingNetworksOptions;
+  readonly #made = new Map<string, { readonly network: NetworkAssignment }>();
+  readonly #making = new Map<string, Promise<void>>();
+  readonly #removing = new Map<string, Promise<boolean>>();
+
+  constructor(options: BackingNetworksOptions) {
+    this.#options = options;
+  }
+
+  get made(): readonly NetworkAssignment[] {
+    return [...this.#made.values()].map(({ network }) => network);
+  }
+
+  /** Makes the network, or takes the one that is there; the engine's name for it. */
+  async ensure(network: NetworkAssignment, signal: AbortSignal): Promise<string> {
+    const { networkId } = network;
+    const name = engineName(network);
+    await this.#removing.get(networkId);
+    if (this.#made.has(networkId)) return name;
+    const making = this.#making.get(networkId) ?? this.#make(network, signal);
+    this.#making.set(networkId, making);
+    try {
+      await making;
+      this.#made.set(networkId, { network });
+      return name;
+    } finally {
+      this.#making.delete(networkId);
+    }
+  }
+
+  async #make(network: NetworkAssignment, signal: AbortSignal): Promise<void> {
+    const { runtime } = this.#options;
+    const label = `${backingNetworkLabel}=${network.networkId}`;
+    if ((await runtime.listNetworks(label, signal)).length > 0) return;
+    this.#refuseHostSubnets(network);
+    const create = async (): Promise<unknown> =>
+      await runtime.createNetwork(this.#request(network), signal);
+    await create().catch(async (error: unknown) => {
+      // What an earlier daemon left may have the subnet.
+      const removed = await this.sweep((id) => id === network.networkId, signal);
+      if (!removed) throw error;
+      await create();
+    });
+  }
+
+  /** The engine would take any subnet, and whoever had it could be reached no more. */
+  #refuseHostSubnets(network: NetworkAssignment): void {
+    const subnet = parseSubnet(network.subnet);
+    const taken = this.#options.hostSubnets().find((text) => {
+      const other = parseSubnet(text);
+      return subnet !== undefined && other !== undefined && subnetsOverlap(subnet, other);
+    });
+    if (taken === undefined) return;
+    throw new TuttiError(
+      'conflict',
+      `the subnet ${network.subnet} of network ${network.name} overlaps ${taken}, ` +
+        'which this node itself has',
+      { field: 'network', hint: 'Make the network anew, with another subnet.' },
+    );
+  }
+
+  #request(network: NetworkAssignment): CreateRuntimeNetwork {
+    const mtu = Number(network.driverOptions[mtuOption]);
+    return {
+      name: engineName(network),
+      labels: {
+        ...network.labels,
+        [backingNetworkLabel]: network.networkId,
+        [clusterLabel]: this.#options.clusterId(),
+      },
+      subnet: network.subnet,
+      gateway: withoutPrefix(network.gateway),
+      reservedRange: this.#options.reservedRange(network.subnet),
+      internal: network.internal,
+      bridge: bridgeName(network.networkId),
+      enableIpv6: false,
+      ...(mtu > 0 && { mtu }),
+    };
+  }
+
+  /**
+   * Removes networks of this cluster that an earlier daemon left and nothing wants. Returns whether
+   * any went.
+   */
+  async sweep(isWanted: (networkId: string) => boolean, signal: AbortSignal): Promise<boolean> {
+    let removed = false;
+    for (const { name, networkId } of await this.#ours(signal)) {
+      if (this.#made.has(networkId) || this.#making.has(networkId) || isWanted(networkId)) continue;
+      removed = (await this.#remove(name, signal)) || removed;
+    }
+    return removed;
+  }
+
+  /** The networks that the engine has for this cluster. */
+  async #ours(
+    signal: AbortSignal,
+  ): Promise<readonly { readonly name: string; readonly networkId: string }[]> {
+    const clusterId = this.#options.clusterId();
+    if (clusterId === '') return [];
+    const label = `${clusterLabel}=${clusterId}`;
+    const networks = await this.#options.runtime.listNetworks(label, signal);
+    return networks.map(({ name, labels }) => ({
+      name,
+      networkId: labels[backingNetworkLabel] ?? '',
+    }));
+  }
+
+  /** Resolves with whether it went; while a container is on it, it stays. */
+  remove(networkId: string, signal: AbortSignal): Promise<boolean> {
+    const known = this.#removing.get(networkId);
+    if (known !== undefined) return known;
+    const removing = this.#removeMade(networkId, signal).finally(() =>
+      this.#removing.delete(networkId),
+    );
+    this.#removing.set(networkId, removing);
+    return removing;
+  }
+
+  async #removeMade(networkId: string, signal: AbortSignal): Promise<boolean> {
+    await this.#making.get(networkId)?.catch(() => undefined);
+    const made = this.#made.get(networkId);
+    if (made === undefined) return true;
+    const removed = await this.#remove(engineName(made.network), signal);
+    if (removed) this.#made.delete(networkId);
+    return removed;
+  }
+
+  async #remove(name: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#options.runtime.removeNetwork(name, signal);
+      return true;
+    } catch (error) {
+      // A container on it is still going; its end brings us here again.
+      this.#options.logger.debug('a network is still in use', {
+        network: name,
+        error: TuttiError.from(error).message,
+      });
+      return false;
+    }
+  }
+
+  /** Forgets the networks that somebody else took away, and returns them. */
+  async forgetLost(signal: AbortSignal): Promise<readonly NetworkAssignment[]> {
+    if (this.#made.size === 0) return [];
+    const before = this.made;
+    const present = await this.#options.runtime.listNetworks(backingNetworkLabel, signal);
+    const ids = new Set(present.map(({ labels }) => labels[backingNetworkLabel]));
+    const lost = before.filter(({ networkId }) => !ids.has(networkId) && this.#made.has(networkId));
+    for (const { networkId } of lost) this.#made.delete(networkId);
+    return lost;
+  }
+
+  /** Removes every network of the cluster. */
+  async removeAll(signal: AbortSignal): Promise<void> {
+    for (const { name } of await this.#ours(signal)) {
+      if (await this.#remove(name, signal)) continue;
+      this.#options.logger.warn('a network stays, for containers of others are on it', {
+        network: name,
+      });
+    }
+    this.#made.clear();
+  }
+}
