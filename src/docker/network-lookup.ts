@@ -82,15 +82,23 @@ export async function findClusterNetwork(
   }
 }
 
+/** The engine's network that carries a network of the cluster on this node. */
+export async function findBackingNetwork(
+  context: DaemonContext,
+  options: Question & { readonly networkId: string },
+): Promise<ShownNetwork | undefined> {
+  const filters = JSON.stringify({ label: [`${backingNetworkLabel}=${options.networkId}`] });
+  const query = `filters=${encodeURIComponent(filters)}`;
+  const listed = await context.engine.get('/networks', { ...options, query });
+  return readList(listed, 'local')[0];
+}
+
 /** What the engine knows of the containers on the network that carries a cluster network here. */
 export async function containersOn(
   context: DaemonContext,
   options: Question & { readonly networkId: string },
 ): Promise<unknown> {
-  const filters = JSON.stringify({ label: [`${backingNetworkLabel}=${options.networkId}`] });
-  const query = `filters=${encodeURIComponent(filters)}`;
-  const listed = await context.engine.get('/networks', { ...options, query });
-  const [backing] = readList(listed, 'local');
+  const backing = await findBackingNetwork(context, options);
   if (backing === undefined) return undefined;
   const answer = await context.engine.get(`/networks/${backing.id}`, options);
   return answer.status === 200 ? readOne(answer, 'local').document['Containers'] : undefined;

@@ -1,8 +1,7 @@
 import { TuttiError } from '../lib/error.ts';
 import { formatApi, splitVersion } from './api-version.ts';
+import { attachToCluster } from './attach-container.ts';
 import { type DaemonContext, type DaemonRoute, toEngine } from './daemon-context.ts';
-import { isRecord } from './go-json.ts';
-import { findClusterNetwork } from './network-lookup.ts';
 import { findNewerField } from './newer-fields.ts';
 import type { DockerRequest } from './request.ts';
 
@@ -13,13 +12,13 @@ export const containerCreateRoute: DaemonRoute = {
   method: 'POST',
   pattern: '/containers/create',
   handler: async (context, request) => {
-    const body = await request.http.body();
-    const document = parse(body);
-    if (document !== undefined) {
-      await refuseNewerFields(context, { request, document });
-      await refuseClusterNetworks(context, { request, document });
-    }
+    const sent = await request.http.body();
+    const document = parse(sent);
     const { path } = splitVersion(request.http.path);
+    if (document === undefined) return toEngine(context, { request, path, body: sent });
+    await refuseNewerFields(context, { request, document });
+    const attached = await attachToCluster(context, { document, signal: request.http.signal });
+    const body = attached === undefined ? sent : new TextEncoder().encode(JSON.stringify(attached));
     return toEngine(context, { request, path, body });
   },
 };
@@ -46,35 +45,5 @@ async function refuseNewerFields(
     `${field}: the container engine of this node speaks API ${formatApi(spoken)}, ` +
       'which does not know it',
     { field, hint: 'Leave it out, or update the container engine.' },
-  );
-}
-
-async function refuseClusterNetworks(
-  context: DaemonContext,
-  from: { readonly request: DockerRequest; readonly document: unknown },
-): Promise<void> {
-  const { request, document } = from;
-  for (const name of networksOf(document)) {
-    const network = await findClusterNetwork(context, { name, signal: request.http.signal });
-    if (network === undefined) continue;
-    throw new TuttiError(
-      'unimplemented',
-      `HostConfig.NetworkMode: ${name} is a network of the cluster, ` +
-        'which only services can use for now',
-      { field: 'HostConfig.NetworkMode', hint: 'Create a service on it: "docker service create".' },
-    );
-  }
-}
-
-const engineNetworks = new Set(['', 'default', 'bridge', 'host', 'none', 'nat']);
-
-function networksOf(document: unknown): readonly string[] {
-  if (!isRecord(document)) return [];
-  const { HostConfig: host, NetworkingConfig: networking } = document;
-  const mode = isRecord(host) && typeof host['NetworkMode'] === 'string' ? host['NetworkMode'] : '';
-  const endpoints = isRecord(networking) ? networking['EndpointsConfig'] : undefined;
-  const names = [mode, ...(isRecord(endpoints) ? Object.keys(endpoints) : [])];
-  return [...new Set(names)].filter(
-    (name) => !engineNetworks.has(name) && !name.startsWith('container:'),
   );
 }

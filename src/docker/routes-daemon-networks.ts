@@ -92,8 +92,8 @@ async function attach(context: DaemonContext, request: DockerRequest): Promise<H
   if (network.scope === 'swarm') {
     throw new TuttiError(
       'unimplemented',
-      `${network.name} is a network of the cluster, which only services can use for now`,
-      { hint: 'Create a service on it: "docker service create --network".' },
+      `${network.name} is a network of the cluster, which a container cannot join or leave later`,
+      { hint: 'Name it when the container is made: "docker run --network".' },
     );
   }
   return toEngine(context, { request, path: splitVersion(request.http.path).path });

@@ -85,7 +85,7 @@ export class Dispatcher {
         this.#markService(change, touched);
         break;
       case 'networks':
-        for (const session of this.#sessionsOn([change.id])) {
+        for (const session of this.#sessionsOfNetwork(change)) {
           session.assignments.markNetwork(change.id);
           touched.add(session);
         }
@@ -135,6 +135,12 @@ export class Dispatcher {
       session.assignments.markTask(task.id);
       touched.add(session);
     }
+  }
+
+  /** An attachable network is needed everywhere, whether anybody has it yet or not. */
+  #sessionsOfNetwork(change: Extract<Change, { table: 'networks' }>): Iterable<AgentSession> {
+    const isAttachable = [change.before, change.after].some((row) => row?.spec.attachable === true);
+    return isAttachable ? this.#sessions.values() : this.#sessionsOn([change.id]);
   }
 
   #serviceNetworks(service: Service): readonly string[] {

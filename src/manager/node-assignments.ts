@@ -82,6 +82,9 @@ export class NodeAssignments {
     for (const task of this.#view.tasks.by('node', this.nodeId)) this.#marked.tasks.add(task.id);
     for (const id of this.#told.tasks.keys()) this.#marked.tasks.add(id);
     for (const service of publishingServices(this.#view)) this.markService(service);
+    for (const network of this.#view.networks.all()) {
+      if (network.spec.attachable) this.markNetwork(network.id);
+    }
   }
 
   markTask(taskId: string): void {
@@ -211,11 +214,15 @@ export class NodeAssignments {
     return task?.nodeId === this.nodeId ? task : undefined;
   }
 
-  /** Ports of mode `ingress` answer on every node, so every node needs the way in. */
+  /**
+   * Ports of mode `ingress` answer on every node, so every node needs the way in. Containers that
+   * are no tasks may join attachable networks anywhere.
+   */
   #needsNetwork(networkId: string): boolean {
     const network = this.#view.networks.get(networkId);
     if (network === undefined) return false;
     if (this.#uses.networks.has(networkId)) return true;
+    if (network.spec.attachable && network.removing !== true) return true;
     return network.spec.ingress && publishesAny(this.#view);
   }
 
