@@ -5,7 +5,7 @@ import { TuttiError } from '../lib/error.ts';
 import type { DataAssignment, NetworkAssignment, TaskAssignment } from '../model/assignment.ts';
 import { taskContainerName } from '../model/container-name.ts';
 import type { ContainerSpec, FileReference, TaskTemplateSpec } from '../model/template.ts';
-import { fillTemplates } from '../task/template.ts';
+import { fillPayload, fillTemplates, type TemplateContext } from '../task/template.ts';
 import { Gate } from './gate.ts';
 import { taskLabels } from './task-labels.ts';
 
@@ -18,7 +18,7 @@ export interface TaskWorkOptions {
   readonly runtime: ContainerRuntime;
   readonly network: NodeNetwork;
   readonly files: TaskFiles;
-  readonly node: { readonly id: string; readonly hostname: string };
+  readonly node: TemplateContext['node'];
   clusterId(): string;
   networkAssignment(networkId: string): NetworkAssignment | undefined;
   data(id: string): DataAssignment | undefined;
@@ -211,7 +211,7 @@ export class TaskWork {
     ];
     const contents: TaskFile[] = references.map(({ file }, index) => ({
       name: `file-${index}`,
-      content: this.#content(file),
+      content: this.#content(file, { task, spec }),
       mode: file.mode,
       uid: Number(file.uid) || 0,
       gid: Number(file.gid) || 0,
@@ -232,12 +232,20 @@ export class TaskWork {
     }));
   }
 
-  #content(file: FileReference): Uint8Array {
-    const data = this.#options.data(file.sourceId);
-    if (data === undefined) {
+  #content(
+    file: FileReference,
+    of: { readonly task: TaskAssignment; readonly spec: ContainerSpec },
+  ): Uint8Array {
+    const { node } = this.#options;
+    const data = (id: string) => this.#options.data(id);
+    const found = data(file.sourceId);
+    if (found === undefined) {
       throw new TuttiError('unavailable', `"${file.sourceName}" was not sent yet`);
     }
-    return Uint8Array.fromBase64(data.data);
+    const content = Uint8Array.fromBase64(found.data);
+    if (found.templated !== true) return content;
+    const sensitive = found.kind === 'secret';
+    return fillPayload(content, { ...of, node, sensitive, data });
   }
 }
 

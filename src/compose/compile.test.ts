@@ -151,7 +151,7 @@ services:
     secrets: [token, { source: key, target: /etc/key, mode: 0400, uid: "5" }]
     configs: [{ source: site, target: /etc/site.conf }]
 secrets: { token: { environment: TOKEN }, key: { file: ./key.pem } }
-configs: { site: { content: "listen \${TAG}" } }
+configs: { site: { content: "listen \${TAG}", template_driver: golang } }
 `,
     { '/app/key.pem': 'PEM' },
   );
@@ -163,6 +163,8 @@ configs: { site: { content: "listen \${TAG}" } }
       ['st_site', 'listen 7'],
     ],
   );
+  assert.equal(declaration.configs[0]?.spec.templating?.name, 'golang');
+  assert.equal(declaration.secrets[0]?.spec.templating, undefined);
   const container = declaration.services[0]?.template.containers[0];
   assert.deepEqual(container?.secrets[1], {
     sourceId: 'st_key',
@@ -273,6 +275,10 @@ test('bad documents are refused with path, value and remedy', async () => {
     [service('environment: { A: "${B" }'), /environment\.A: invalid interpolation format/],
     [service('network_mode: "service:db"'), /network_mode: "service:db" is not supported/],
     [`${service('tty: true')}\nfoo: 1`, /^foo: unknown key/],
+    [
+      `${service('tty: true')}\nsecrets: { a: { file: x, driver: vault } }`,
+      /secrets\.a\.driver: contents come from the document; leave the driver out/,
+    ],
     [`${service('tty: true')}\nsecrets: { a: {} }`, /secrets\.a: expected one of "file"/],
   ];
   for (const [text, message] of table) {

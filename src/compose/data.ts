@@ -27,12 +27,18 @@ export async function readData(field: Field, scope: DataScope): Promise<StackDat
     const content = isExternal ? undefined : await contentOf(member, scope);
     const labels = member.at('labels');
     const declared = labels.absent ? {} : labels.labels();
-    member.at('driver');
-    member.at('driver_opts');
-    member.at('template_driver');
+    for (const name of ['driver', 'driver_opts']) {
+      const given = member.at(name);
+      if (!given.absent) given.fail('contents come from the document; leave the driver out');
+    }
+    const templating = member.at('template_driver').string();
     member.refuseUnknown();
     if (content === undefined) continue;
-    const spec: DataSpec = { name, labels: { ...declared, [stackLabel]: scope.stack } };
+    const spec: DataSpec = {
+      name,
+      labels: { ...declared, [stackLabel]: scope.stack },
+      ...(templating !== undefined && { templating: { name: templating, options: {} } }),
+    };
     objects.push({ spec, data: encodeBase64(content) });
   }
   return { names, objects };

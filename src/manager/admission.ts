@@ -5,6 +5,7 @@ import type { View } from '../store/view.ts';
 import { checkUnique, refuse, show } from './admission-check.ts';
 import { checkTemplate } from './admission-container.ts';
 import { checkSpec } from './admission-spec.ts';
+import { checkPlaceholders } from './admission-template.ts';
 
 /** One declaration's JSON; more would make every reply that holds it slow. */
 const declarationLimitBytes = 1024 * 1024;
@@ -29,6 +30,7 @@ export function admitService(declaration: ServiceDeclaration, context: Admission
   checkIdentity(declaration, context);
   checkNetworks(declaration, context.view);
   checkReferences(declaration, context.view);
+  checkPlaceholders(declaration, context.view);
   checkPortConflicts(declaration, context);
   checkDependencies(declaration, context);
 }

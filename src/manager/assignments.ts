@@ -12,6 +12,7 @@ import type { Observed } from '../model/observed.ts';
 import type { Service } from '../model/service.ts';
 import type { ObservedTask, Task } from '../model/task.ts';
 import type { TaskTemplate } from '../model/template.ts';
+import { isTemplated } from '../model/secret.ts';
 import { isLive } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 
@@ -65,10 +66,11 @@ export function networkAssignment(network: Network): NetworkAssignment | undefin
 
 export function dataAssignment(view: View, id: string): DataAssignment | undefined {
   const secret = view.secrets.get(id);
-  if (secret !== undefined) return { id, kind: 'secret', data: secret.data };
-  const config = view.configs.get(id);
-  if (config !== undefined) return { id, kind: 'config', data: config.data };
-  return undefined;
+  const row = secret ?? view.configs.get(id);
+  if (row === undefined) return undefined;
+  const kind = row === secret ? 'secret' : 'config';
+  const { data, spec } = row;
+  return { id, kind, data, ...(isTemplated(spec) && { templated: true }) };
 }
 
 /** Undefined when the service is to be found no more. */

@@ -1,10 +1,12 @@
 import { TuttiError } from '../lib/error.ts';
 import { sameJson } from '../lib/json.ts';
 import type { Config, DataSpec, Secret } from '../model/secret.ts';
+import { isTemplated } from '../model/secret.ts';
 import { nameKey } from '../store/schema.ts';
 import type { TableWriter, Transaction, View } from '../store/view.ts';
 import { checkLabels, refuse, show } from './admission-check.ts';
 import { checkObjectName } from './admission-names.ts';
+import { checkTemplatedData } from './admission-template.ts';
 import { checkVersion } from './version.ts';
 import type { WriteContext } from './writer.ts';
 
@@ -95,20 +97,24 @@ function checkData(kind: DataKind, spec: DataSpec, data: string): void {
   }
   if (spec.templating !== undefined && spec.templating.name !== '') {
     const { name } = spec.templating;
-    refuse('spec.templating', `the templating driver ${show(name)} is not supported`, {
-      code: 'unimplemented',
-      hint: 'Fill the template in before you create it.',
-    });
+    if (name !== 'golang') {
+      refuse('spec.templating', `the templating driver ${show(name)} is not supported`, {
+        code: 'unimplemented',
+        hint: 'Use golang, or fill the template in before you create it.',
+      });
+    }
   }
   if (!base64.test(data)) refuse('data', `the content of ${kind} ${spec.name} is not base64`);
   const padding = data.endsWith('==') ? 2 : data.endsWith('=') ? 1 : 0;
   const sizeBytes = (data.length / 4) * 3 - padding;
-  if (sizeBytes > 0 && sizeBytes < sizeLimits[kind]) return;
-  refuse(
-    'data',
-    `${kind} data must be larger than 0 and less than ${sizeLimits[kind]} bytes; ` +
-      `that of ${spec.name} has ${sizeBytes}`,
-  );
+  if (sizeBytes <= 0 || sizeBytes >= sizeLimits[kind]) {
+    refuse(
+      'data',
+      `${kind} data must be larger than 0 and less than ${sizeLimits[kind]} bytes; ` +
+        `that of ${spec.name} has ${sizeBytes}`,
+    );
+  }
+  if (isTemplated(spec)) checkTemplatedData(kind, data);
 }
 
 export function findData(view: View, kind: DataKind, name: string): Secret | Config | undefined {

@@ -45,6 +45,8 @@ export interface DataAssignment {
   readonly id: string;
   readonly kind: 'secret' | 'config';
   readonly data: string;
+  /** It holds placeholders, which the agent fills in for each task. */
+  readonly templated?: boolean;
 }
 
 /** A service as discovery knows it: what names mean on which networks. */

@@ -11,6 +11,11 @@ export interface DataSpec {
   };
 }
 
+/** Whether the content holds placeholders that are filled in for each task. */
+export function isTemplated(spec: DataSpec): boolean {
+  return (spec.templating?.name ?? '') !== '';
+}
+
 /** A secret row. `data` leaves the manager only in an assignment to a node that uses it. */
 export interface Secret {
   readonly id: string;
