@@ -21,7 +21,7 @@ const certificatesCommand = [
   'make-certificates',
 ] as const;
 
-export interface NodeIdentity {
+export interface NodeKey {
   /** PKCS #8 in PEM. */
   readonly key: string;
   readonly certificate: string;
@@ -66,7 +66,7 @@ export class Workshop implements AsyncDisposable {
   }
 
   /** A node's key and the certificate that the root gave it. */
-  async issue(options: IssueOptions): Promise<NodeIdentity> {
+  async issue(options: IssueOptions): Promise<NodeKey> {
     const key = options.key ?? newKey();
     const { request } = await this.requests.ask('request', { key });
     return { key, certificate: await this.sign(request, options) };
