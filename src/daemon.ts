@@ -52,6 +52,7 @@ export async function startDaemon(options: StartDaemon): Promise<void> {
     devices: new LinuxNetworkDevices(),
     ports: new ProxyPortListeners(),
     listeners: (answer) => new DnsServer({ answer, upstream, logger }),
+    onPortProblems: (problems) => agent.reportPorts(problems),
     searchDomains: () => upstream.searchDomains(),
     reservedRange: topOfSubnet,
     hostSubnets,

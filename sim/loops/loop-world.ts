@@ -298,6 +298,7 @@ export class LoopWorld {
         const known = this.#nodeStates.get(nodeId);
         return known === undefined ? undefined : { nodeId, message: '', ...known };
       },
+      portProblems: () => [],
     };
   }
 

@@ -172,6 +172,7 @@ function place(
   const observed = {
     task: () => undefined,
     node: (nodeId: string) => ({ nodeId, state: 'ready', since: 0, message: '' }) as const,
+    portProblems: () => [],
   };
   const results: (string | undefined)[] = [];
   const changes = tables.update((tx) => {

@@ -63,6 +63,7 @@ class Cluster {
           const state = this.states.get(nodeId) ?? 'ready';
           return { nodeId, state, since: 0, message: '' };
         },
+        portProblems: () => [],
       };
       const request = { view: tx, service, template, tasks, observed, now, trial };
       const placed = placeTasks(this.loads, request);

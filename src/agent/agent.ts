@@ -9,6 +9,7 @@ import type { AgentTransport, MessageStream } from '../host/transport.ts';
 import { TuttiError } from '../lib/error.ts';
 import { newId } from '../lib/id.ts';
 import type { NodeDescription } from '../model/node.ts';
+import type { PortProblem } from '../model/port-problem.ts';
 import type { Explanation } from '../model/report.ts';
 import type { AgentMessage, ManagerMessage } from '../wire/messages.ts';
 import { AgentMemory } from './agent-memory.ts';
@@ -69,6 +70,11 @@ export class Agent {
 
   explainName(name: string, fromTaskId: string | undefined): Explanation {
     return this.#options.network.explain(name, fromTaskId);
+  }
+
+  /** Tells the manager which published ports are not served here. */
+  reportPorts(problems: readonly PortProblem[]): void {
+    this.#reporter.ports(problems);
   }
 
   /** Runs until the signal. Containers go on without the agent. */

@@ -10,10 +10,11 @@ import type {
   PortForward,
   PortListeners,
 } from '../host/network-devices.ts';
-import type { DiscoveryView, NodeNetwork, PortProblem } from '../host/node-network.ts';
+import type { DiscoveryView, NodeNetwork } from '../host/node-network.ts';
 import { TuttiError } from '../lib/error.ts';
 import { sameJson } from '../lib/json.ts';
 import type { NetworkAssignment } from '../model/assignment.ts';
+import type { PortProblem } from '../model/port-problem.ts';
 import type { Explanation } from '../model/report.ts';
 import type { ContainerSpec } from '../model/template.ts';
 import { portForwards, withoutPrefix } from '../overlay/back-ends.ts';
@@ -34,6 +35,8 @@ export interface LinuxNodeNetworkOptions extends BackingNetworksOptions {
   readonly ports: PortListeners;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Other ports than before are not served. */
+  onPortProblems(problems: readonly PortProblem[]): void;
   /** The machine's own search domains. */
   searchDomains(): readonly string[];
   /** Makes the DNS listeners that ask this function. */
@@ -183,6 +186,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
     }));
     if (sameJson(problems, this.#problems)) return;
     this.#problems = problems;
+    this.#options.onPortProblems(problems);
     for (const { message } of problems) this.#options.logger.error(message);
   }
 
@@ -264,7 +268,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
       this.#names = new Names(emptyView);
       this.#unwanted.clear();
       this.#backEnds = new Set();
-      this.#problems = [];
+      this.#showProblems([], []);
     });
   }
 }

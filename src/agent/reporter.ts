@@ -1,5 +1,6 @@
 import type { Clock } from '../host/clock.ts';
 import type { MessageStream } from '../host/transport.ts';
+import type { PortProblem } from '../model/port-problem.ts';
 import type { ObservedTask } from '../model/task.ts';
 import type { AgentMessage, ManagerMessage } from '../wire/messages.ts';
 
@@ -12,6 +13,8 @@ export class Reporter {
   readonly #changed = new Map<string, ObservedTask>();
   /** Kept until a session took them: a manager must hear of each. */
   readonly #gone = new Set<string>();
+  #ports: readonly PortProblem[] = [];
+  #portsChanged = false;
   #wake = Promise.withResolvers<void>();
 
   constructor(clock: Clock) {
@@ -29,10 +32,18 @@ export class Reporter {
     this.#wake.resolve();
   }
 
+  /** These published ports are not served here; all others are. */
+  ports(problems: readonly PortProblem[]): void {
+    this.#ports = problems;
+    this.#portsChanged = true;
+    this.#wake.resolve();
+  }
+
   /** The `hello` of a new session said everything observed. */
   connected(): void {
     this.#changed.clear();
-    if (this.#gone.size > 0) this.#wake.resolve();
+    this.#portsChanged = this.#ports.length > 0;
+    if (this.#gone.size > 0 || this.#portsChanged) this.#wake.resolve();
   }
 
   /** The node is nobody's any more. */
@@ -56,17 +67,23 @@ export class Reporter {
       timer.abort();
       if (signal.aborted) return;
       this.#wake = Promise.withResolvers<void>();
-      await session.send(this.#take());
+      for (const message of this.#take()) await session.send(message);
     }
   }
 
-  #take(): AgentMessage {
+  #take(): readonly AgentMessage[] {
     const sentAt = this.#clock.now();
-    if (this.#changed.size === 0 && this.#gone.size === 0) return { kind: 'beat', sentAt };
+    const ports: readonly AgentMessage[] = this.#portsChanged
+      ? [{ kind: 'ports', problems: this.#ports }]
+      : [];
+    this.#portsChanged = false;
+    if (this.#changed.size === 0 && this.#gone.size === 0) {
+      return ports.length > 0 ? ports : [{ kind: 'beat', sentAt }];
+    }
     const tasks = [...this.#changed.values()];
     const gone = [...this.#gone];
     this.#changed.clear();
     this.#gone.clear();
-    return { kind: 'observed', sentAt, tasks, gone };
+    return [...ports, { kind: 'observed', sentAt, tasks, gone }];
   }
 }

@@ -51,6 +51,7 @@ export function explainService(controlPlane: ControlPlane, reference: string): E
       ),
       ...pastFailures(controlPlane, service),
       ...report.ports.map(describePort),
+      ...(report.portProblems ?? []),
     ],
     ...(hint !== undefined && { hint }),
   };
@@ -114,7 +115,10 @@ function findService(controlPlane: ControlPlane, reference: string): Service {
   const present = named.find((service) => service.removing !== true) ?? named[0];
   const exact = services.get(reference) ?? present;
   if (exact !== undefined) return exact;
-  const near = [...services.all()].filter((service) => service.id.startsWith(reference));
+  const near =
+    reference === ''
+      ? []
+      : [...services.all()].filter((service) => service.id.startsWith(reference));
   return only(near, { kind: 'service', reference });
 }
 

@@ -24,6 +24,7 @@ export function reportService(controlPlane: ControlPlane, service: Service): Ser
     ? completed >= wanted
     : running + completed >= wanted && tasks.every(isSettled);
   const template = view.templates.get(service.templateId);
+  const problems = describePortProblems(controlPlane, service.id);
   return {
     id: service.id,
     name: service.spec.name,
@@ -34,9 +35,18 @@ export function reportService(controlPlane: ControlPlane, service: Service): Ser
     completed,
     converged: settled && !isUpdating && service.removing !== true,
     ports: service.publishedPorts,
+    ...(problems.length > 0 && { portProblems: problems }),
     removing: service.removing === true,
     ...(service.update !== undefined && { update: service.update }),
   };
+}
+
+function describePortProblems(controlPlane: ControlPlane, serviceId: string): readonly string[] {
+  const { view, observed } = controlPlane;
+  return observed.portProblems(serviceId).map(({ nodeId, message }) => {
+    const node = view.nodes.get(nodeId)?.description.hostname ?? nodeId;
+    return `on ${node} ${message}`;
+  });
 }
 
 function isSettled(task: TaskReport): boolean {
@@ -118,6 +128,9 @@ export function reportStatus(controlPlane: ControlPlane): StatusReport {
     completedTasks: services.reduce((sum, service) => sum + service.completed, 0),
     wantedTasks: services.reduce((sum, service) => sum + service.wanted, 0),
     problems: tasks.filter(isProblem),
+    portProblems: services.flatMap(({ name, portProblems }) =>
+      (portProblems ?? []).map((problem) => `${name}: ${problem}`),
+    ),
     stalledUpdates: services.flatMap(({ name, update }) =>
       update !== undefined && hasStalled(update) ? [{ service: name, update }] : [],
     ),

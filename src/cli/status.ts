@@ -52,6 +52,7 @@ function describeProblems(report: StatusReport): readonly string[] {
     ...report.stalledUpdates.map(
       ({ service, update }) => `update of ${service} ${update.state}: ${update.message}`,
     ),
+    ...report.portProblems,
     ...report.problems.map((task) => {
       const hint = task.reason?.hint ?? task.failure?.reason.hint;
       return hint === undefined ? describeTask(task) : `${describeTask(task)}\n  ${hint}`;

@@ -1,4 +1,5 @@
 import type { CatalogService, CatalogTask, NetworkAssignment } from '../model/assignment.ts';
+import type { PortProblem } from '../model/port-problem.ts';
 import type { Explanation } from '../model/report.ts';
 import type { ContainerSpec } from '../model/template.ts';
 
@@ -20,14 +21,6 @@ export interface DiscoveryView {
   readonly tasks: ReadonlyMap<string, CatalogTask>;
   /** By task id. */
   readonly own: ReadonlyMap<string, OwnTask>;
-}
-
-/** A published port that this node could not take, and why. */
-export interface PortProblem {
-  readonly serviceId: string;
-  readonly protocol: string;
-  readonly publishedPort: number;
-  readonly message: string;
 }
 
 /** The networks of a node: bridges, virtual addresses, published ports, names. */

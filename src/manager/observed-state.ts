@@ -1,6 +1,7 @@
 import type { Instant } from '../model/instant.ts';
 import type { ObservedNode } from '../model/node.ts';
 import type { Observed } from '../model/observed.ts';
+import type { PortProblem } from '../model/port-problem.ts';
 import type { ObservedTask } from '../model/task.ts';
 import { compareTaskStates, isEndState } from '../model/task-state.ts';
 import { sameJson } from '../lib/json.ts';
@@ -14,6 +15,7 @@ export class ObservedState implements Observed {
   /** When a task began to run; kept when it ends, because that is when somebody asks. */
   readonly #runningSince = new Map<string, Instant>();
   readonly #nodes = new Map<string, ObservedNode>();
+  readonly #portProblems = new Map<string, readonly PortProblem[]>();
 
   task(taskId: string): ObservedTask | undefined {
     return this.#tasks.get(taskId);
@@ -21,6 +23,19 @@ export class ObservedState implements Observed {
 
   node(nodeId: string): ObservedNode | undefined {
     return this.#nodes.get(nodeId);
+  }
+
+  portProblems(serviceId: string): readonly (PortProblem & { readonly nodeId: string })[] {
+    return [...this.#portProblems].flatMap(([nodeId, problems]) =>
+      problems
+        .filter((problem) => problem.serviceId === serviceId)
+        .map((problem) => ({ ...problem, nodeId })),
+    );
+  }
+
+  setPortProblems(nodeId: string, problems: readonly PortProblem[]): void {
+    if (problems.length > 0) this.#portProblems.set(nodeId, problems);
+    else this.#portProblems.delete(nodeId);
   }
 
   runningSince(taskId: string): Instant | undefined {
@@ -63,12 +78,14 @@ export class ObservedState implements Observed {
 
   forgetNode(nodeId: string): void {
     this.#nodes.delete(nodeId);
+    this.#portProblems.delete(nodeId);
   }
 
   clear(): void {
     this.#tasks.clear();
     this.#runningSince.clear();
     this.#nodes.clear();
+    this.#portProblems.clear();
   }
 }
 

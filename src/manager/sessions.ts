@@ -218,6 +218,7 @@ export class Sessions {
     session.signal.throwIfAborted();
     const now = this.#clock.now();
     this.#observed.setNode({ nodeId, state: 'ready', since: now, message: '' });
+    this.#observed.setPortProblems(nodeId, []);
     this.#take(nodeId, hello);
     this.#logger.info('an agent connected', { nodeId, hostname: description.hostname });
     this.#events.nodeChanged(nodeId);
@@ -238,6 +239,10 @@ export class Sessions {
       case 'observed':
         this.#take(session.nodeId, message);
         if (message.gone.length > 0) this.#events.gone(session.nodeId, message.gone);
+        break;
+      case 'ports':
+        this.#observed.setPortProblems(session.nodeId, message.problems);
+        this.#events.nodeChanged(session.nodeId);
         break;
       case 'description':
         session.describe(message.description);

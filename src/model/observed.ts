@@ -1,4 +1,5 @@
 import type { ObservedNode } from './node.ts';
+import type { PortProblem } from './port-problem.ts';
 import type { ObservedTask } from './task.ts';
 
 /**
@@ -8,4 +9,6 @@ import type { ObservedTask } from './task.ts';
 export interface Observed {
   task(taskId: string): ObservedTask | undefined;
   node(nodeId: string): ObservedNode | undefined;
+  /** Published ports of a service that a node does not serve. */
+  portProblems(serviceId: string): readonly (PortProblem & { readonly nodeId: string })[];
 }

@@ -50,6 +50,8 @@ export interface ServiceReport {
   /** Every wanted task runs or is through, no other runs, and no update is under way. */
   readonly converged: boolean;
   readonly ports: readonly PublishedPort[];
+  /** Published ports that a node does not serve, in sentences. */
+  readonly portProblems?: readonly string[];
   readonly update?: UpdateStatus;
   readonly removing: boolean;
 }
@@ -87,6 +89,8 @@ export interface StatusReport {
   readonly wantedTasks: number;
   /** Tasks that should run and do not, or failed for good. */
   readonly problems: readonly TaskReport[];
+  /** Published ports that a node does not serve, in sentences. */
+  readonly portProblems: readonly string[];
   /** Services whose update stopped half way or was taken back. */
   readonly stalledUpdates: readonly StalledUpdate[];
 }

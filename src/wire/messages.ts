@@ -1,6 +1,7 @@
 import type { NodeViewChange } from '../model/assignment.ts';
 import type { LogFrame, LogQuery } from '../model/log.ts';
 import type { NodeDescription } from '../model/node.ts';
+import type { PortProblem } from '../model/port-problem.ts';
 import type { ObservedTask } from '../model/task.ts';
 
 /**
@@ -27,6 +28,8 @@ export type AgentMessage =
       /** Tasks whose containers, addresses and files are gone from the node. */
       readonly gone: readonly string[];
     }
+  /** All published ports that the node does not serve; until the first one it serves all. */
+  | { readonly kind: 'ports'; readonly problems: readonly PortProblem[] }
   | { readonly kind: 'description'; readonly description: NodeDescription }
   | { readonly kind: 'beat'; readonly sentAt: number };
 

@@ -55,6 +55,12 @@ const malformed: readonly (readonly [string, (value: unknown) => unknown, unknow
     { kind: 'description', description: { ...description, memoryBytes: '1G' } },
     /field description/,
   ],
+  [
+    'a port problem that names no port',
+    parseAgentMessage,
+    { kind: 'ports', problems: [{ serviceId: 's1', protocol: 'tcp', message: 'taken' }] },
+    /field problems/,
+  ],
   ['a time that is none', parseAgentMessage, { kind: 'beat', sentAt: null }, /field sentAt/],
   [
     'a change that neither puts nor drops',

@@ -27,6 +27,14 @@ const observedTask: Check = (value) =>
   Array.isArray(value['hostPorts']);
 const observedTasks: Check = (value) => Array.isArray(value) && value.every(observedTask);
 
+const portProblem: Check = (value) =>
+  isFields(value) &&
+  text(value['serviceId']) &&
+  text(value['protocol']) &&
+  number(value['publishedPort']) &&
+  text(value['message']);
+const portProblems: Check = (value) => Array.isArray(value) && value.every(portProblem);
+
 const change: Check = (value) =>
   isFields(value) &&
   (text(value['put']) ? object(value['value']) : text(value['drop']) && nonEmptyText(value['id']));
@@ -54,6 +62,7 @@ type Shapes<Message extends { readonly kind: string }> = {
 const agentShapes: Shapes<AgentMessage> = {
   hello: { nodeId: nonEmptyText, sentAt: number, description, tasks: observedTasks },
   observed: { sentAt: number, tasks: observedTasks, gone: texts },
+  ports: { problems: portProblems },
   description: { description },
   beat: { sentAt: number },
 };
