@@ -159,6 +159,23 @@ test('what a worker signs with its own certificate is nothing', async () => {
   assert.equal(await opened.port.ask(as(chained), 'manager.forward'), 'unknown-issuer');
 });
 
+test('a certificate that only names our root as its issuer is nothing', async () => {
+  const key = newKey();
+  const { request } = await workshop.requests.ask('request', { key });
+  const { certificate } = await workshop.requests.ask('node', {
+    request,
+    nodeId: 'w1',
+    role: 'worker',
+    clusterId: 'c1',
+    notBefore: workshop.now - dayMs,
+    notAfter: workshop.now + dayMs,
+    // The name and the key's id of the root, and the signature of somebody.
+    issuer: { certificate: root.certificate, key: newKey() },
+  });
+  await using opened = await openManager();
+  assert.equal(await opened.port.ask(as({ key, certificate }), 'session.open'), 'unknown-issuer');
+});
+
 test('an open link is judged at every call: by rows, roots and time as they are then', async () => {
   await using opened = await openManager();
   const { judge } = opened;
@@ -211,6 +228,32 @@ test('a node speaks to no manager but those of its cluster', async () => {
       message,
     });
   }
+});
+
+test('a server of the cluster that goes by another name is no manager', async () => {
+  const times = { notBefore: workshop.now - dayMs, notAfter: workshop.now + dayMs };
+  const own = await workshop.requests.ask('root', times);
+  const key = newKey();
+  const files = {
+    root: await workshop.file(own.certificate),
+    rootKey: await workshop.file(own.key),
+    request: await workshop.file((await workshop.requests.ask('request', { key })).request),
+    extensions: await workshop.file('extendedKeyUsage=serverAuth\nsubjectAltName=DNS:other\n'),
+  };
+  const signing = ['-CA', files.root, '-CAkey', files.rootKey, '-extfile', files.extensions];
+  const { stdout: certificate } = await workshop.openssl(
+    'x509',
+    '-req',
+    '-in',
+    files.request,
+    ...signing,
+  );
+  await using opened = await openManager({ server: { key, certificate } });
+  const believing = { credentials: worker, roots: [own.certificate] };
+  await assert.rejects(opened.port.ask(believing, 'session.open'), {
+    code: 'unauthenticated',
+    message: /not a manager's/,
+  });
 });
 
 test('where nobody listens the sentence says so', async () => {
@@ -293,9 +336,14 @@ test('the root is rotated under open links, and a node that was down comes back'
   };
   const client = new SecureClient(as(worker));
   const { link } = await connectWithTicket(port, client);
+  const early = await port.connect(
+    new SecureClient({ credentials: renewed, roots: [root.certificate] }),
+  );
+  assert.equal(await early.ask('session.open'), 'unknown-issuer');
 
   rotateTo([rootRow(root, 'trusted'), rootRow(next, 'signing')]);
   assert.equal(await link.ask('session.open'), 'w1 as worker');
+  assert.equal(await early.ask('session.open'), 'w1 as worker');
   // Who knows only the old root believes the new manager; tickets from before are worth nothing.
   const during = await connectWithTicket(port, client);
   assert.equal(during.said, 'w1 as worker');

@@ -45,7 +45,6 @@ export class SecureServer {
     this.#trust = trust;
     this.http = http2.createSecureServer({
       ...contextOf(credentials, trust),
-      minVersion: 'TLSv1.3',
       requestCert: true,
       rejectUnauthorized: false,
       // Tickets of another cluster's server on this machine are none of ours.
