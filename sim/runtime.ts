@@ -192,6 +192,10 @@ export class SimulatedRuntime implements ContainerRuntime {
     });
   }
 
+  async resumeHealthCheck(_containerId: string, signal: AbortSignal): Promise<void> {
+    await this.#call(signal, () => undefined);
+  }
+
   async removeContainer(containerId: string, signal: AbortSignal): Promise<void> {
     await this.#call(signal, () => {
       const container = this.#find(containerId);

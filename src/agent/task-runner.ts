@@ -47,6 +47,7 @@ export class TaskRunner {
   #stale = true;
   #prepared = false;
   #whole = false;
+  #healthSince: number | undefined;
   #started = false;
   #released = false;
   #condemned: Reason | undefined;
@@ -74,8 +75,9 @@ export class TaskRunner {
     return !this.#released && this.#observed?.state === 'running' && this.#condemned === undefined;
   }
 
-  /** Takes over a container that an agent before this one made. */
+  /** Takes over a container that an agent, or an engine, before this one made. */
   adopt(container: RuntimeContainer): void {
+    this.#healthSince = this.#host.clock.now();
     this.#containerId = container.id;
     this.#started ||= container.state !== 'created' || container.exitCode !== undefined;
     this.look();
@@ -158,6 +160,7 @@ export class TaskRunner {
       now: this.#host.clock.now(),
       prepared: this.#prepared,
       whole: this.#whole,
+      healthSince: this.#healthSince,
       missingData: template === undefined ? ['its template'] : this.#host.missingData(template),
       container: this.#container,
       started: this.#started,
@@ -209,9 +212,13 @@ export class TaskRunner {
     }
     const timer = new AbortController();
     const delayMs = Math.max(0, until - this.#host.clock.now());
-    const expired = this.#host.clock
-      .sleep(delayMs, AbortSignal.any([timer.signal, signal]))
-      .catch(() => undefined);
+    const expired = this.#host.clock.sleep(delayMs, AbortSignal.any([timer.signal, signal])).then(
+      () => {
+        // Time has passed: what was seen before says nothing any more.
+        this.#stale = true;
+      },
+      () => undefined,
+    );
     await Promise.race([this.#wake.promise, expired]);
     timer.abort();
   }
@@ -247,6 +254,11 @@ export class TaskRunner {
         this.#started = true;
         this.#stale = true;
         await work.start(this.#containerId ?? '', signal);
+        return false;
+      case 'resume-health-check':
+        this.#healthSince = this.#host.clock.now();
+        this.#stale = true;
+        await work.resumeHealthCheck(this.#containerId ?? '', signal);
         return false;
       case 'release':
         await this.#release();

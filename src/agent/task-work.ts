@@ -110,6 +110,10 @@ export class TaskWork {
     return this.#gate.pass(() => this.#options.runtime.startContainer(containerId, signal));
   }
 
+  resumeHealthCheck(containerId: string, signal: AbortSignal): Promise<void> {
+    return this.#options.runtime.resumeHealthCheck(containerId, signal);
+  }
+
   async stop(
     containerId: string,
     options: { readonly spec: ContainerSpec | undefined; readonly signal: AbortSignal },

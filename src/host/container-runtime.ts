@@ -1,3 +1,4 @@
+import type { Instant } from '../model/instant.ts';
 import type { LogFrame, LogQuery } from '../model/log.ts';
 import type { Health } from '../model/task.ts';
 import type { ContainerSpec, TaskTemplateSpec } from '../model/template.ts';
@@ -42,6 +43,13 @@ export interface RuntimeContainer {
   readonly health: Health;
   /** Last lines of a failing health check. */
   readonly healthLog?: string;
+  /** Present where the container has a health check. */
+  readonly healthCheck?: {
+    /** Longest time between two of its results: interval and timeout. */
+    readonly periodMs: number;
+    /** When the latest result came, by this machine's clock. */
+    readonly lastAt?: Instant;
+  };
   readonly hostPorts: readonly {
     readonly protocol: 'tcp' | 'udp' | 'sctp';
     readonly targetPort: number;
@@ -117,6 +125,11 @@ export interface ContainerRuntime {
     options: { readonly graceMs: number; readonly signal: AbortSignal },
   ): Promise<void>;
   killContainer(containerId: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Makes the engine check a running container's health again: one that restarted under its
+   * containers may have forgotten to (Docker with `live-restore`).
+   */
+  resumeHealthCheck(containerId: string, signal: AbortSignal): Promise<void>;
   /** With its anonymous volumes. Removing what is not there is no error. */
   removeContainer(containerId: string, signal: AbortSignal): Promise<void>;
   inspectContainer(containerId: string, signal: AbortSignal): Promise<RuntimeContainer | undefined>;

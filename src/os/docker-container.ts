@@ -8,6 +8,12 @@ export interface ContainerInspect {
   readonly Config: {
     readonly Labels?: Readonly<Record<string, string>> | null;
     readonly Tty?: boolean;
+    /** Times in nanoseconds; 0 means the engine's own. */
+    readonly Healthcheck?: {
+      readonly Test?: readonly string[] | null;
+      readonly Interval?: number;
+      readonly Timeout?: number;
+    };
   };
   readonly State: {
     readonly Status: string;
@@ -18,7 +24,7 @@ export interface ContainerInspect {
     readonly StartedAt: string;
     readonly Health?: {
       readonly Status: string;
-      readonly Log?: readonly { readonly Output: string }[] | null;
+      readonly Log?: readonly { readonly End: string; readonly Output: string }[] | null;
     };
   };
   readonly NetworkSettings?: {
@@ -40,6 +46,10 @@ const states = [
 
 const healths = ['none', 'starting', 'healthy', 'unhealthy'] as const satisfies readonly Health[];
 
+const nanosecondsPerMs = 1_000_000;
+/** Interval and timeout of health checks that name none (Docker). */
+const defaultHealthMs = 30_000;
+
 export function toRuntimeContainer(inspect: ContainerInspect): RuntimeContainer {
   const { State: state } = inspect;
   const status = states.find((one) => one === state.Status) ?? 'dead';
@@ -56,7 +66,18 @@ export function toRuntimeContainer(inspect: ContainerInspect): RuntimeContainer 
     ...(hasEnded(status) && { exitCode: state.ExitCode }),
     ...(state.Error !== '' && { error: state.Error }),
     ...(healthLog !== undefined && healthLog !== '' && { healthLog }),
+    ...healthCheckOf(inspect),
   };
+}
+
+function healthCheckOf(inspect: ContainerInspect): Pick<RuntimeContainer, 'healthCheck'> {
+  const check = inspect.Config.Healthcheck;
+  if (inspect.State.Health === undefined || check === undefined) return {};
+  const milliseconds = (nanoseconds = 0): number =>
+    nanoseconds === 0 ? defaultHealthMs : nanoseconds / nanosecondsPerMs;
+  const periodMs = milliseconds(check.Interval) + milliseconds(check.Timeout);
+  const last = Date.parse(inspect.State.Health.Log?.at(-1)?.End ?? '');
+  return { healthCheck: { periodMs, ...(Number.isFinite(last) && { lastAt: last }) } };
 }
 
 /** One that is being removed was killed for it, or had ended before. */

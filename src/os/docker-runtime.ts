@@ -139,6 +139,17 @@ export class DockerRuntime implements ContainerRuntime {
     }
   }
 
+  async resumeHealthCheck(containerId: string, signal: AbortSignal): Promise<void> {
+    // The engine begins to check whenever it lets a container go on.
+    for (const verb of ['pause', 'unpause']) {
+      await this.#client.call({
+        method: 'POST',
+        path: `/containers/${containerId}/${verb}`,
+        signal,
+      });
+    }
+  }
+
   async removeContainer(containerId: string, signal: AbortSignal): Promise<void> {
     try {
       const path = `/containers/${containerId}?v=1&force=1`;

@@ -34,6 +34,11 @@ export interface Situation {
   readonly whole: boolean;
   /** This agent, or one before it, had started the container. */
   readonly started: boolean;
+  /**
+   * Since when the engine that runs now must have looked after the container's health; undefined:
+   * it started the container itself.
+   */
+  readonly healthSince: Instant | undefined;
   /** Discovery leads nobody to the task any more. */
   readonly released: boolean;
   /** Why this agent decided to stop it, before the manager asked. */
@@ -48,6 +53,7 @@ export type TaskAction =
   | { readonly kind: 'prepare' }
   | { readonly kind: 'create' }
   | { readonly kind: 'start' }
+  | { readonly kind: 'resume-health-check' }
   | { readonly kind: 'release' }
   | { readonly kind: 'stop' }
   | { readonly kind: 'condemn'; readonly reason: Reason }

@@ -43,6 +43,7 @@ function situation(changes: Partial<Situation>): Situation {
     prepared: true,
     missingData: [],
     whole: true,
+    healthSince: undefined,
     container: undefined,
     started: false,
     released: false,
@@ -122,6 +123,25 @@ test('a task that becomes unhealthy is condemned, released, stopped, and has fai
   assert.equal(told({ ...doomed, released: true, container: sick }), 'starting / unhealthy → stop');
   const gone = container({ state: 'exited', exitCode: 0 });
   assert.equal(told({ ...doomed, container: gone }), 'failed / unhealthy → end failed');
+});
+
+test('a health check that an engine forgot with its restart is resumed', () => {
+  const seen = (lastAt?: number): Partial<Situation> => ({
+    started: true,
+    healthSince: 1_000,
+    container: container({
+      health: 'healthy',
+      healthCheck: { periodMs: 4_000, ...(lastAt !== undefined && { lastAt }) },
+    }),
+  });
+  const early = step(situation({ ...seen(900), now: 2_000 }));
+  assert.deepEqual(early, { state: 'running', action: { kind: 'wait', until: 10_000 } });
+  assert.equal(told({ ...seen(900), now: 10_000 }), 'running / - → resume-health-check');
+  assert.equal(told({ ...seen(), now: 10_000 }), 'running / - → resume-health-check');
+  assert.equal(told({ ...seen(1_500), now: 10_000 }), 'running / - → wait');
+  assert.equal(told({ ...seen(900), healthSince: undefined, now: 10_000 }), 'running / - → wait');
+  const plain = container({ health: 'none' });
+  assert.equal(told({ ...seen(), container: plain, now: 10_000 }), 'running / - → wait');
 });
 
 test('nobody is led to a task before it is told to stop', () => {

@@ -1,5 +1,8 @@
 import type { Reason, ReasonCode } from '../model/reason.ts';
-import type { Decision, SeenEnd, Situation } from './situation.ts';
+import type { Decision, SeenEnd, Situation, TaskAction } from './situation.ts';
+
+/** A result of a health check may be this late before the engine counts as having forgotten it. */
+const healthSlackMs = 5_000;
 
 /**
  * The next step of a task: pure, at most one transition a call (after swarmkit
@@ -179,14 +182,14 @@ function alive(situation: Situation, container: Container): Decision {
   switch (container.health) {
     case 'none':
     case 'healthy':
-      return { state: 'running', action: { kind: 'wait' } };
+      return { state: 'running', action: watchHealth(situation, container) };
     case 'starting': {
       const reason = because(situation, {
         code: 'waiting-for-health',
         message: 'waiting for the health check to pass',
         ...(container.healthLog !== undefined && { hint: `It said: ${container.healthLog}` }),
       });
-      return { state: 'starting', reason, action: { kind: 'wait' } };
+      return { state: 'starting', reason, action: watchHealth(situation, container) };
     }
     case 'unhealthy': {
       const said = container.healthLog === undefined ? '' : `: ${container.healthLog}`;
@@ -197,6 +200,21 @@ function alive(situation: Situation, container: Container): Decision {
       return { state: 'starting', reason, action: { kind: 'condemn', reason } };
     }
   }
+}
+
+/**
+ * An engine that restarted under its containers may have forgotten to check their health. One that
+ * is found paused may be so because an agent before this one was stopped while it resumed the check.
+ */
+function watchHealth(situation: Situation, container: Container): TaskAction {
+  const { healthSince, now } = situation;
+  const { healthCheck } = container;
+  if (healthSince === undefined || healthCheck === undefined) return { kind: 'wait' };
+  if (healthCheck.lastAt !== undefined && healthCheck.lastAt >= healthSince) {
+    return { kind: 'wait' };
+  }
+  const dueAt = healthSince + healthCheck.periodMs + healthSlackMs;
+  return now < dueAt ? { kind: 'wait', until: dueAt } : { kind: 'resume-health-check' };
 }
 
 function exited(situation: Situation, container: Container): Decision {
