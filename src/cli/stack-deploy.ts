@@ -6,7 +6,7 @@ import { DeployJudge } from './deploy-judge.ts';
 import { describeAddresses } from './describe.ts';
 import { describeFailure } from './describe-failure.ts';
 import { describeChange, tellWarnings } from './stack-changes.ts';
-import { compileDocuments, type StackDocumentOptions } from './stack-documents.ts';
+import type { StackDocumentOptions } from './stack-documents.ts';
 import { waitForStack } from './stack-progress.ts';
 
 export interface StackDeployOptions extends StackDocumentOptions {
@@ -26,6 +26,8 @@ export async function stackDeploy(
   context: CliContext,
   options: StackDeployOptions,
 ): Promise<number> {
+  // Only these commands need the compiler, which is most of the program.
+  const { compileDocuments } = await import('./stack-documents.ts');
   const compiled = await compileDocuments(options);
   const warnings = tellWarnings(context, { compiled, strict: options.strict });
   await ensureCluster(context);

@@ -5,7 +5,7 @@ import { exitCodes } from './context.ts';
 import { plural } from './describe.ts';
 import type { Paint } from './paint.ts';
 import { describeChange, tellWarnings } from './stack-changes.ts';
-import { compileDocuments, type StackDocumentOptions } from './stack-documents.ts';
+import type { StackDocumentOptions } from './stack-documents.ts';
 
 export interface StackPlanOptions extends StackDocumentOptions {
   readonly prune: boolean;
@@ -19,6 +19,8 @@ interface Plan {
 
 /** `tutti stack plan`: what a deploy would change and where tasks would go; changes nothing. */
 export async function stackPlan(context: CliContext, options: StackPlanOptions): Promise<number> {
+  // Only these commands need the compiler, which is most of the program.
+  const { compileDocuments } = await import('./stack-documents.ts');
   const compiled = await compileDocuments(options);
   const warnings = tellWarnings(context, { compiled, strict: options.strict });
   const { declaration } = compiled;

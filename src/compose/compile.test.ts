@@ -102,7 +102,7 @@ test('mounts come in short and long form, relative to the document', async () =>
 services:
   web:
     image: nginx
-    tmpfs: /scratch:size=65536,mode=1777
+    tmpfs: /scratch:size=64k,mode=1777
     volumes:
       - ./html:/srv:ro
       - data:/data
@@ -214,6 +214,70 @@ services:
   assert.equal(byName.get('st_cache')?.template.containers[0]?.image, 'redis');
 });
 
+test('paths of another file start where that file stands', async () => {
+  const { declaration } = await compile(
+    `
+include: [{ path: shared/cache.yml, env_file: shared/cache.env }]
+services:
+  web: { extends: { file: base/base.yml, service: base } }
+`,
+    {
+      '/app/base/base.yml': `
+services: { base: { image: nginx, env_file: web.env, volumes: ["./html:/srv"] } }`,
+      '/app/base/web.env': 'A=1',
+      '/app/shared/cache.yml': `
+services: { cache: { image: "redis:$REDIS", secrets: [key] } }
+secrets: { key: { file: ./key.pem } }`,
+      '/app/shared/cache.env': 'REDIS=8',
+      '/app/shared/key.pem': 'PEM',
+    },
+  );
+  const [cache, web] = declaration.services.map((one) => one.template.containers[0]);
+  assert.equal(cache?.image, 'redis:8');
+  assert.equal(atob(declaration.secrets[0]?.data ?? ''), 'PEM');
+  assert.deepEqual(web?.env, ['A=1']);
+  assert.partialDeepStrictEqual(web?.mounts, [{ type: 'bind', source: '/app/base/html' }]);
+});
+
+test('a link is a dependency, and its alias a name on the network', async () => {
+  const { declaration } = await compile(
+    'services: { web: { image: nginx, links: ["db:database", cache] }, db: { image: pg }, ' +
+      'cache: { image: redis } }',
+  );
+  const [web, db, cache] = declaration.services;
+  assert.deepEqual(
+    web?.spec.dependsOn.map((one) => [one.service, one.condition]),
+    [
+      ['st_db', 'started'],
+      ['st_cache', 'started'],
+    ],
+  );
+  assert.deepEqual(db?.template.networks[0]?.aliases, ['db', 'database']);
+  assert.deepEqual(cache?.template.networks[0]?.aliases, ['cache']);
+});
+
+test('a variable without a value is told once, and with what went wrong for it', async () => {
+  const { warnings } = await compile(
+    'services: { a: { image: nginx, environment: ["A=$NONE", "B=$NONE"] } }',
+  );
+  assert.deepEqual(warnings, [
+    {
+      severity: 'warning',
+      path: 'services.a.environment[0]',
+      message: 'the variable NONE is not set; it became an empty string, here and in 1 more',
+    },
+  ]);
+  await assert.rejects(
+    compile(service('volumes: ["$NONE:/data"]')),
+    /volumes\[0\]: the volume has no name before the ":" \(not set: NONE\)/,
+  );
+});
+
+test('numbers that are too large for a number stay as they are written', async () => {
+  const { container } = await onlyService('    environment: { ID: 123456789012345678901 }\n');
+  assert.deepEqual(container?.env, ['ID=123456789012345678901']);
+});
+
 test('services of a profile that is off are left out', async () => {
   const { declaration } = await compile(
     'services: { web: { image: nginx }, debug: { image: busybox, profiles: [debug] } }',
@@ -226,12 +290,42 @@ test('services of a profile that is off are left out', async () => {
 
 test('what has no effect here is a warning with its path', async () => {
   const { warnings } = await compile(
-    'services: { web: { image: nginx, container_name: x, build: ., links: [a] } }',
+    `
+services:
+  web:
+    image: nginx
+    container_name: x
+    build: .
+    depends_on: { db: { condition: service_started, restart: true } }
+    domainname: y
+    gpus: all
+    networks: { default: { ipv4_address: 10.0.0.9, priority: 7 } }
+    ports: ["127.0.0.1:80:80"]
+    pull_refresh_after: 1h
+    tmpfs: /tmp:size=1m,noexec
+    volumes: ["./x:/x:Z", { type: volume, target: /y, volume: { labels: [a=b] } }]
+    deploy: { resources: { reservations: { devices: [{ capabilities: [gpu] }] } } }
+  db: { image: pg }
+networks: { default: { enable_ipv4: false, ipam: { driver: mine, options: { a: b } } } }
+`,
   );
   assert.deepEqual(warnings.map((warning) => warning.path).toSorted(), [
+    'networks.default.enable_ipv4',
+    'networks.default.ipam.driver',
+    'networks.default.ipam.options',
     'services.web.build',
     'services.web.container_name',
-    'services.web.links',
+    'services.web.depends_on.db.restart',
+    'services.web.deploy.resources.reservations.devices',
+    'services.web.domainname',
+    'services.web.gpus',
+    'services.web.networks.default.ipv4_address',
+    'services.web.networks.default.priority',
+    'services.web.ports[0]',
+    'services.web.pull_refresh_after',
+    'services.web.tmpfs',
+    'services.web.volumes[0]',
+    'services.web.volumes[1].volume.labels',
   ]);
 });
 
@@ -246,7 +340,10 @@ test('bad documents are refused with path, value and remedy', async () => {
     ['services: {}', /services: a document needs at least one service/],
     ['services: { web: nginx }', /services\.web: expected a mapping/],
     ['services: { web: {} }', /services\.web: the service needs "image"/],
-    ['services: { web: { build: . } }', /services\.web: images are not built here/],
+    [
+      'services: { web: { build: . } }',
+      /services\.web: images are not built here; build one \(docker build -t NAME \.\)/,
+    ],
     [service('imagee: x'), /services\.web\.imagee: unknown key; did you mean "image"\?/],
     [service('ports: ["80:99999"]'), /services\.web\.ports\[0\]: ports go from 1 to 65535/],
     [service('ports: ["a:b"]'), /services\.web\.ports\[0\]: expected a port such as 8080:80/],
@@ -254,6 +351,14 @@ test('bad documents are refused with path, value and remedy', async () => {
     [service('volumes: ["data:/x"]'), /volumes\[0\]: the volume "data" is not declared/],
     [service('networks: [back]'), /networks\[0\]: the network "back" is not declared/],
     [service('secrets: [key]'), /secrets\[0\]: the secret "key" is not declared/],
+    [
+      service('deploy: { placement: { constraints: [node.fuel==1] } }'),
+      /constraints\[0\]: no node has/,
+    ],
+    [service('volumes: ["a/b:/x"]'), /the volume "a\/b" is not declared; .* write "\.\/a\/b"/],
+    [service('volumes: ["/a:/x:fast"]'), /volumes\[0\]: expected ro, rw, .* found "fast"/],
+    [service('tmpfs: /tmp:size=large'), /tmpfs: expected a size such as size=64m, found "large"/],
+    [service('deploy: { restart_policy: { condition: maybe } }'), /condition: expected one of any/],
     [service('restart: sometimes'), /restart: expected no, always, .* found "sometimes"/],
     [
       service('deploy: { replicas: -1 }'),
@@ -265,7 +370,7 @@ test('bad documents are refused with path, value and remedy', async () => {
     [service('stop_grace_period: soon'), /stop_grace_period: expected a duration/],
     [service('mem_limit: much'), /mem_limit: expected a size such as 64m/],
     [service('healthcheck: { test: [curl] }'), /test: a list starts with NONE, CMD or CMD-SHELL/],
-    [service('depends_on: [db]'), /depends_on: there is no service "st_db"/],
+    [service('depends_on: [db]'), /services\.web\.depends_on: there is no service "db"/],
     [
       service('depends_on: { web: { condition: up } }'),
       /condition: expected one of service_started/,

@@ -2,12 +2,12 @@ import type { ServiceDeclaration } from '../model/service.ts';
 import type { StackDeclaration } from '../model/stack.ts';
 import { readData } from './data.ts';
 import { Field } from './field.ts';
-import type { Finding, Findings } from './findings.ts';
+import type { Finding } from './findings.ts';
 import { type LoadedDocument, type LoadOptions, loadDocuments } from './load.ts';
 import { readVolumes } from './mounts.ts';
 import { readNetworks } from './networks.ts';
-import type { Scope } from './scope.ts';
-import { readService } from './service.ts';
+import { type Scope, scopedName } from './scope.ts';
+import { type ReadService, readService } from './service.ts';
 
 export interface CompileOptions extends LoadOptions {
   /** Name of the stack; absent: the document's own `name`. */
@@ -85,7 +85,7 @@ async function compileRoot(
     ),
     secrets: secrets.objects,
     configs: configs.objects,
-    services: withKnownDependencies(services, findings),
+    services: withKnownDependencies(withLinkNames(services), scope),
   };
 }
 
@@ -95,12 +95,12 @@ function isUsed(networkName: string, services: readonly ServiceDeclaration[]): b
   );
 }
 
-async function readServices(field: Field, scope: Scope): Promise<readonly ServiceDeclaration[]> {
+async function readServices(field: Field, scope: Scope): Promise<readonly ReadService[]> {
   if (field.absent || (field.isMapping && field.members().length === 0)) {
     field.fail('a document needs at least one service under "services"');
     return [];
   }
-  const services: ServiceDeclaration[] = [];
+  const services: ReadService[] = [];
   for (const [key, service] of field.members()) {
     if (service.isMapping) services.push(await readService(service, { key, scope }));
     else service.fail('expected a mapping with at least "image"');
@@ -108,19 +108,40 @@ async function readServices(field: Field, scope: Scope): Promise<readonly Servic
   return services;
 }
 
+/**
+ * Gives services the names under which others link to them, on the networks that both share. A
+ * link of Docker Compose is seen by one service alone; these names by the whole network.
+ */
+function withLinkNames(services: readonly ReadService[]): readonly ServiceDeclaration[] {
+  const wanted = services.flatMap(({ links, template }) =>
+    links.map((link) => ({ ...link, networks: template.networks.map((one) => one.networkId) })),
+  );
+  return services.map(({ spec, template }) => {
+    const own = wanted.filter((link) => link.service === spec.name);
+    const networks = template.networks.map((network) => {
+      const added = own.flatMap(({ alias, networks: shared }) =>
+        alias !== undefined && shared.includes(network.networkId) ? [alias] : [],
+      );
+      return { ...network, aliases: [...new Set([...network.aliases, ...added])] };
+    });
+    return { spec, template: { ...template, networks } };
+  });
+}
+
 /** Refuses a dependency on a service that the document does not have, unless it is not required. */
 function withKnownDependencies(
   services: readonly ServiceDeclaration[],
-  findings: Findings,
+  { stack, findings }: Scope,
 ): readonly ServiceDeclaration[] {
   const names = new Set(services.map((service) => service.spec.name));
+  const keyOf = (name: string): string => name.slice(scopedName(stack, '').length);
   return services.map((service) => {
     const known = service.spec.dependsOn.filter((dependency) => names.has(dependency.service));
     for (const missing of service.spec.dependsOn) {
       if (names.has(missing.service) || !missing.required) continue;
       findings.error(
-        `services.${service.spec.name}.depends_on`,
-        `there is no service "${missing.service}" in the document`,
+        `services.${keyOf(service.spec.name)}.depends_on`,
+        `there is no service "${keyOf(missing.service)}"; declare it, or switch its profile on`,
       );
     }
     return { ...service, spec: { ...service.spec, dependsOn: known } };

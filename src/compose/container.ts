@@ -9,16 +9,14 @@ import { readMounts } from './mounts.ts';
 import type { Scope } from './scope.ts';
 import { shellWords } from './shell-words.ts';
 
-/**
- * The container of a service. The document's `env_file` and `label_file` are read from the
- * deployer's files.
- */
+/** The container of a service. Its `env_file` and `label_file` are the deployer's. */
 export async function readContainer(service: Field, scope: Scope): Promise<ContainerSpec> {
   const env = await readEnvironment(service, scope);
   return {
     name: 'main',
     image: readImage(service),
     labels: {
+      ...(await readLabelFiles(service.at('label_file'), scope)),
       ...absentOr(service.at('labels'), (one) => one.labels(), {}),
       [stackLabel]: scope.stack,
     },
@@ -55,16 +53,28 @@ function readImage(service: Field): string {
   const build = service.at('build');
   const name = image.string();
   if (name === undefined || name === '') {
-    const why = build.absent
-      ? 'the service needs "image"'
-      : 'images are not built here; build it, push it to a registry and name it in "image"';
-    service.fail(why);
+    if (name === undefined) service.fail(whyNoImage(service));
+    else image.fail('the image has no name');
     return '';
   }
   if (!build.absent) {
     build.findings.warn(build.path, `images are not built here; "${name}" is used as it is`);
   }
   return name;
+}
+
+function whyNoImage(service: Field): string {
+  const build = service.at('build');
+  if (!service.at('provider').absent) {
+    return 'what "provider" names is not run here; give the service an "image"';
+  }
+  if (build.absent) return 'the service needs "image"';
+  const context = build.isMapping ? build.at('context').value : build.value;
+  const from = typeof context === 'string' ? context : '.';
+  return (
+    `images are not built here; build one (docker build -t NAME ${from}), push it to a registry ` +
+    'where there are several nodes, and say image: NAME'
+  );
 }
 
 /** What is passed to the process: all absent unless the document says otherwise. */
@@ -220,18 +230,29 @@ async function readEnvironment(service: Field, scope: Scope): Promise<readonly s
   return [...values].map(([name, value]) => `${name}=${value}`).toSorted();
 }
 
+async function readLabelFiles(field: Field, scope: Scope): Promise<Record<string, string>> {
+  const list = field.absent ? [] : field.isList ? field.items() : [field];
+  const labels: Record<string, string> = {};
+  for (const file of list)
+    Object.assign(labels, Object.fromEntries(await readEnvFile(file, scope)));
+  return labels;
+}
+
 async function readEnvFile(field: Field, scope: Scope): Promise<ReadonlyMap<string, string>> {
   const path = field.isMapping ? field.at('path').string() : field.string();
   const required = field.isMapping ? (field.at('required').boolean() ?? true) : true;
-  if (field.isMapping) field.at('format');
+  const isRaw = field.isMapping && field.at('format').oneOf(['raw'] as const) === 'raw';
+  if (field.isMapping) field.refuseUnknown();
   if (path === undefined) return new Map();
   const resolved = scope.files.resolve(scope.directory, path);
   try {
     const text = new TextDecoder().decode(await scope.files.read(resolved));
-    return parseEnvFile(text, { fileName: resolved, environment: scope.environment });
+    const { environment } = scope;
+    return parseEnvFile(text, { fileName: resolved, environment, isRaw });
   } catch (reason) {
-    const error = TuttiError.from(reason);
-    if (error.code !== 'not-found' || required) field.fail(error.message);
+    const { code, message } = TuttiError.from(reason);
+    if (code === 'not-found' && required) field.fail(`${message}; make it, or say required: false`);
+    else if (code !== 'not-found') field.fail(message);
     return new Map();
   }
 }

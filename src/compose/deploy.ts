@@ -1,5 +1,7 @@
+import { TuttiError } from '../lib/error.ts';
+import { parseConstraint } from '../model/constraint.ts';
 import type { Placement, ServiceMode, UpdateSettings } from '../model/service.ts';
-import type { Resources, RestartPolicy } from '../model/template.ts';
+import type { Resources, RestartCondition, RestartPolicy } from '../model/template.ts';
 import type { Field } from './field.ts';
 
 /** `deploy.mode`, `deploy.replicas` and the older `scale`. */
@@ -60,7 +62,7 @@ export function readRestart(service: Field): RestartPolicy | undefined {
   const policy = service.at('deploy').at('restart_policy');
   const restart = service.at('restart');
   if (policy.absent) return restart.absent ? undefined : shortRestart(restart);
-  const condition = policy.at('condition').oneOf(['any', 'on-failure', 'none'] as const);
+  const condition = readCondition(policy.at('condition'));
   const delayMs = policy.at('delay').durationMs();
   const maxAttempts = optional(policy.at('max_attempts'), (one) => one.integer({ min: 0 }));
   const windowMs = policy.at('window').durationMs();
@@ -71,6 +73,25 @@ export function readRestart(service: Field): RestartPolicy | undefined {
     ...(maxAttempts !== undefined && { maxAttempts }),
     ...(windowMs !== undefined && { windowMs }),
   };
+}
+
+/** The words of Docker's older `restart` are understood here, too, as Docker Compose does. */
+const restartConditions: Readonly<Record<string, RestartCondition>> = {
+  any: 'any',
+  always: 'any',
+  'unless-stopped': 'any',
+  'on-failure': 'on-failure',
+  none: 'none',
+  no: 'none',
+  false: 'none',
+};
+
+function readCondition(field: Field): RestartCondition | undefined {
+  const text = field.string();
+  if (text === undefined) return undefined;
+  return (
+    restartConditions[text] ?? field.fail(`expected one of any, on-failure, none, found "${text}"`)
+  );
 }
 
 function shortRestart(field: Field): RestartPolicy | undefined {
@@ -106,13 +127,36 @@ export function readPlacement(service: Field): Placement {
         return spread === undefined ? [] : [{ spread }];
       });
   const read: Placement = {
-    constraints: constraints.absent ? [] : constraints.strings(),
+    constraints: constraints.absent ? [] : readConstraints(constraints),
     preferences: spreads,
     maxReplicasPerNode: maxReplicas ?? 0,
     platforms: readPlatforms(service.at('platform')),
   };
   placement.refuseUnknown();
   return read;
+}
+
+const constraintKey =
+  /^(node\.(id|hostname|ip|role|platform\.(os|arch)|labels\..+)|engine\.labels\..+)$/i;
+
+function readConstraints(field: Field): readonly string[] {
+  const items = field.isList ? field.items() : [field];
+  return items.flatMap((item) => {
+    const expression = item.string();
+    if (expression === undefined) return [];
+    try {
+      const { key } = parseConstraint(expression);
+      if (!constraintKey.test(key)) {
+        item.fail(
+          `no node has a property "${key}"; use node.id, node.hostname, node.ip, node.role, ` +
+            'node.platform.os, node.platform.arch, node.labels.<label> or engine.labels.<label>',
+        );
+      }
+    } catch (error) {
+      item.fail(TuttiError.from(error).message);
+    }
+    return [expression];
+  });
 }
 
 function readPlatforms(field: Field): Placement['platforms'] {
@@ -153,9 +197,13 @@ function readAmounts(field: Field): Resources {
   const cpus = optional(field.at('cpus'), (one) => one.number());
   const memoryBytes = field.at('memory').bytes();
   const pids = optional(field.at('pids'), (one) => one.integer({ min: 0 }));
-  for (const unsupported of ['devices', 'generic_resources']) {
-    const other = field.at(unsupported);
-    if (!other.absent) other.fail('reserving devices is not supported yet; remove it');
+  const devices = field.at('devices');
+  if (!devices.absent) {
+    devices.findings.warn(devices.path, 'ignored: devices such as GPUs are not reserved');
+  }
+  const generic = field.at('generic_resources');
+  if (!generic.absent) {
+    generic.fail('generic resources are not known; label the nodes and use placement.constraints');
   }
   field.refuseUnknown();
   return {

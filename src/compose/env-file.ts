@@ -14,7 +14,12 @@ const assignment = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*(?:=[ \t]*(.*))?$/;
  */
 export function parseEnvFile(
   text: string,
-  options: { readonly fileName: string; readonly environment: Environment },
+  options: {
+    readonly fileName: string;
+    readonly environment: Environment;
+    /** Values are taken as they stand: no quotes, no variables. */
+    readonly isRaw?: boolean;
+  },
 ): ReadonlyMap<string, string> {
   const values = new Map<string, string>();
   const lines = text.split(/\r?\n/);
@@ -30,6 +35,10 @@ export function parseEnvFile(
     if (match[2] === undefined) {
       const inherited = options.environment[name];
       if (inherited !== undefined) values.set(name, inherited);
+      continue;
+    }
+    if (options.isRaw === true) {
+      values.set(name, match[2]);
       continue;
     }
     const { raw, quote, extraLines } = readValue(match[2], { lines, index, where });

@@ -48,6 +48,11 @@ export class Field {
     return undefined;
   }
 
+  /** Says that the value, where there is one, changes nothing. */
+  warnIgnored(why: string): void {
+    if (!this.absent) this.findings.warn(this.path, `ignored: ${why}`);
+  }
+
   #expected(what: string): undefined {
     return this.absent ? undefined : this.fail(`expected ${what}, found ${kindOf(this.value)}`);
   }

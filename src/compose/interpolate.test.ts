@@ -35,7 +35,7 @@ test('a variable without value or default is named, once, and only where it is u
 
 test('malformed expressions and missing required variables say what is wrong', () => {
   const table: readonly (readonly [string, RegExp])[] = [
-    ['${NAME', /invalid interpolation format in "\$\{NAME"/],
+    ['${NAME', /invalid interpolation format at "\$\{NAME"/],
     ['${}', /invalid interpolation format/],
     ['${1NAME}', /invalid interpolation format/],
     ['$(date)', /invalid interpolation format/],

@@ -10,6 +10,8 @@ export interface Interpolation {
 
 const nameCharacter = /[A-Za-z0-9_]/;
 const nameStart = /[A-Za-z_]/;
+/** Of a value that is wrong: scripts may stand in it. */
+const shownCharacters = 40;
 
 /**
  * Replaces `$NAME`, `${NAME}` and the forms with `:-`, `-`, `:?`, `?`, `:+` and `+`, nested ones
@@ -29,6 +31,8 @@ class Expander {
   readonly #environment: Environment;
   readonly #unset: Set<string>;
   #position = 0;
+  /** Where the expression begins that is read now. */
+  #dollarAt = 0;
 
   constructor(
     template: string,
@@ -59,6 +63,7 @@ class Expander {
   }
 
   #dollar(): string {
+    this.#dollarAt = this.#position;
     const next = this.#template[this.#position + 1] ?? '';
     if (next === '$') {
       this.#position += 2;
@@ -128,9 +133,11 @@ class Expander {
   }
 
   #malformed(): TuttiError {
+    const line = this.#template.slice(this.#dollarAt).split('\n')[0] ?? '';
+    const shown = line.length > shownCharacters ? `${line.slice(0, shownCharacters)}…` : line;
     return new TuttiError(
       'invalid-argument',
-      `invalid interpolation format in "${this.#template}": expected $NAME or \${NAME}`,
+      `invalid interpolation format at "${shown}": expected $NAME or \${NAME}`,
       { hint: 'Write $$ where a literal dollar sign is meant.' },
     );
   }

@@ -1,4 +1,6 @@
 import { TuttiError } from '../lib/error.ts';
+import { anchorPaths } from './anchor-paths.ts';
+import { parseEnvFile } from './env-file.ts';
 import { isMapping, type Mapping } from './field.ts';
 import { Findings } from './findings.ts';
 import type { Environment } from './interpolate.ts';
@@ -97,15 +99,41 @@ class Loader {
     const entries: readonly unknown[] = Array.isArray(include) ? include : include ? [include] : [];
     for (const entry of entries) {
       const paths: unknown = isMapping(entry) ? entry['path'] : entry;
+      const loader = await this.#loaderFor(entry, source);
       for (const path of Array.isArray(paths) ? (paths as readonly unknown[]) : [paths]) {
         if (typeof path !== 'string') {
           this.#findings.error('include', 'expected a path, or a mapping with "path"');
           continue;
         }
-        root = merged(root, await this.load(await this.#read(path, source), depth + 1));
+        const other = await this.#read(path, source);
+        const loaded = await loader.load(other, depth + 1);
+        const { files } = this.#options;
+        const named = isMapping(entry) ? entry['project_directory'] : undefined;
+        const directory =
+          typeof named === 'string'
+            ? files.resolve(files.directory(source.path), named)
+            : files.directory(other.path);
+        root = merged(
+          root,
+          anchorPaths(loaded, (one) => files.resolve(directory, one)),
+        );
       }
     }
     return root;
+  }
+
+  /** An included document may bring variables of its own; those of the deployer come first. */
+  async #loaderFor(entry: unknown, source: Source): Promise<Loader> {
+    const named = isMapping(entry) ? entry['env_file'] : undefined;
+    if (named === undefined || named === null) return this;
+    const values: Record<string, string> = {};
+    for (const path of Array.isArray(named) ? (named as readonly unknown[]) : [named]) {
+      const { path: fileName, text } = await this.#read(String(path), source);
+      const { environment } = this.#options;
+      Object.assign(values, Object.fromEntries(parseEnvFile(text, { fileName, environment })));
+    }
+    const environment = { ...values, ...this.#options.environment };
+    return new Loader({ ...this.#options, environment }, this.#findings);
   }
 
   async #read(path: string, from: Source): Promise<Source> {
@@ -154,12 +182,14 @@ class Loader {
       );
       return rest;
     }
-    const { depends_on: _dependencies, ...inherited } = base;
-    return mergeValues(inherited, rest);
+    return mergeValues(base, rest);
   }
 
   async #serviceOf(source: Source, name: string, depth: number): Promise<unknown> {
-    const root = await this.load(source, depth);
+    const { files } = this.#options;
+    const directory = files.directory(source.path);
+    const loaded = await this.load(source, depth);
+    const root = anchorPaths(loaded, (path) => files.resolve(directory, path));
     const services = root['services'];
     return isMapping(services) ? services[name] : undefined;
   }

@@ -1,6 +1,7 @@
 import type { Mount } from '../model/template.ts';
 import type { Field } from './field.ts';
 import { type Scope, scopedName } from './scope.ts';
+import { parseByteSize } from './units.ts';
 
 /** Reads `volumes` and `tmpfs` of a service (compose-spec "volumes", short and long form). */
 export function readMounts(service: Field, scope: Scope): readonly Mount[] {
@@ -16,25 +17,35 @@ export function readMounts(service: Field, scope: Scope): readonly Mount[] {
   return [...mounts, ...tmpfsMounts];
 }
 
+const tmpfsFlags = new Set(['rw', 'ro', '']);
+
 function tmpfsMount(text: string, field: Field): Mount {
   const [target = '', options = ''] = text.split(':');
-  const pairs = new Map(
-    options.split(',').map((option) => {
-      const [key = '', value = ''] = option.split('=');
-      return [key, value] as const;
-    }),
-  );
-  const size = pairs.get('size');
-  const mode = pairs.get('mode');
-  const sizeBytes = size === undefined ? undefined : Number.parseInt(size, 10);
+  let sizeBytes: number | undefined;
+  let mode: number | undefined;
+  let readOnly = false;
+  for (const option of options.split(',')) {
+    const [key = '', value = ''] = option.split('=');
+    if (key === 'ro') readOnly = true;
+    if (key === 'size') sizeBytes = parseByteSize(value) ?? wrongSize(field, value);
+    else if (key === 'mode') mode = Number.parseInt(value, 8);
+    else if (!tmpfsFlags.has(key)) {
+      field.findings.warn(field.path, `ignored: the option "${option}" of ${target}`);
+    }
+  }
   if (!target.startsWith('/')) field.fail(`expected an absolute path, found "${target}"`);
+  if (Number.isNaN(mode)) field.fail(`expected an octal mode such as mode=1777, found "${text}"`);
   return {
     type: 'tmpfs',
     target,
-    readOnly: pairs.has('ro'),
-    ...(sizeBytes !== undefined && Number.isFinite(sizeBytes) && { sizeBytes }),
-    ...(mode !== undefined && { mode: Number.parseInt(mode, 8) }),
+    readOnly,
+    ...(sizeBytes !== undefined && { sizeBytes }),
+    ...(mode !== undefined && { mode }),
   };
+}
+
+function wrongSize(field: Field, value: string): undefined {
+  return field.fail(`expected a size such as size=64m, found "${value}"`);
 }
 
 function shortMount(field: Field, scope: Scope): Mount | undefined {
@@ -48,6 +59,7 @@ function shortMount(field: Field, scope: Scope): Mount | undefined {
   }
   const flags = options.split(',').filter((flag) => flag !== '');
   const readOnly = flags.includes('ro');
+  warnAboutFlags(field, flags);
   if (isPath(source)) {
     const propagation = flags.find((flag) => /^r?(shared|slave|private)$/.test(flag));
     return {
@@ -61,6 +73,18 @@ function shortMount(field: Field, scope: Scope): Mount | undefined {
   }
   const noCopy = flags.includes('nocopy');
   return namedVolume(field, { source, target, readOnly, scope, noCopy });
+}
+
+/** They mean something to other systems; a mount is the same with and without. */
+const quietFlags = new Set(['rw', 'ro', 'nocopy', 'cached', 'delegated', 'consistent']);
+
+function warnAboutFlags(field: Field, flags: readonly string[]): void {
+  for (const flag of flags) {
+    if (quietFlags.has(flag) || /^r?(shared|slave|private)$/.test(flag)) continue;
+    if (flag === 'z' || flag === 'Z') {
+      field.findings.warn(field.path, `ignored: ${flag} labels nothing; SELinux is not set up`);
+    } else field.fail(`expected ro, rw, nocopy or a propagation, found "${flag}"`);
+  }
 }
 
 function isPath(source: string): boolean {
@@ -86,8 +110,11 @@ function namedVolume(
 ): Mount | undefined {
   const volume = mount.scope.volumes.get(mount.source);
   if (volume === undefined) {
+    const { source } = mount;
+    if (source === '') return field.fail('the volume has no name before the ":"');
+    const path = source.includes('/') ? `, or write "./${source}" for a path` : '';
     return field.fail(
-      `the volume "${mount.source}" is not declared; add it under the top-level "volumes"`,
+      `the volume "${source}" is not declared; add it under the top-level "volumes"${path}`,
     );
   }
   const hasDriver = volume.driver !== undefined || Object.keys(volume.driverOptions).length > 0;
@@ -115,12 +142,12 @@ function longMount(field: Field, scope: Scope): Mount | undefined {
   field.at('consistency');
   const propagation = bind.at('propagation').string();
   const createHostPath = bind.at('create_host_path').boolean() ?? true;
-  bind.at('selinux');
-  bind.at('recursive');
+  const recursive = bind.at('recursive').string();
+  bind.at('selinux').warnIgnored('SELinux is not set up');
   bind.refuseUnknown();
   const noCopy = volume.at('nocopy').boolean() ?? false;
   const subpath = volume.at('subpath').string();
-  volume.at('labels');
+  volume.at('labels').warnIgnored('label the volume under the top-level "volumes"');
   volume.refuseUnknown();
   const sizeBytes = tmpfs.at('size').bytes();
   const mode = tmpfs.at('mode').integer({ min: 0, max: 0o7777 });
@@ -147,6 +174,7 @@ function longMount(field: Field, scope: Scope): Mount | undefined {
         target,
         readOnly,
         createHostPath,
+        ...(recursive === 'disabled' && { nonRecursive: true }),
         ...(propagation !== undefined && { propagation }),
       };
     }

@@ -68,22 +68,28 @@ function networkSpec(
     enableIpv6: field.at('enable_ipv6').boolean() ?? false,
     subnets: readSubnets(field.at('ipam')),
   };
-  field.at('enable_ipv4');
+  if (field.at('enable_ipv4').boolean() === false) {
+    field.at('enable_ipv4').warnIgnored('every network has IPv4 addresses');
+  }
   if (!field.absent) field.refuseUnknown();
   return spec;
 }
 
 function readSubnets(ipam: Field): readonly SubnetSpec[] {
   if (ipam.absent) return [];
-  ipam.at('driver');
-  ipam.at('options');
+  const driver = ipam.at('driver').string();
+  if (driver !== undefined && driver !== 'default') {
+    ipam.at('driver').warnIgnored('addresses are chosen by the cluster');
+  }
+  ipam.at('options').warnIgnored('addresses are chosen by the cluster');
   const config = ipam.at('config');
   const subnets = config.absent ? [] : config.items();
   return subnets.flatMap((item) => {
     const subnet = item.at('subnet').string();
     const gateway = item.at('gateway').string();
     const ipRange = item.at('ip_range').string();
-    item.at('aux_addresses');
+    item.at('aux_addresses').warnIgnored('addresses are chosen by the cluster');
+    item.refuseUnknown();
     if (subnet === undefined) return [];
     return [
       {
@@ -123,16 +129,11 @@ export function readAttachments(
 
 function aliasesOf(member: Field): readonly string[] {
   for (const unsupported of ['ipv4_address', 'ipv6_address', 'link_local_ips', 'mac_address']) {
-    const field = member.at(unsupported);
-    if (!field.absent) {
-      field.findings.warn(
-        field.path,
-        'tasks get their addresses from the network; this is ignored',
-      );
-    }
+    member.at(unsupported).warnIgnored('tasks get their addresses from the network');
   }
-  for (const quiet of ['priority', 'gw_priority', 'interface_name', 'driver_opts'])
-    member.at(quiet);
+  for (const unsupported of ['priority', 'gw_priority', 'interface_name', 'driver_opts']) {
+    member.at(unsupported).warnIgnored('it is not passed on to containers');
+  }
   const aliases = member.at('aliases');
   const names = aliases.absent ? [] : aliases.strings();
   member.refuseUnknown();

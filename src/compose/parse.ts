@@ -30,6 +30,14 @@ const oldOctal: ScalarTag = {
   resolve: (text) => Number.parseInt(text, 8),
 };
 
+/** Whole numbers that a JavaScript number cannot hold stay as they are written: ids, mostly. */
+const largeInteger: ScalarTag = {
+  tag: 'tag:yaml.org,2002:int',
+  default: true,
+  test: /^[-+]?[1-9]\d{15,}$/,
+  resolve: (text) => text,
+};
+
 /**
  * Reads a YAML document into plain values and replaces its variables. Line numbers are in the
  * errors.
@@ -50,7 +58,12 @@ export function parseDocumentText(
     lineCounter,
     uniqueKeys: true,
     logLevel: 'error',
-    customTags: (tags) => [oldOctal, ...tags, ...(['!reset', '!override'] as const).map(plainTag)],
+    customTags: (tags) => [
+      oldOctal,
+      largeInteger,
+      ...tags,
+      ...(['!reset', '!override'] as const).map(plainTag),
+    ],
   });
   const problem = document.errors[0];
   if (problem !== undefined) {
@@ -126,9 +139,11 @@ function expand(
   },
 ): unknown {
   if (typeof value === 'string') return expandText(value, at);
-  return mapMembers(value, (member, key) =>
-    expand(member, { ...at, path: at.path === '' ? key : `${at.path}.${key}` }),
-  );
+  const isList = Array.isArray(value);
+  return mapMembers(value, (member, key) => {
+    const path = isList ? `${at.path}[${key}]` : at.path === '' ? key : `${at.path}.${key}`;
+    return expand(member, { ...at, path });
+  });
 }
 
 function expandText(
@@ -142,12 +157,14 @@ function expandText(
   if (!text.includes('$')) return text;
   try {
     const result = interpolate(text, at.environment);
-    for (const name of result.unset) {
-      at.findings.warn(at.path, `the variable ${name} is not set; it became an empty string`);
+    // What stands under x-… is told where it is used.
+    if (!at.path.startsWith('x-')) {
+      for (const name of result.unset) at.findings.unset(at.path, name);
     }
     return result.text;
   } catch (error) {
-    at.findings.error(at.path, TuttiError.from(error).message);
+    const { message, hint } = TuttiError.from(error);
+    at.findings.error(at.path, hint === undefined ? message : `${message}. ${hint}`);
     return text;
   }
 }

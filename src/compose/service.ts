@@ -20,7 +20,6 @@ const ignoredKeys: Readonly<Record<string, string>> = {
   domainname: 'it is not passed on to containers',
   external_links: 'use a network that both share',
   ipc: 'it is not passed on to containers',
-  links: 'services on one network find each other by name already',
   mac_address: 'it is chosen by the container engine',
   pid: 'it is not passed on to containers',
   userns_mode: 'it is not passed on to containers',
@@ -43,7 +42,6 @@ const ignoredKeys: Readonly<Record<string, string>> = {
   device_cgroup_rules: 'it is not passed on to containers',
   storage_opt: 'it is not passed on to containers',
   annotations: 'they are not passed on to containers',
-  label_file: 'put the labels under "labels"',
   volumes_from: 'name the volume in both services',
   post_start: 'hooks are not run',
   pre_start: 'hooks are not run',
@@ -53,18 +51,11 @@ const ignoredKeys: Readonly<Record<string, string>> = {
   use_api_socket: 'bind the socket explicitly',
   gpus: 'devices are not reserved',
   models: 'models are not run',
+  pull_refresh_after: 'use pull_policy: always',
 };
 
 /** Keys that mean nothing to whoever runs a stack. */
-const quietKeys = [
-  'attach',
-  'develop',
-  'expose',
-  'extends',
-  'profiles',
-  'provider',
-  'pull_refresh_after',
-] as const;
+const quietKeys = ['attach', 'develop', 'expose', 'extends', 'profiles'] as const;
 
 const deployKeys = [
   'mode',
@@ -87,20 +78,58 @@ function refuseUnknownDeploy(deploy: Field): void {
 export async function readService(
   service: Field,
   options: { readonly key: string; readonly scope: Scope },
-): Promise<ServiceDeclaration> {
+): Promise<ReadService> {
   const { key, scope } = options;
   for (const quiet of quietKeys) service.at(quiet);
   for (const [ignored, why] of Object.entries(ignoredKeys)) {
-    const field = service.at(ignored);
-    if (!field.absent) field.findings.warn(field.path, `ignored: ${why}`);
+    service.at(ignored).warnIgnored(why);
   }
   const container = await readContainer(service, scope);
   const ports = readPorts(service.at('ports'));
   const template = readTemplate(service, { key, scope, container, ports });
-  const spec = readSpec(service, { key, scope, image: container.image, ports });
+  const links = readLinks(service.at('links'), scope.stack);
+  const spec = readSpec(service, {
+    key,
+    scope,
+    image: container.image,
+    ports,
+    links: links.map((link) => link.service),
+  });
   refuseUnknownDeploy(service.at('deploy'));
   service.refuseUnknown();
-  return { spec, template };
+  return { spec, template, links };
+}
+
+/** A service with the names under which it wants to find others. */
+export interface ReadService extends ServiceDeclaration {
+  readonly links: readonly Link[];
+}
+
+export interface Link {
+  /** Full name. */
+  readonly service: string;
+  readonly alias?: string;
+}
+
+function readLinks(field: Field, stack: string): readonly Link[] {
+  if (field.absent) return [];
+  return field.strings().map((text) => {
+    const [name = '', alias] = text.split(':');
+    return { service: scopedName(stack, name), ...(alias !== undefined && { alias }) };
+  });
+}
+
+/** A link is a dependency, too (compose-spec "links"). */
+function withLinks(
+  dependencies: readonly ServiceDependency[],
+  links: readonly string[],
+): readonly ServiceDependency[] {
+  const known = new Set(dependencies.map(({ service }) => service));
+  const added = links.filter((service, at) => !known.has(service) && links.indexOf(service) === at);
+  return [
+    ...dependencies,
+    ...added.map((service) => ({ service, condition: 'started', required: true }) as const),
+  ];
 }
 
 function readTemplate(
@@ -139,6 +168,8 @@ function readSpec(
     readonly scope: Scope;
     readonly image: string;
     readonly ports: readonly PublishedPort[];
+    /** Full names of services that it links to. */
+    readonly links: readonly string[];
   },
 ): ServiceSpec {
   const deploy = service.at('deploy');
@@ -157,7 +188,7 @@ function readSpec(
     endpointMode: deploy.at('endpoint_mode').oneOf(['vip', 'dnsrr'] as const) ?? 'vip',
     ports: parts.ports,
     placement: readPlacement(service),
-    dependsOn: readDependencies(service.at('depends_on'), stack),
+    dependsOn: withLinks(readDependencies(service.at('depends_on'), stack), parts.links),
     ...(update !== undefined && { update }),
     ...(rollback !== undefined && { rollback }),
   };
@@ -195,7 +226,9 @@ function readDependencies(field: Field, stack: string): readonly ServiceDependen
       member.at('condition').fail(`expected one of ${known}, found "${text ?? ''}"`);
     }
     const required = member.at('required').boolean() ?? true;
-    member.at('restart');
+    if (member.at('restart').boolean() === true) {
+      member.at('restart').warnIgnored('a dependency that is updated restarts nobody');
+    }
     if (!member.absent) member.refuseUnknown();
     return { service: scopedName(stack, name), condition: condition ?? 'started', required };
   });
