@@ -56,4 +56,21 @@ describe('a log line', () => {
     assert.equal(line['message'], 'failed');
     assert.match(String(line['fieldsLeftOut']), /circular/i);
   });
+
+  it('a line that cannot be written is left out, and the next one is tried again', () => {
+    const lines: string[] = [];
+    let isFull = true;
+    const logger = new JsonLogger({
+      name: 'test',
+      level: 'info',
+      write: (line) => {
+        if (isFull) throw new Error('ENOSPC: no space left on device, write');
+        lines.push(line);
+      },
+    });
+    logger.error('lost');
+    isFull = false;
+    logger.error('told');
+    assert.match(lines.join(''), /^[^\n]*told[^\n]*\n$/);
+  });
 });

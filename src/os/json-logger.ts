@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import type { Logger } from '../host/logger.ts';
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
@@ -24,7 +25,8 @@ export class JsonLogger implements Logger {
   constructor(options: JsonLoggerOptions) {
     this.#level = logLevels.indexOf(options.level);
     this.#name = options.name;
-    this.#write = options.write ?? ((line) => process.stderr.write(line));
+    // Not by the stream: after one failure that is closed for good.
+    this.#write = options.write ?? ((line) => void writeSync(process.stderr.fd, line));
     this.#now = options.now ?? Date.now;
   }
 
@@ -54,7 +56,12 @@ export class JsonLogger implements Logger {
     if (logLevels.indexOf(level) < this.#level) return;
     const time = new Date(this.#now()).toISOString();
     const head = { time, level, name: this.#name, message: said.message };
-    this.#write(`${toJson({ ...said.fields, ...head }, head)}\n`);
+    try {
+      this.#write(`${toJson({ ...said.fields, ...head }, head)}\n`);
+    } catch {
+      // The disk of the log is full, or its reader is gone: there is nobody left to tell, and what
+      // the process is for goes on.
+    }
   }
 }
 
