@@ -7,7 +7,7 @@ const pollMs = 20;
 /** Networks that every engine has. */
 const builtInNetworks = new Set(['bridge', 'host', 'none']);
 
-/** Removes all containers, all networks of somebody's making, and the volumes without a name. */
+/** Removes all containers, all volumes, and all networks of somebody's making. */
 export async function emptyEngine(socketPath: string): Promise<void> {
   const containers = await list(socketPath, '/containers/json?all=1');
   await Promise.all(
@@ -17,11 +17,18 @@ export async function emptyEngine(socketPath: string): Promise<void> {
   for (const { Id, Name } of networks) {
     if (!builtInNetworks.has(Name ?? '')) await remove(socketPath, `/networks/${Id}`);
   }
+  const { body } = await requestEngine(socketPath, { path: '/volumes' });
+  const { Volumes } = JSON.parse(body) as { readonly Volumes: readonly Volume[] | null };
+  for (const { Name } of Volumes ?? []) await remove(socketPath, `/volumes/${Name}`);
 }
 
 interface Listed {
   readonly Id: string;
   readonly Name?: string;
+}
+
+interface Volume {
+  readonly Name: string;
 }
 
 async function list(socketPath: string, path: string): Promise<readonly Listed[]> {

@@ -39,7 +39,7 @@ export async function describeLayer(
     case 'node-modules': {
       const lock = await readFile(join(recipe.directory, 'package-lock.json'), 'utf8');
       const identity = { lock: contentHash(lock), path: recipe.path, cpu: process.arch };
-      return { recipe, packages: [], identity, description: 'the packages of the application' };
+      return { recipe, packages: [], identity, description: 'the npm packages of the programs' };
     }
     case 'entries': {
       const identity = await Promise.all(
@@ -49,9 +49,7 @@ export async function describeLayer(
             : entry,
         ),
       );
-      const [first] = recipe.entries;
-      const description = `${recipe.entries.length} entries such as ${first?.path}`;
-      return { recipe, packages: [], identity, description };
+      return { recipe, packages: [], identity, description: recipe.what };
     }
   }
 }

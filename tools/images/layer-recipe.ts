@@ -34,4 +34,9 @@ export type LayerRecipe =
       /** Where `node_modules` goes in the image. */
       readonly path: string;
     }
-  | { readonly kind: 'entries'; readonly entries: readonly LayerEntry[] };
+  | {
+      readonly kind: 'entries';
+      /** What they are, for people. */
+      readonly what: string;
+      readonly entries: readonly LayerEntry[];
+    };

@@ -16,6 +16,7 @@ function useDirectory() {
 function recipeOf(from: string): LayerRecipe {
   return {
     kind: 'entries',
+    what: 'a few files',
     entries: [
       { kind: 'copy', path: '/app/main.ts', mode: 0o644, from },
       { kind: 'text', path: '/app/run', mode: 0o755, text: '#!/bin/sh\n' },

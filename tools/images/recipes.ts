@@ -57,16 +57,16 @@ const base: readonly LayerRecipe[] = [
     below: [],
     leftOut: [...neverNeeded, 'usr/lib/*/{gconv,audit}'],
   },
-  { kind: 'entries', entries: systemFiles() },
+  { kind: 'entries', what: 'users and directories', entries: systemFiles() },
 ];
 
 function nodeProgram(name: 'vote' | 'result' | 'worker', version: string): ImageRecipe {
   return {
     layers: [
       ...base,
-      { kind: 'entries', entries: [nodeBinary()] },
+      { kind: 'entries', what: 'Node', entries: [nodeBinary()] },
       { kind: 'node-modules', directory: applicationDirectory, path: '/app/node_modules' },
-      { kind: 'entries', entries: applicationFiles(name) },
+      { kind: 'entries', what: `the program ${name}`, entries: applicationFiles(name) },
     ],
     entrypoint: [],
     command: ['node', `/app/${name}/main.ts`],
@@ -86,7 +86,7 @@ function redis(): ImageRecipe {
         below: basePackages,
         leftOut: [...neverNeeded, 'etc/redis', 'usr/bin/redis-benchmark'],
       },
-      { kind: 'entries', entries: [entrypoint('redis')] },
+      { kind: 'entries', what: 'how redis starts', entries: [entrypoint('redis')] },
     ],
     entrypoint: ['entrypoint'],
     command: ['redis-server'],
@@ -116,6 +116,7 @@ function postgres(): ImageRecipe {
       },
       {
         kind: 'entries',
+        what: 'how postgres starts',
         entries: [
           entrypoint('db'),
           ...postgresPrograms.map((program) => programOfAnyVersion(program)),
@@ -155,6 +156,7 @@ function busybox(version: string): ImageRecipe {
       { kind: 'packages', packages: ['busybox-static'], below: [], leftOut: neverNeeded },
       {
         kind: 'entries',
+        what: 'users, directories and small programs',
         entries: [
           ...systemFiles(),
           script('obey.sh', '/usr/local/bin/obey'),
@@ -164,6 +166,7 @@ function busybox(version: string): ImageRecipe {
       },
       {
         kind: 'entries',
+        what: 'a page with the version',
         entries: [{ kind: 'text', path: '/www/version', mode: 0o644, text: `${version}\n` }],
       },
     ],

@@ -103,7 +103,7 @@ async function checkNothingInTheWay(engineSocket: string): Promise<void> {
     throw new TuttiError(
       'failed-precondition',
       `There is a ${volume.what} already, which belongs to a stack called ${stack}.`,
-      { hint: 'Remove it if nobody needs it: docker volume rm.' },
+      { hint: `If nobody needs it: docker ${volume.what.replace(' ', ' rm ')}` },
     );
   }
 }
@@ -150,8 +150,22 @@ async function makeImages({ directory, engine, signal }: DemoOnEngine): Promise<
   }
   const record = writeRecord(directory, { images });
   stopIfAsked(signal);
-  await ensureImages({ engineSocket: engine.socketPath, images: votingAppImages, report: say });
+  await ensureImages({
+    engineSocket: engine.socketPath,
+    images: votingAppImages,
+    report: reportBelow("Making the app's images from this distribution's packages:"),
+  });
   return record;
+}
+
+/** Says a heading before the first line, and nothing where there is nothing to say. */
+function reportBelow(heading: string): (line: string) => void {
+  let isFirst = true;
+  return (line) => {
+    if (isFirst) say(heading);
+    isFirst = false;
+    say(`  ${line}`);
+  };
 }
 
 async function makeSecret(directory: string, record: DemoRecord): Promise<void> {
@@ -186,16 +200,19 @@ async function deploy(options: DemoOnDaemon): Promise<void> {
     throw new TuttiError('unavailable', `tutti stack deploy ended with the exit code ${code}.`);
   }
   const addresses = { vote: `http://localhost:${vote}`, result: `http://localhost:${result}` };
-  process.stdout.write(describeDemo(addresses, daemon));
-  if (options.once) say(await voteAndLook(addresses));
-  else await waitForEnd(options);
+  process.stdout.write(describeAddresses(addresses, daemon));
+  if (options.once) {
+    say(await voteAndLook(addresses));
+    return;
+  }
+  process.stdout.write(describeCommands(addresses, daemon));
+  await waitForEnd(options);
 }
 
-function describeDemo({ vote, result }: VotingAppAddresses, { socketPath }: TuttiDaemon): string {
-  const docker =
-    findCommand('docker') === undefined
-      ? ['  (there is no docker command here: apt-get install docker-cli)']
-      : [];
+function describeAddresses(
+  { vote, result }: VotingAppAddresses,
+  { socketPath }: TuttiDaemon,
+): string {
   return [
     '',
     'The voting app runs.',
@@ -204,15 +221,30 @@ function describeDemo({ vote, result }: VotingAppAddresses, { socketPath }: Tutt
     `  result   ${result}`,
     `  API      unix://${socketPath}`,
     '',
+    '',
+  ].join('\n');
+}
+
+function describeCommands({ vote }: VotingAppAddresses, { socketPath }: TuttiDaemon): string {
+  const docker =
+    findCommand('docker') === undefined
+      ? ['  (there is no docker command here: apt-get install docker-cli)']
+      : [];
+  return [
     'In another terminal:',
     '',
+    `  cd ${repositoryRoot}`,
     `  export DOCKER_HOST=unix://${socketPath} TUTTI_SOCKET=${socketPath}`,
     ...docker,
     '  docker service ls',
-    `  docker service update --image tutti-demo/vote:2 ${stack}_vote`,
     `  docker service scale ${stack}_vote=5`,
-    `  bin/tutti status`,
+    '  bin/tutti status',
     `  bin/tutti why dns redis --from ${stack}_vote.1`,
+    '',
+    'A new version, and 3,000 votes meanwhile:',
+    '',
+    `  docker service update --quiet --image tutti-demo/vote:2 ${stack}_vote &`,
+    `  node_modules/.bin/node examples/voting-app/cast-votes.ts --url ${vote}`,
     '',
     'Ctrl-C removes everything again.',
     '',
