@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execPath, stdout } from 'node:process';
+import { execPath } from 'node:process';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -121,15 +121,3 @@ async function writeAndKill(
   assert.ok(loaded !== undefined && signal === 'SIGKILL', `the writer ended by itself (${code})`);
   return { loaded, acknowledged };
 }
-
-/** The long version, 10,000 commits; resolves with its result as a sentence. */
-async function proveStoreKillAtLength(): Promise<string> {
-  const result = await proveStoreKill({ seed: 2, commits: 10_000, commitsPerKill: 60 });
-  return (
-    `kill -9 of the store: ${result.kills} kills in ${result.commits} commits, ` +
-    `${result.acknowledged} updates acknowledged, none lost, none torn ` +
-    `(${result.unacknowledged} durable before they could be acknowledged)`
-  );
-}
-
-if (import.meta.main) stdout.write(`${await proveStoreKillAtLength()}\n`);

@@ -33,6 +33,8 @@ const startDescriptor = 3;
 const startWord = 'start';
 const pollMs = 50;
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** Directories of which the host has its own. */
+const ownPlaces = ['/etc/docker', '/run/containerd', '/run/docker', '/run/netns', '/run/tutti'];
 const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
 
 async function main(parameters: readonly string[]): Promise<number> {
@@ -129,7 +131,7 @@ async function runInside(command: readonly string[], directory: string): Promise
 /** What engines and daemons keep in fixed places of a machine gets places of its own. */
 async function prepareHost(): Promise<void> {
   await expectSuccess('ip', ['link', 'set', 'lo', 'up']);
-  for (const place of ['/etc/docker', '/run/containerd', '/run/docker', '/run/tutti']) {
+  for (const place of ownPlaces) {
     await mkdir(place, { recursive: true });
     await expectSuccess('mount', ['-t', 'tmpfs', 'tmpfs', place]);
   }

@@ -7,6 +7,7 @@ import { lastLines } from '../bootstrap/run.mjs';
 import { startChild, type Child } from './child.ts';
 import { engineAnswers } from './engine-request.ts';
 import { rememberFixedPlaces } from './fixed-places.ts';
+import { clearMemory, endContainers } from './power-failure.ts';
 import { emptyEngine, endForgottenEngine, unmountBelow } from './leftovers.ts';
 
 export interface StartEngineOptions {
@@ -27,7 +28,12 @@ export interface PrivateEngine extends AsyncDisposable {
   readonly pid: () => number;
   /** Ends the engine as a crash would: its containers stay (`live-restore`). */
   readonly kill: () => Promise<void>;
-  /** Starts the engine again after `kill`, and waits until it answers. */
+  /**
+   * Ends engine and containers as a power failure of the machine would: processes, mounts and what
+   * stands in memory are gone. For a host of its own.
+   */
+  readonly losePower: () => Promise<void>;
+  /** Starts the engine again after `kill` or `losePower`, and waits until it answers. */
   readonly start: () => Promise<void>;
 }
 
@@ -53,9 +59,10 @@ export async function startEngine(options: StartEngineOptions): Promise<PrivateE
   );
   await endForgottenEngine(runDirectory);
   await rm(join(directory, 'engine.log'), { force: true });
-  const containerd = startChild(containerdProgram(options));
+  let containerd = startChild(containerdProgram(options));
   let dockerd: Child | undefined;
   const start = async () => {
+    if (containerd.end() !== undefined) containerd = startChild(containerdProgram(options));
     // A process id in it may belong to another program by now.
     await rm(join(runDirectory, 'docker.pid'), { force: true });
     dockerd = startChild(dockerdProgram(options));
@@ -89,6 +96,13 @@ export async function startEngine(options: StartEngineOptions): Promise<PrivateE
     start,
     pid: () => dockerd?.pid ?? 0,
     kill: async () => dockerd?.stop('SIGKILL'),
+    losePower: async () => {
+      await Promise.all([dockerd?.stop('SIGKILL'), containerd.stop('SIGKILL')]);
+      await endContainers(runDirectory);
+      await clearMemory([runDirectory, directory]);
+      await rm(runDirectory, { recursive: true, force: true });
+      await mkdir(runDirectory);
+    },
     [Symbol.asyncDispose]: dispose,
   };
 }

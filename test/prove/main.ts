@@ -1,0 +1,196 @@
+/**
+ * `npm run prove [-- PART …]`: the long versions of what `npm test` proves in short. Writes the
+ * figures to `bench/results/prove.md` and `prove.json`.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { describeMachine } from '../../bench/machine.ts';
+import { runProgram } from '../../tools/bootstrap/run.mjs';
+import { testImages } from '../../tools/images/catalog.ts';
+import { repositoryRoot } from '../../tools/root.ts';
+import type { EpisodeResult } from '../faults/episode.ts';
+import { describeFaults } from './describe-faults.ts';
+import type { DiskFullResult } from './disk-full.ts';
+import { type ProofReport, type ProofResult, renderProof } from './proof-report.ts';
+import { proveStoreKill } from './store-kill.ts';
+
+const usage = `npm run prove [-- [OPTIONS] PART …]
+
+Proves at length what "npm test" proves in short, and writes the figures to
+bench/results/prove.md. Without a part: all of them, which takes an hour and more.
+
+Parts:
+  store-kill   kill -9 of a process that writes to the store, in 10,000 commits
+  sim          seeds of the simulation of a whole cluster
+  disk-full    a node whose data directory has no space left
+  faults       kill -9 of daemon, manager and container engine while stacks are
+               deployed, and power failures; on a host of its own
+
+Options:
+  --kills N    faults: each of the three processes is killed so often [50]
+  --seeds N    sim: how many [2000]
+  --seed N     faults: begin with this seed [1]; a run that fails names its own
+  --episodes N faults: so many seeds instead of a number of kills
+  --help       this text
+
+Examples:
+  npm run prove -- faults --kills 5
+  npm run prove -- faults --seed 12 --episodes 1     a failed seed again
+`;
+
+const results = join(repositoryRoot, 'bench/results');
+const ownHost = join(repositoryRoot, 'tools/engine/own-host.ts');
+const prepare = ['--prepare', join(repositoryRoot, 'test/prepare.ts')];
+const fileOf = (path: string): string => join(repositoryRoot, path);
+
+interface Options {
+  readonly kills: string;
+  readonly seeds: string;
+  readonly seed: string;
+  readonly episodes: string | undefined;
+}
+
+const parts: Readonly<Record<string, (options: Options) => Promise<ProofResult>>> = {
+  'store-kill': proveStore,
+  sim: proveSimulation,
+  'disk-full': proveDisk,
+  faults: proveFaults,
+};
+
+async function proveStore(): Promise<ProofResult> {
+  const figures = await proveStoreKill({ seed: 2, commits: 10_000, commitsPerKill: 60 });
+  const summary =
+    `${figures.kills} kills in ${figures.commits} commits, ${figures.acknowledged} updates ` +
+    `acknowledged, none lost, none torn`;
+  return { summary, figures };
+}
+
+async function proveSimulation({ seeds }: Options): Promise<ProofResult> {
+  const { code, output } = await runProgram(process.execPath, [
+    '--disable-warning=ExperimentalWarning',
+    fileOf('sim/main.ts'),
+    '--seeds',
+    seeds,
+  ]);
+  if (code !== 0) throw new Error(output);
+  return { summary: output.trim().split('\n').at(-1) ?? '', figures: { seeds: Number(seeds) } };
+}
+
+async function proveDisk(): Promise<ProofResult> {
+  const figures = await withScratch(async (directory) => {
+    const output = join(directory, 'disk-full.json');
+    const program = [process.execPath, fileOf('test/prove/disk-full.ts'), output];
+    await show(process.execPath, [ownHost, ...prepare, '--', ...program]);
+    return JSON.parse(await readFile(output, 'utf8')) as DiskFullResult;
+  });
+  const summary =
+    `${figures.refused} writes refused with the reason, ${figures.reads} reads answered, also ` +
+    `after kill -9 of daemon and manager; with space again everything as declared after ` +
+    `${(figures.recoveredMs / 1_000).toFixed(1)} s, nothing lost`;
+  return { summary, figures };
+}
+
+async function proveFaults({ kills, seed, episodes }: Options): Promise<ProofResult> {
+  return await withScratch(async (directory) => {
+    const archive = join(directory, 'images.tar');
+    const tags = testImages.map((image) => image.tag);
+    await show(process.execPath, [
+      ownHost,
+      ...prepare,
+      '--',
+      'docker',
+      'save',
+      '-o',
+      archive,
+      ...tags,
+    ]);
+    const output = join(directory, 'faults.json');
+    const until = episodes === undefined ? ['--kills', kills] : ['--episodes', episodes];
+    const program = [process.execPath, fileOf('test/faults/main.ts'), '--archive', archive];
+    const options = ['--seed', seed, ...until, '--output', output];
+    await show(process.execPath, [ownHost, '--without-engine', '--', ...program, ...options]);
+    return describeFaults(JSON.parse(await readFile(output, 'utf8')) as readonly EpisodeResult[]);
+  });
+}
+
+async function withScratch<Result>(work: (directory: string) => Promise<Result>): Promise<Result> {
+  const directory = await mkdtemp(join(tmpdir(), 'tutti-prove-'));
+  try {
+    return await work(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Runs a program on this terminal; it must succeed. */
+async function show(program: string, parameters: readonly string[]): Promise<void> {
+  const child = spawn(program, parameters, { stdio: 'inherit' });
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`${parameters.at(-1)} failed; see above`);
+}
+
+/** Figures of parts that do not run now stay as they are. */
+async function writeReport(name: string, result: ProofResult): Promise<void> {
+  const file = join(results, 'prove.json');
+  const before = await readFile(file, 'utf8').catch(() => '{}');
+  const report: ProofReport = {
+    ...(JSON.parse(before) as ProofReport),
+    [name]: {
+      ...result,
+      date: new Date().toISOString().slice(0, 10),
+      machine: describeMachine(results),
+    },
+  };
+  await mkdir(results, { recursive: true });
+  await writeFile(file, `${JSON.stringify(report, undefined, 2)}\n`);
+  await writeFile(join(results, 'prove.md'), renderProof(report));
+}
+
+function refuse(complaint: string): never {
+  process.stderr.write(`prove: ${complaint}\n\n${usage}`);
+  process.exit(2);
+}
+
+function readCommandLine(): { readonly names: readonly string[]; readonly options: Options } {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        kills: { type: 'string', default: '50' },
+        seeds: { type: 'string', default: '2000' },
+        seed: { type: 'string', default: '1' },
+        episodes: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    if (values.help) {
+      process.stdout.write(usage);
+      process.exit(0);
+    }
+    for (const name of ['kills', 'seeds', 'seed', 'episodes'] as const) {
+      const given = values[name];
+      if (given !== undefined && !/^[1-9]\d*$/.test(given)) {
+        refuse(`--${name}: expected a whole number above 0, found "${given}"`);
+      }
+    }
+    const unknown = positionals.find((name) => parts[name] === undefined);
+    if (unknown !== undefined) refuse(`there is no part "${unknown}"`);
+    const names = positionals.length === 0 ? Object.keys(parts) : positionals;
+    return { names, options: { ...values, episodes: values.episodes } };
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const { names, options } = readCommandLine();
+for (const name of names) {
+  process.stdout.write(`prove ${name}: begins\n`);
+  const result = await parts[name]?.(options);
+  if (result === undefined) continue;
+  await writeReport(name, result);
+  process.stdout.write(`prove ${name}: ${result.summary}\n`);
+}
