@@ -1,4 +1,5 @@
 import { type ErrorCode, TuttiError } from '../lib/error.ts';
+import { dockerField } from './field-names.ts';
 
 interface Wording {
   readonly status: number;
@@ -84,5 +85,18 @@ export async function asSwarm<T>(
 
 function swarmSentence(error: TuttiError): string {
   const isSwarms = swarmSentences.some((sentence) => sentence.test(error.message));
-  return isSwarms ? error.message : sentenceOf(error);
+  return isSwarms ? error.message : sentenceOf(inDockersWords(error));
+}
+
+/** The control plane names fields of the model; who wrote a document of Docker's knows others. */
+function inDockersWords(error: TuttiError): TuttiError {
+  const { code, field, hint, message } = error;
+  if (field === undefined) return error;
+  const known = dockerField(field);
+  // A single word may be one of the sentence.
+  const told = field.includes('.') ? message.replaceAll(field, known) : message;
+  return new TuttiError(code, told, {
+    field: known,
+    ...(hint === undefined ? {} : { hint }),
+  });
 }

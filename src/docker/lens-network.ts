@@ -18,7 +18,11 @@ export function showNetwork(network: Network): object {
     IPAM: {
       Driver: network.predefined === true ? '' : (spec.ipamDriver ?? 'default'),
       Options: unlessEmpty(spec.ipamOptions ?? {}) ?? null,
-      Config: network.subnets.map(({ subnet, gateway }) => ({ Subnet: subnet, Gateway: gateway })),
+      Config: network.subnets.map(({ subnet, gateway }, index) => ({
+        Subnet: subnet,
+        IPRange: spec.subnets[index]?.ipRange,
+        Gateway: gateway,
+      })),
     },
     Internal: spec.internal,
     Attachable: spec.attachable,
@@ -60,7 +64,11 @@ export function showAttachedNetwork(network: Network): object {
     IPAMOptions: {
       Driver: { Name: spec.ipamDriver ?? 'default' },
       Configs: unlessEmpty(
-        network.subnets.map(({ subnet, gateway }) => ({ Subnet: subnet, Gateway: gateway })),
+        network.subnets.map(({ subnet, gateway }, index) => ({
+          Subnet: subnet,
+          Range: spec.subnets[index]?.ipRange,
+          Gateway: gateway,
+        })),
       ),
     },
   };

@@ -17,8 +17,6 @@ export interface FilteredNetwork {
   readonly driver: string;
   readonly scope: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Comes with the cluster or the engine: `type=builtin`. */
-  readonly isBuiltIn: boolean;
   readonly isUsed: boolean;
 }
 
@@ -30,17 +28,18 @@ export function matchesNetwork(filters: Filters, network: FilteredNetwork): bool
     matchesAny(filters, 'name', (name) => network.name.includes(name)) &&
     matchesAny(filters, 'id', (id) => network.id.startsWith(id)) &&
     matchesLabels(filters, 'label', network.labels) &&
-    matchesAny(filters, 'type', (type) => matchesType(type, network)) &&
+    matchesAny(filters, 'type', matchesType) &&
     matchesAny(filters, 'dangling', (value) => isDangling(value) !== network.isUsed)
   );
 }
 
-function matchesType(type: string, network: FilteredNetwork): boolean {
+/** Built in are the engine's `bridge`, `host` and `none`; none of the cluster's is. */
+function matchesType(type: string): boolean {
   switch (type) {
     case 'builtin':
-      return network.isBuiltIn;
+      return false;
     case 'custom':
-      return !network.isBuiltIn;
+      return true;
     default:
       throw new TuttiError('invalid-argument', `invalid filter: 'type'='${type}'`, {
         field: 'filters.type',

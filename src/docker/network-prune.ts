@@ -6,6 +6,7 @@ import type { DaemonContext } from './daemon-context.ts';
 import { readJson } from './engine-api.ts';
 import { type Filters, parseFilters } from './filters.ts';
 import { isRecord } from './go-json.ts';
+import { guestsOn } from './guest-containers.ts';
 import { listClusterNetworks, type ShownNetwork } from './network-lookup.ts';
 import { jsonReply } from './reply.ts';
 import type { DockerRequest } from './request.ts';
@@ -64,6 +65,8 @@ async function pruneCluster(context: DaemonContext, prune: Prune): Promise<reado
   const deleted: string[] = [];
   for (const network of unused) {
     if (isSpared(network, { filters, nowMs: context.clock.now() })) continue;
+    const question = { networkId: network.id, version: request.version, signal };
+    if ((await guestsOn(context, question)).length > 0) continue;
     const target = `/v${formatApi(request.version)}/networks/${network.id}`;
     const answer = await context.manager.call({ method: 'DELETE', target, signal });
     // Taken into use since it was listed: then it is no longer to be removed.

@@ -2,8 +2,10 @@ import type { HttpReply } from '../host/http.ts';
 import { TuttiError } from '../lib/error.ts';
 import { splitVersion } from './api-version.ts';
 import { type DaemonContext, type DaemonRoute, toEngine, toManager } from './daemon-context.ts';
+import { swarmError } from './errors.ts';
 import { parseFilters } from './filters.ts';
 import { isRecord } from './go-json.ts';
+import { guestsOn } from './guest-containers.ts';
 import { networkFilters } from './network-filters.ts';
 import {
   containersOn,
@@ -83,8 +85,17 @@ function isClusterNetwork(document: unknown): boolean {
 
 async function removeNetwork(context: DaemonContext, request: DockerRequest): Promise<HttpReply> {
   const network = await resolve(context, { request, scope: '' });
-  if (network.scope === 'swarm') return toManager(context, { request });
-  return toEngine(context, { request, path: `/networks/${network.id}` });
+  if (network.scope === 'local') {
+    return toEngine(context, { request, path: `/networks/${network.id}` });
+  }
+  const [guest] = await guestsOn(context, { ...questionOf(request), networkId: network.id });
+  if (guest !== undefined) {
+    throw swarmError(
+      'failed-precondition',
+      `network ${network.name} is in use by container ${guest}`,
+    );
+  }
+  return toManager(context, { request });
 }
 
 async function attach(context: DaemonContext, request: DockerRequest): Promise<HttpReply> {

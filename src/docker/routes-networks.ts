@@ -88,7 +88,6 @@ function listNetworks(context: ManagerContext, filters: Filters): readonly Netwo
           driver: 'overlay',
           scope: 'swarm',
           labels: network.spec.labels,
-          isBuiltIn: network.spec.ingress,
           isUsed: isUsed(context, network),
         }),
     )

@@ -7,8 +7,10 @@ export function countTasks(controlPlane: ControlPlane, service: Service): Servic
   const { mode } = service.spec;
   let running = 0;
   let wanted = 0;
+  let open = 0;
   for (const task of controlPlane.view.tasks.by('live', service.id)) {
     if (task.desired === 'running' || task.desired === 'complete') wanted += 1;
+    if (task.end === undefined) open += 1;
     if (controlPlane.taskStatus(task).state === 'running') running += 1;
   }
   const completed = service.job?.completions ?? 0;
@@ -20,6 +22,6 @@ export function countTasks(controlPlane: ControlPlane, service: Service): Servic
     case 'replicated-job':
       return { running, desired: mode.maxConcurrent, completed };
     case 'global-job':
-      return { running, desired: wanted + completed, completed };
+      return { running, desired: open + completed, completed };
   }
 }

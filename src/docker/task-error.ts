@@ -46,6 +46,7 @@ export function errorOf(status: TaskStatus, image: string): string | undefined {
   if (status.state === 'shutdown' || status.state === 'complete') return undefined;
   const exitCode = task.end?.exitCode ?? status.observed?.exitCode;
   if (reason.code === 'image-missing') return `No such image: ${image}`;
+  if (reason.code === 'start-failed') return `starting container failed: ${reason.message}`;
   if (exitCode === undefined) return reason.message;
   if (reason.code === 'exited-with-error') return `task: non-zero exit (${exitCode})`;
   if (reason.code === 'unhealthy') {
