@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeRecord } from '../model/identity.ts';
-import { decideJoin, type JoinKnowledge, type JoinRequest } from './join-decision.ts';
+import { decideJoin, judgeToken, type JoinKnowledge, type JoinRequest } from './join-decision.ts';
 import { newJoinToken } from './join-token.ts';
 import type { RefusalReason } from './refusal.ts';
 
@@ -80,6 +80,12 @@ test('a removed node needs a valid token as any other', () => {
   assert.equal(decideJoin({ ...removed, token: token('a', 9) }, emptied).kind, 'refused');
   const back = decideJoin(removed, emptied);
   assert.equal(back.kind === 'accepted' && back.again, false);
+});
+
+test('a token is judged before anything is known of its bearer', () => {
+  assert.deepEqual(judgeToken(token('a', 2), knowledge), { kind: 'found', role: 'manager' });
+  const wrong = judgeToken(token('a', 9), knowledge);
+  assert.equal(wrong.kind === 'refused' && wrong.reason, 'wrong-secret');
 });
 
 test('every secret is compared, whichever fits', () => {

@@ -45,7 +45,7 @@ export function decideJoin(request: JoinRequest, knowledge: JoinKnowledge): Join
       hint: 'If nobody recorded it, something between the node and the manager ends its TLS.',
     });
   }
-  const current = findToken(request.token, knowledge);
+  const current = judgeToken(request.token, knowledge);
   if (current.kind === 'refused') return current;
   const { nodeId } = request;
   const row = knowledge.node(nodeId);
@@ -62,9 +62,13 @@ export function decideJoin(request: JoinRequest, knowledge: JoinKnowledge): Join
   return { kind: 'accepted', nodeId, role: row.role, again: true };
 }
 
-function findToken(
+/**
+ * What a token lets its bearer be. To be asked first: before it, a stranger must cost nothing but
+ * this.
+ */
+export function judgeToken(
   text: string,
-  { tokens, now, sameSecret }: JoinKnowledge,
+  { tokens, now, sameSecret }: Pick<JoinKnowledge, 'tokens' | 'now' | 'sameSecret'>,
 ): { readonly kind: 'found'; readonly role: NodeRole } | Refusal {
   const given = parseJoinToken(text);
   if (given.kind === 'refused') return given;

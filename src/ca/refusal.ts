@@ -18,7 +18,10 @@ export type RefusalReason =
   | 'wrong-secret'
   | 'id-taken'
   | 'replayed'
-  | 'foreign-root';
+  // What a joiner says to itself.
+  | 'foreign-root'
+  | 'bad-answer'
+  | 'no-manager';
 
 /** A refusal with its sentence, and what the person at the other side can do about it. */
 export interface Refusal {
