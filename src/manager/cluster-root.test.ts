@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { initRequest, ManagerWorld } from '../../sim/manager-world.ts';
+import { SimulatedDisk } from '../../sim/disk.ts';
 import { MemoryEngine } from '../../sim/memory-engine.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { Root } from '../model/root.ts';
@@ -116,6 +117,30 @@ test('a cluster from before there were roots gets one, and tokens that pin it', 
   await world.startManager();
   await world.settle();
   assert.equal(rootOf(world)?.id, root?.id);
+});
+
+test('a store of the schema before roots is brought forward, and older programs refuse it', async () => {
+  const { world: donor } = await ManagerWorld.withCluster();
+  const cluster = donor.control.cluster();
+  assert.ok(cluster);
+  const disk = new SimulatedDisk();
+  const old = await Store.open(new MemoryEngine(disk), { migrations: [] });
+  await old.update((tx) => tx.clusters.put(cluster));
+  await old.close();
+  assert.equal(disk.state.schemaVersion, 1);
+  const world = await ManagerWorld.start({ engine: new MemoryEngine(disk) });
+  await world.settle();
+  assert.ok(disk.state.schemaVersion >= 2);
+  const root = rootOf(world);
+  assert.equal(root?.stage, 'signing');
+  const after = world.control.cluster();
+  assert.equal(after?.id, cluster.id);
+  assert.equal(pinned(after?.joinTokens.worker), root?.id);
+  await world.stopManager();
+  await assert.rejects(Store.open(new MemoryEngine(disk), { migrations: [] }), {
+    code: 'failed-precondition',
+    message: /this program knows up to 1/,
+  });
 });
 
 test('while it cannot be made the manager runs, tokens do not rotate, and the log says why', async () => {
