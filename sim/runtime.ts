@@ -196,6 +196,10 @@ export class SimulatedRuntime implements ContainerRuntime {
     await this.#call(signal, () => undefined);
   }
 
+  async endLostProcesses(): Promise<boolean> {
+    return false;
+  }
+
   async removeContainer(containerId: string, signal: AbortSignal): Promise<void> {
     await this.#call(signal, () => {
       const container = this.#find(containerId);

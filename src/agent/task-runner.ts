@@ -276,7 +276,14 @@ export class TaskRunner {
         return false;
       case 'clean':
         await this.#release();
-        await work.clean({ taskId: this.taskId, containerId: this.#containerId }, signal);
+        await work.clean(
+          {
+            taskId: this.taskId,
+            containerId: this.#containerId,
+            neverRan: this.#container?.state === 'created',
+          },
+          signal,
+        );
         this.#host.gone(this.taskId);
         return true;
       default:

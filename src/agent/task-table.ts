@@ -188,6 +188,7 @@ export class TaskTable {
     const { runtime, files } = this.#options;
     for (const container of await this.#ours(signal)) {
       if (this.#runners.has(container.labels[taskIdLabel] ?? '')) continue;
+      if (container.state === 'created') await runtime.endLostProcesses(container.id);
       await runtime.removeContainer(container.id, signal);
     }
     for (const taskId of await files.list()) {

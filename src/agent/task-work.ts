@@ -101,6 +101,7 @@ export class TaskWork {
       if (existing === undefined) throw error;
       if (existing.state !== 'created') return existing.id;
       // It may lack networks: whoever made it was stopped in the middle.
+      await runtime.endLostProcesses(existing.id);
       await runtime.removeContainer(existing.id, signal);
       return await create();
     }
@@ -124,11 +125,17 @@ export class TaskWork {
 
   /** Removes container and files. */
   async clean(
-    what: { readonly taskId: string; readonly containerId: string | undefined },
+    what: {
+      readonly taskId: string;
+      readonly containerId: string | undefined;
+      /** As the engine says. */
+      readonly neverRan: boolean;
+    },
     signal: AbortSignal,
   ): Promise<void> {
-    const { containerId } = what;
+    const { containerId, neverRan } = what;
     if (containerId !== undefined) {
+      if (neverRan) await this.#options.runtime.endLostProcesses(containerId);
       await this.#gate.pass(() => this.#options.runtime.removeContainer(containerId, signal));
     }
     await this.#options.files.remove(what.taskId);

@@ -115,6 +115,7 @@ export interface ContainerRuntime {
     options: { readonly registryAuth?: string; readonly signal: AbortSignal },
   ): Promise<void>;
   createContainer(request: CreateContainer, signal: AbortSignal): Promise<string>;
+  /** `unavailable` where the engine has to clean up after a crash first. */
   startContainer(containerId: string, signal: AbortSignal): Promise<void>;
   /**
    * Sends the stop signal, waits for the grace period, kills. Resolves when the container has
@@ -130,6 +131,11 @@ export interface ContainerRuntime {
    * containers may have forgotten to (Docker with `live-restore`).
    */
   resumeHealthCheck(containerId: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Kills what runs of a container although the engine says that it never ran, as after a crash
+   * while it started it. Resolves with whether there was any.
+   */
+  endLostProcesses(containerId: string): Promise<boolean>;
   /** With its anonymous volumes. Removing what is not there is no error. */
   removeContainer(containerId: string, signal: AbortSignal): Promise<void>;
   inspectContainer(containerId: string, signal: AbortSignal): Promise<RuntimeContainer | undefined>;

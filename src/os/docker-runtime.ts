@@ -11,6 +11,7 @@ import type {
 } from '../host/container-runtime.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { LogFrame, LogQuery } from '../model/log.ts';
+import { endLostShim } from './container-shims.ts';
 import { type ContainerInspect, toRuntimeContainer } from './docker-container.ts';
 import { createBody, endpointConfig } from './docker-create-body.ts';
 import { DockerEngineClient } from './docker-engine-client.ts';
@@ -115,7 +116,20 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   async startContainer(containerId: string, signal: AbortSignal): Promise<void> {
-    await this.#client.call({ method: 'POST', path: `/containers/${containerId}/start`, signal });
+    try {
+      await this.#client.call({ method: 'POST', path: `/containers/${containerId}/start`, signal });
+    } catch (error) {
+      const { message } = TuttiError.from(error);
+      if (!message.includes('id already in use')) throw error;
+      if (!(await this.endLostProcesses(containerId))) throw error;
+      throw new TuttiError('unavailable', `the container engine cleans up: ${message}`, {
+        cause: error,
+      });
+    }
+  }
+
+  endLostProcesses(containerId: string): Promise<boolean> {
+    return endLostShim(containerId);
   }
 
   async stopContainer(

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import type { StackReport, StatusReport } from '../../src/model/report.ts';
 import type { FaultHost } from './fault-host.ts';
 import {
@@ -81,7 +82,8 @@ async function checkContainers(
   host: FaultHost,
   stack: DeclaredStack | undefined,
 ): Promise<string | undefined> {
-  const ours = await listOurs(host);
+  const containers = await host.ask<readonly ListedContainer[]>('/containers/json?all=1');
+  const ours = containers.filter(isOurs);
   const taskIds = ours.map(({ Labels }) => Labels['com.docker.swarm.task.id'] ?? '');
   const twice = taskIds.find((id, index) => taskIds.indexOf(id) !== index);
   if (twice !== undefined) return `there are two containers of the task ${twice}`;
@@ -97,6 +99,10 @@ async function checkContainers(
     );
     if (problem !== undefined) return problem;
   }
+  const lost = findShims(host.engineRunDirectory).find(
+    (id) => !containers.some(({ Id, State }) => Id === id && State === 'running'),
+  );
+  if (lost !== undefined) return `${lost} runs, but the engine does not know it`;
   const known = new Set(services.map(({ name }) => name));
   const stray = running.find(
     ({ Labels }) => !known.has(Labels['com.docker.swarm.service.name'] ?? ''),
@@ -107,9 +113,32 @@ async function checkContainers(
 
 async function listOurs(host: FaultHost): Promise<readonly ListedContainer[]> {
   const all = await host.ask<readonly ListedContainer[]>('/containers/json?all=1');
-  return all.filter(({ Labels }) =>
-    Labels['com.docker.swarm.service.name']?.startsWith(`${stackName}_`),
-  );
+  return all.filter(isOurs);
+}
+
+function isOurs({ Labels }: ListedContainer): boolean {
+  return Labels['com.docker.swarm.service.name']?.startsWith(`${stackName}_`) === true;
+}
+
+/** The containers that run, as their shims say. */
+function findShims(engineRunDirectory: string): readonly string[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map((pid) => readCommandLine(pid))
+    .filter(([program, ...words]) => {
+      const isShim = program?.includes('containerd-shim') === true;
+      return isShim && words.some((word) => word.startsWith(`${engineRunDirectory}/`));
+    })
+    .map((words) => words[words.indexOf('-id') + 1] ?? '');
+}
+
+function readCommandLine(pid: string): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    // It ended between the list and the look.
+    return [];
+  }
 }
 
 function checkReplicas(

@@ -34,6 +34,7 @@ export class FaultHost implements AsyncDisposable {
   readonly foreign: ForeignContainers;
   readonly liveRestore: boolean;
   readonly engineDirectory: string;
+  readonly engineRunDirectory: string;
 
   private constructor(
     options: StartFaultHost,
@@ -48,6 +49,7 @@ export class FaultHost implements AsyncDisposable {
     this.foreign = made.foreign;
     this.liveRestore = options.liveRestore;
     this.engineDirectory = options.engineDirectory;
+    this.engineRunDirectory = options.engineRunDirectory;
   }
 
   /** `beforeDaemon` runs while there is an engine and nothing else. */
