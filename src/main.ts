@@ -8,16 +8,6 @@ const version = '0.1.0';
 /** First argument of the process that makes certificates. */
 const certificatesRole = 'make-certificates';
 
-const exitCodeOfError: Readonly<Record<string, number>> = {
-  'invalid-argument': 2,
-  'not-found': 2,
-  'already-exists': 2,
-  'failed-precondition': 2,
-  'permission-denied': 3,
-  unavailable: 3,
-  cancelled: 130,
-};
-
 async function main(): Promise<void> {
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
@@ -32,36 +22,22 @@ async function main(): Promise<void> {
       process.exitCode = await runCommand(stop.signal);
     }
   } catch (reason) {
-    process.exitCode = tellError(reason);
+    const { message, stack, code } = TuttiError.from(reason);
+    process.stderr.write(`tutti: ${code === 'internal' ? (stack ?? message) : message}\n`);
+    process.exitCode = 1;
   }
   process.exit();
 }
 
 async function runCommand(signal: AbortSignal): Promise<number> {
-  const { buildProgram } = await import('./cli/program.ts');
-  let exitCode = 0;
-  const host: ProgramHost = {
+  const { runProgram } = await import('./cli/run-program.ts');
+  return await runProgram(process.argv.slice(2), {
     version,
     signal,
     environment: process.env,
     output: await openOutput(),
     runDaemon: (options) => runDaemon(options, signal),
-    finish: (code) => {
-      exitCode = code;
-    },
-  };
-  try {
-    await buildProgram(host).parseAsync();
-  } catch (error) {
-    if (!isCommanderError(error)) throw error;
-    // Help and the version are no failures; help that nobody asked for is one.
-    if (error.exitCode === 0) return 0;
-    if (error.code === 'commander.help') return 2;
-    throw new TuttiError('invalid-argument', error.message.replace(/^error: /, ''), {
-      hint: 'Add --help for options and examples.',
-    });
-  }
-  return exitCode;
+  });
 }
 
 async function openOutput(): Promise<ProgramHost['output']> {
@@ -86,25 +62,6 @@ async function openOutput(): Promise<ProgramHost['output']> {
     write: (text) => void stdout.write(text),
     note: (text) => void stderr.write(text),
   };
-}
-
-function isCommanderError(
-  error: unknown,
-): error is Error & { readonly exitCode: number; readonly code: string } {
-  return error instanceof Error && 'exitCode' in error && typeof error.exitCode === 'number';
-}
-
-function tellError(reason: unknown): number {
-  const error = TuttiError.from(reason);
-  const { code, message, field, hint } = error;
-  const exitCode = exitCodeOfError[code] ?? 1;
-  if (process.argv.includes('--json')) {
-    process.stderr.write(`${JSON.stringify({ code, message, field, hint, exitCode })}\n`);
-    return exitCode;
-  }
-  const what = code === 'internal' ? (error.stack ?? message) : message;
-  process.stderr.write(`tutti: ${what}\n${hint === undefined ? '' : `${hint}\n`}`);
-  return exitCode;
 }
 
 async function openLogger(name: string): Promise<Logger> {
@@ -137,6 +94,10 @@ async function runManager(dataDirectory: string, signal: AbortSignal): Promise<n
 async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<number> {
   const { startDaemon } = await import('./daemon.ts');
   const logger = await openLogger('daemon');
+  // A log that nobody reads any more is no reason to leave the containers alone.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error').on('error', () => undefined);
+  }
   await startDaemon({ ...options, version, entry: process.argv[1] ?? '', logger, signal });
   return 0;
 }

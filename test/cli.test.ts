@@ -1,4 +1,5 @@
 import { after, before } from 'node:test';
+import { registerBadInputTests } from './cli/bad-input-tests.ts';
 import { CliNode } from './cli/cli-node.ts';
 import { registerStackTests } from './cli/stack-tests.ts';
 import { registerTroubleTests } from './cli/trouble-tests.ts';
@@ -13,4 +14,5 @@ onOwnHost(import.meta.filename, () => {
   after(async () => await cli[Symbol.asyncDispose]());
   registerStackTests(() => cli);
   registerTroubleTests(() => cli);
+  registerBadInputTests(() => cli);
 });

@@ -6,6 +6,8 @@ import type { DaemonOptions } from './program-host.ts';
 const unixScheme = 'unix://';
 /** Of the path of a Unix socket (unix(7)), without the byte that ends it. */
 const longestSocketPath = 107;
+/** Sockets with names of up to 25 bytes stand below it. */
+const longestDataDirectory = 80;
 
 /**
  * Settings of the daemon as it can use them; makes the data directory.
@@ -47,6 +49,13 @@ function checkPlace(socket: string): void {
 function dataDirectory(given: string): string {
   if (given === '') throw wrong('--data-dir', 'expected a directory, found ""');
   const path = resolve(given);
+  if (Buffer.byteLength(path) > longestDataDirectory) {
+    throw wrong(
+      '--data-dir',
+      `the path is too long for the sockets in it, more than ${longestDataDirectory} bytes: ` +
+        `"${path}"`,
+    );
+  }
   try {
     makeDirectory(path);
     checkDirectory(path);

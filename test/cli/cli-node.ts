@@ -5,6 +5,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { tuttiCommand } from '../../tools/daemon/start-daemon.ts';
+import { plain } from '../../src/cli/paint.ts';
+import { runProgram } from '../../src/cli/run-program.ts';
 import type { Finished } from '../fixture/run-apart.ts';
 import { TestNode } from '../fixture/test-node.ts';
 
@@ -36,6 +38,38 @@ export class CliNode implements AsyncDisposable {
   /** Runs `tutti` in the folder. */
   run(parameters: readonly string[], options: Parameters<TestNode['tutti']>[1] = {}) {
     return this.node.tutti(parameters, { cwd: this.folder, ...options });
+  }
+
+  /**
+   * Runs the command line in this process, in the folder: no new program for each of many
+   * commands. A daemon is never started.
+   */
+  async call(parameters: readonly string[]): Promise<Finished> {
+    let stdout = '';
+    let stderr = '';
+    const home = process.cwd();
+    process.chdir(this.folder);
+    try {
+      const code = await runProgram(parameters, {
+        version: '0',
+        environment: { TUTTI_SOCKET: this.node.daemon.socketPath },
+        signal: new AbortController().signal,
+        output: {
+          terminal: undefined,
+          paint: plain,
+          notePaint: plain,
+          write: (text) => void (stdout += text),
+          note: (text) => void (stderr += text),
+        },
+        runDaemon: async () => {
+          stderr += 'the daemon would have started';
+          return 0;
+        },
+      });
+      return { code, stdout, stderr };
+    } finally {
+      process.chdir(home);
+    }
   }
 
   /** Standard output of a command that must end with 0. */
