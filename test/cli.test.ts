@@ -1,6 +1,7 @@
 import { after, before } from 'node:test';
 import { registerBadInputTests } from './cli/bad-input-tests.ts';
 import { CliNode } from './cli/cli-node.ts';
+import { registerDocumentTests, registerTerminalTests } from './cli/document-tests.ts';
 import { registerStackTests } from './cli/stack-tests.ts';
 import { registerTroubleTests } from './cli/trouble-tests.ts';
 import { onOwnHost } from './fixture/on-own-host.ts';
@@ -14,5 +15,7 @@ onOwnHost(import.meta.filename, () => {
   after(async () => await cli[Symbol.asyncDispose]());
   registerStackTests(() => cli);
   registerTroubleTests(() => cli);
+  registerDocumentTests(() => cli);
+  registerTerminalTests(() => cli);
   registerBadInputTests(() => cli);
 });

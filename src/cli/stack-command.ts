@@ -57,6 +57,7 @@ function documentsOf(
     envFiles: given.flags.envFile ?? [],
     profiles: given.flags.profile ?? [],
     environment: host.environment,
+    note: (text: string) => host.output.note(text),
     prune: given.flags.prune === true,
     strict: given.flags.strict === true,
   };

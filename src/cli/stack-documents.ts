@@ -12,6 +12,8 @@ export interface StackDocumentOptions {
   readonly envFiles: readonly string[];
   readonly profiles: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Told which documents were found by themselves. */
+  readonly note: (text: string) => void;
 }
 
 const defaultNames = [
@@ -33,7 +35,7 @@ const largestFileBytes = 4 * 1024 * 1024;
  * @throws TuttiError `not-found` or `invalid-argument`, naming file and line.
  */
 export async function compileDocuments(options: StackDocumentOptions): Promise<CompiledStack> {
-  const paths = options.files.length > 0 ? options.files : [await findDocument()];
+  const paths = options.files.length > 0 ? options.files : findDocuments(options);
   if (paths.filter((path) => path === '-').length > 1) {
     throw new TuttiError('invalid-argument', '-c: standard input (-) can be read once only', {
       field: '-c',
@@ -81,13 +83,26 @@ async function readEnvironment(
   return { ...values, ...options.environment };
 }
 
-async function findDocument(): Promise<string> {
+/** As Docker Compose does: `COMPOSE_FILE`, or the document of the directory and what lies over it. */
+function findDocuments({ environment, note }: StackDocumentOptions): readonly string[] {
+  const named = (environment['COMPOSE_FILE'] ?? '').split(':').filter((path) => path !== '');
+  if (named.length > 0) return named;
   const found = defaultNames.find((name) => existsSync(name));
-  if (found !== undefined) return found;
-  throw new TuttiError('not-found', `there is no ${defaultNames.join(', ')} here`, {
-    field: '-c',
-    hint: 'Name the document with -c FILE.',
-  });
+  if (found === undefined) {
+    throw new TuttiError('not-found', `there is no ${defaultNames.join(', ')} here`, {
+      field: '-c',
+      hint: 'Name the document with -c FILE.',
+    });
+  }
+  const over = overridesOf(found).find((name) => existsSync(name));
+  if (over === undefined) return [found];
+  note(`with ${over}\n`);
+  return [found, over];
+}
+
+function overridesOf(name: string): readonly string[] {
+  const stem = /^(compose|docker-compose)\.ya?ml$/.exec(name)?.[1];
+  return stem === undefined ? [] : [`${stem}.override.yml`, `${stem}.override.yaml`];
 }
 
 async function readSource(path: string): Promise<{ readonly path: string; readonly text: string }> {

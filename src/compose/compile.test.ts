@@ -299,6 +299,7 @@ services:
     depends_on: { db: { condition: service_started, restart: true } }
     domainname: y
     gpus: all
+    healthcheck: { test: [NONE], start_interval: 1s }
     networks: { default: { ipv4_address: 10.0.0.9, priority: 7 } }
     ports: ["127.0.0.1:80:80"]
     pull_refresh_after: 1h
@@ -319,6 +320,7 @@ networks: { default: { enable_ipv4: false, ipam: { driver: mine, options: { a: b
     'services.web.deploy.resources.reservations.devices',
     'services.web.domainname',
     'services.web.gpus',
+    'services.web.healthcheck.start_interval',
     'services.web.networks.default.ipv4_address',
     'services.web.networks.default.priority',
     'services.web.ports[0]',

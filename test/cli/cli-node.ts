@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { tuttiCommand } from '../../tools/daemon/start-daemon.ts';
 import { plain } from '../../src/cli/paint.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
-import type { Finished } from '../fixture/run-apart.ts';
+import { runApart, type Finished } from '../fixture/run-apart.ts';
 import { TestNode } from '../fixture/test-node.ts';
 
 /** A node for tests of the command line, with a folder for their documents. */
@@ -38,6 +38,16 @@ export class CliNode implements AsyncDisposable {
   /** Runs `tutti` in the folder. */
   run(parameters: readonly string[], options: Parameters<TestNode['tutti']>[1] = {}) {
     return this.node.tutti(parameters, { cwd: this.folder, ...options });
+  }
+
+  /** Runs `script`, which gives what it runs a terminal. */
+  terminal(parameters: readonly string[], env: NodeJS.ProcessEnv): Promise<Finished> {
+    const path = `${dirname(tuttiCommand)}:${process.env['PATH'] ?? ''}`;
+    const socket = this.node.daemon.socketPath;
+    return runApart('script', parameters, {
+      cwd: this.folder,
+      env: { TERM: 'xterm', ...env, PATH: path, TUTTI_SOCKET: socket },
+    });
   }
 
   /**
