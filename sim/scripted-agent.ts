@@ -38,6 +38,8 @@ export class ScriptedAgent {
   /** Every message of the manager, in order. */
   readonly heard: ManagerMessage[] = [];
   readonly observed = new Map<string, ObservedTask>();
+  /** What it says of the cluster that it is in. */
+  clusterId = '';
   obedient = true;
   /** Does not even say that it lives. */
   silent = false;
@@ -63,9 +65,10 @@ export class ScriptedAgent {
     this.#stop = new AbortController();
     const session = await this.#transport.openSession(this.#stop.signal);
     this.#session = session;
-    const { nodeId, description } = this;
+    const { nodeId, clusterId, description } = this;
     const tasks = [...this.observed.values()];
-    await session.send({ kind: 'hello', nodeId, sentAt: this.#now(), description, tasks });
+    const sentAt = this.#now();
+    await session.send({ kind: 'hello', nodeId, clusterId, sentAt, description, tasks });
     void this.#listen(session);
   }
 
@@ -124,7 +127,7 @@ export class ScriptedAgent {
       for await (const message of session.incoming) {
         this.heard.push(message);
         if (message.kind === 'assign') this.#take(message);
-        if (message.kind === 'leave' && this.obedient) this.#leave(session);
+        if (message.kind === 'leave' && this.obedient) await this.leave();
         if (message.kind === 'assign' && this.obedient) await this.#obey();
       }
     } catch {
@@ -138,10 +141,12 @@ export class ScriptedAgent {
     for (const change of message.changes) applyChange(this.view, change);
   }
 
-  #leave(session: MessageStream<AgentMessage, ManagerMessage>): void {
+  /** Says that nothing of the cluster is left, and closes the session. */
+  async leave(): Promise<void> {
     for (const kind of Object.values(this.view)) kind.clear();
     this.observed.clear();
-    session.close();
+    await this.#send({ kind: 'left' });
+    this.#session?.close();
   }
 
   async #obey(): Promise<void> {

@@ -228,6 +228,7 @@ export class Agent {
       await session.send({
         kind: 'hello',
         nodeId: this.#nodeId,
+        clusterId: this.clusterId,
         sentAt: clock.now(),
         description: options.description,
         tasks: this.#requireTasks().observed(),
@@ -238,8 +239,9 @@ export class Agent {
       sending.catch(() => session.close());
       for await (const message of session.incoming) {
         await this.#receive(message, { logs, signal });
-        // That nothing is left is said by closing the session.
-        if (message.kind === 'leave') break;
+        if (message.kind !== 'leave') continue;
+        await session.send({ kind: 'left' });
+        break;
       }
       ended.abort();
       await sending;
@@ -280,6 +282,23 @@ export class Agent {
     }
   }
 
+  /** Tries until nothing is left: the container engine may be away for a while. */
+  async #leave(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#options;
+    logger.info('leaving the cluster');
+    for (let delayMs = firstReconnectMs; ; delayMs = Math.min(delayMs * 2, longestReconnectMs)) {
+      try {
+        return await this.#removeCluster(signal);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        logger.warn('the cluster could not be left yet', {
+          error: TuttiError.from(error).message,
+        });
+      }
+      await clock.sleep(delayMs, signal);
+    }
+  }
+
   /** What an agent before this one left and nobody wants: containers first, they are on networks. */
   #removeStrangers(what: { readonly shown: Promise<void>; readonly signal: AbortSignal }): void {
     const { network, logger } = this.#options;
@@ -293,9 +312,8 @@ export class Agent {
   }
 
   /** Removes everything that is the cluster's, and forgets who this node was in it. */
-  async #leave(signal: AbortSignal): Promise<void> {
-    const { random, network, logger } = this.#options;
-    logger.info('leaving the cluster');
+  async #removeCluster(signal: AbortSignal): Promise<void> {
+    const { random, network } = this.#options;
     const table = this.#requireTasks();
     this.#state.replace([]);
     await table.drain();

@@ -23,6 +23,8 @@ const changesPerMessage = 2_000;
 export class AgentSession {
   readonly nodeId: string;
   readonly assignments: NodeAssignments;
+  /** In another cluster than this manager, by its own word. */
+  readonly isStranger: boolean;
   readonly ended = Promise.withResolvers<void>();
   readonly #stream: MessageStream<ManagerMessage, AgentMessage>;
   readonly #clock: Clock;
@@ -41,7 +43,9 @@ export class AgentSession {
     readonly assignments: NodeAssignments;
     readonly clock: Clock;
     readonly clusterId: () => string | undefined;
+    readonly isStranger: boolean;
   }) {
+    this.isStranger = options.isStranger;
     this.nodeId = options.nodeId;
     this.assignments = options.assignments;
     this.#description = options.description;

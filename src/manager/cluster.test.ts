@@ -179,7 +179,7 @@ test('tasks that end while the cluster is left are not replaced', async () => {
   await agent.report(task.id, { state: 'failed' });
   await world.settle();
   assert.equal(world.commits.length, 0);
-  agent.disconnect();
+  await agent.leave();
   await world.settle();
   await leaving;
   assert.equal(world.control.view.tasks.size, 0);
@@ -192,7 +192,7 @@ test('while the cluster is left nothing can be declared, and leaving twice is le
   await world.settle();
   await assert.rejects(world.control.createService(declare('w', 1)), /being left/);
   const again = world.control.leaveCluster({ force: true });
-  agent.disconnect();
+  await agent.leave();
   await Promise.all([leaving, again]);
   await world.settle();
   assert.equal(agent.heard.filter((message) => message.kind === 'leave').length, 1);

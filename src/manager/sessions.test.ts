@@ -334,9 +334,14 @@ test('what is gone from a node without a word about its end has ended, if it was
 test('an agent that comes back while its cluster is left is told to leave again', async () => {
   const { world, agent } = await ManagerWorld.withCluster();
   agent.obedient = false;
-  const leaving = world.control.leaveCluster({ force: true });
+  let isOver = false;
+  const leaving = world.control.leaveCluster({ force: true }).then(() => {
+    isOver = true;
+  });
   await world.settle();
   agent.disconnect();
+  await world.settle();
+  assert.equal(isOver, false);
   const again = world.agent('node-1');
   await again.connect();
   await leaving;
@@ -345,4 +350,17 @@ test('an agent that comes back while its cluster is left is told to leave again'
     again.heard.map((message) => message.kind),
     ['leave'],
   );
+});
+
+test('a node that is in a cluster that is no more is told to leave it, and is not taken in', async () => {
+  const { world } = await ManagerWorld.withCluster();
+  const stray = world.agent('node-2');
+  stray.clusterId = 'a-cluster-of-before';
+  await stray.connect();
+  await world.settle();
+  assert.deepEqual(
+    stray.heard.map((message) => message.kind),
+    ['leave'],
+  );
+  assert.equal(world.control.view.nodes.get('node-2'), undefined);
 });

@@ -47,6 +47,8 @@ export class Sessions {
    * Set while the cluster is being left: nodes of it are told so, others wait for the end of it.
    */
   #leaving: PromiseWithResolvers<void> | undefined;
+  /** Nodes that have been told to leave and have not said yet that they did. */
+  readonly #leavers = new Map<string, PromiseWithResolvers<void>>();
   #arrived = Promise.withResolvers<void>();
 
   constructor(options: {
@@ -119,7 +121,7 @@ export class Sessions {
     );
     try {
       for (;;) {
-        const [session] = this.#dispatcher.sessions();
+        const session = this.#dispatcher.sessions().find((one) => !one.isStranger);
         if (session !== undefined) return session;
         if ((await Promise.race([elapsed, this.#arrived.promise])) === true) break;
       }
@@ -134,27 +136,36 @@ export class Sessions {
   }
 
   /**
-   * Tells all nodes that the cluster is gone and waits until each has cleaned up and closed its
-   * session, at most `withinMs`. Until `finishLeaving` no node of the cluster gets assignments
+   * Tells all nodes that the cluster is gone and waits until each has said that it cleaned up, at
+   * most `withinMs`; one whose session breaks meanwhile is told again when it comes back. Until `finishLeaving` no node of the cluster gets assignments
    * again. Returns the nodes that did not confirm.
    */
   async leave(withinMs: number): Promise<readonly string[]> {
     this.#leaving ??= Promise.withResolvers<void>();
-    const sessions = this.#dispatcher.sessions();
-    for (const session of sessions) session.request({ kind: 'leave' });
+    for (const session of this.#dispatcher.sessions()) {
+      this.#leavers.set(session.nodeId, Promise.withResolvers());
+      session.request({ kind: 'leave' });
+    }
+    for (const { id } of this.#view.nodes.all()) {
+      // One that was there a moment ago, or may be on its way, is told when it comes.
+      const seen = this.#observed.node(id);
+      const isNear = seen?.state === 'unknown' || this.#clock.now() - (seen?.since ?? 0) < withinMs;
+      if (isNear && !this.#leavers.has(id)) this.#leavers.set(id, Promise.withResolvers());
+    }
+    const leavers = [...this.#leavers.values()];
     const timeout = new AbortController();
     const elapsed = this.#clock.sleep(withinMs, timeout.signal).catch(() => undefined);
-    const done = Promise.all(sessions.map(async (session) => await session.ended.promise));
+    const done = Promise.all(leavers.map(async (left) => await left.promise));
     await Promise.race([elapsed, done]);
     timeout.abort();
-    const silent = this.#dispatcher.sessions().filter((session) => sessions.includes(session));
-    return silent.map((session) => session.nodeId);
+    return [...this.#leavers.keys()];
   }
 
   finishLeaving(): void {
     for (const session of this.#dispatcher.sessions()) {
       session.stop(new TuttiError('cancelled', 'the cluster was left'));
     }
+    this.#leavers.clear();
     this.#leaving?.resolve();
     this.#leaving = undefined;
   }
@@ -194,17 +205,27 @@ export class Sessions {
   }
 
   #open(hello: Hello, stream: Stream): AgentSession {
+    const { clusterId } = hello;
+    const isStranger = clusterId !== '' && clusterId !== theCluster(this.#view)?.id;
     const session = new AgentSession({
       nodeId: hello.nodeId,
       description: hello.description,
       stream,
       assignments: this.#dispatcher.assignmentsFor(hello.nodeId),
       clock: this.#clock,
-      clusterId: () => (this.#leaving === undefined ? theCluster(this.#view)?.id : undefined),
+      clusterId: () =>
+        this.#leaving === undefined && !isStranger ? theCluster(this.#view)?.id : undefined,
+      isStranger,
     });
     const replaced = this.#dispatcher.add(session);
     replaced?.stop(new TuttiError('cancelled', `node ${hello.nodeId} opened a new session`));
-    if (this.#leaving !== undefined) session.request({ kind: 'leave' });
+    if (isStranger) {
+      this.#logger.warn('a node is in a cluster that is not here; it is told to leave', {
+        nodeId: hello.nodeId,
+        clusterId,
+      });
+    }
+    if (isStranger || this.#leaving !== undefined) session.request({ kind: 'leave' });
     this.#arrived.resolve();
     this.#arrived = Promise.withResolvers<void>();
     return session;
@@ -212,7 +233,8 @@ export class Sessions {
 
   async #greet(session: AgentSession, hello: Hello): Promise<void> {
     const { nodeId, description } = hello;
-    if (theCluster(this.#view) !== undefined && this.#leaving === undefined) {
+    const isMember = theCluster(this.#view) !== undefined && !session.isStranger;
+    if (isMember && this.#leaving === undefined) {
       await this.#events.described(nodeId, description);
     }
     session.signal.throwIfAborted();
@@ -248,6 +270,10 @@ export class Sessions {
         session.describe(message.description);
         if (theCluster(this.#view) === undefined) break;
         await this.#events.described(session.nodeId, message.description);
+        break;
+      case 'left':
+        this.#leavers.get(session.nodeId)?.resolve();
+        this.#leavers.delete(session.nodeId);
         break;
       case 'beat':
         break;

@@ -17,6 +17,8 @@ export type AgentMessage =
   | {
       readonly kind: 'hello';
       readonly nodeId: string;
+      /** The cluster that the node is in by its own word; empty: in none. */
+      readonly clusterId: string;
       readonly sentAt: number;
       readonly description: NodeDescription;
       readonly tasks: readonly ObservedTask[];
@@ -31,7 +33,9 @@ export type AgentMessage =
   /** All published ports that the node does not serve; until the first one it serves all. */
   | { readonly kind: 'ports'; readonly problems: readonly PortProblem[] }
   | { readonly kind: 'description'; readonly description: NodeDescription }
-  | { readonly kind: 'beat'; readonly sentAt: number };
+  | { readonly kind: 'beat'; readonly sentAt: number }
+  /** Nothing of the cluster is left on the node; the last message of a session. */
+  | { readonly kind: 'left' };
 
 export type ManagerMessage =
   | {
@@ -53,7 +57,8 @@ export type ManagerMessage =
   | { readonly kind: 'cancel'; readonly requestId: string }
   /**
    * The node left the cluster: remove everything that is the cluster's, forget the node's identity,
-   * and close the session when all of it is gone (the manager waits for that, within a bound).
+   * and say `left` when all of it is gone (the manager waits for that, within a bound). Also said to
+   * a node that is in another cluster than its manager, or in one that is no more.
    */
   | { readonly kind: 'leave' };
 

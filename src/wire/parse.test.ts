@@ -17,7 +17,14 @@ const description = {
 const task = { taskId: 't', state: 'running', since: 1, containers: [], hostPorts: [] };
 
 test('well-formed messages pass unchanged', () => {
-  const hello = { kind: 'hello', nodeId: 'n', sentAt: 1, description, tasks: [task] };
+  const hello = {
+    kind: 'hello',
+    nodeId: 'n',
+    clusterId: '',
+    sentAt: 1,
+    description,
+    tasks: [task],
+  };
   assert.equal(parseAgentMessage(hello), hello);
   const assign = {
     kind: 'assign',
@@ -40,7 +47,7 @@ const malformed: readonly (readonly [string, (value: unknown) => unknown, unknow
   [
     'a hello without tasks',
     parseAgentMessage,
-    { kind: 'hello', nodeId: 'n', sentAt: 1, description },
+    { kind: 'hello', nodeId: 'n', clusterId: '', sentAt: 1, description },
     /field tasks/,
   ],
   [

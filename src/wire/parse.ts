@@ -60,11 +60,18 @@ type Shapes<Message extends { readonly kind: string }> = {
 };
 
 const agentShapes: Shapes<AgentMessage> = {
-  hello: { nodeId: nonEmptyText, sentAt: number, description, tasks: observedTasks },
+  hello: {
+    nodeId: nonEmptyText,
+    clusterId: text,
+    sentAt: number,
+    description,
+    tasks: observedTasks,
+  },
   observed: { sentAt: number, tasks: observedTasks, gone: texts },
   ports: { problems: portProblems },
   description: { description },
   beat: { sentAt: number },
+  left: {},
 };
 
 const managerShapes: Shapes<ManagerMessage> = {

@@ -77,6 +77,7 @@ export class ScriptedAgent {
     await session.send({
       kind: 'hello',
       nodeId: this.nodeId,
+      clusterId: '',
       sentAt: this.#clock.now(),
       description: nodeDescription,
       tasks: [],
@@ -84,7 +85,9 @@ export class ScriptedAgent {
     for await (const message of session.incoming) {
       if (message.kind === 'assign') await this.#assign(message);
       if (message.kind === 'logs') await this.#upload(message);
-      if (message.kind === 'leave') break;
+      if (message.kind !== 'leave') continue;
+      await session.send({ kind: 'left' });
+      break;
     }
     session.close();
   }
