@@ -22,6 +22,7 @@ export function countTasks(controlPlane: ControlPlane, service: Service): Servic
     case 'replicated-job':
       return { running, desired: mode.maxConcurrent, completed };
     case 'global-job':
-      return { running, desired: open + completed, completed };
+      // The CLI adds what is completed to it.
+      return { running, desired: open, completed };
   }
 }
