@@ -244,12 +244,12 @@ function differences(before: MachineState | undefined, after: MachineState): rea
 /**
  * A `dockerd` that is killed forgets pairs of links that it was about to hand out, and rules of its
  * own tables for published ports. Ours are in a table of their own, whose head would be seen, and
- * one that asks for a mark.
+ * one that asks for a mark. What an engine left in the episode before may go in this one.
  */
 function isLeftByKilledEngine(line: string): boolean {
   return (
-    /^left: links: veth\w+@veth\w+:$/.test(line) ||
-    /^left: packetFilter: (?!.*mark).*(masquerade|dnat to \S+|accept)$/.test(line)
+    /^(left|lost): links: veth\w+@veth\w+:$/.test(line) ||
+    /^(left|lost): packetFilter: (?!.*mark).*(masquerade|dnat to \S+|accept)$/.test(line)
   );
 }
 

@@ -25,14 +25,32 @@ const { values } = parseArgs({
   },
 });
 
-const { archive } = values;
-if (archive === undefined) throw new Error('--archive FILE: which images?');
+if (values.archive === undefined) throw new Error('--archive FILE: which images?');
+const archive: string = values.archive;
 const first = Number(values.seed);
 const directory = await mkdtemp(join(tmpdir(), 'tutti-faults-'));
 const results: EpisodeResult[] = [];
+const failed: number[] = [];
 try {
   for (let seed = first; goesOn(seed); seed += 1) {
-    const made = await runEpisode({
+    const made = await tryEpisode(seed);
+    if (made === undefined) failed.push(seed);
+    else results.push(made);
+    if (values.output !== undefined) await writeFile(values.output, JSON.stringify(results));
+  }
+} finally {
+  await rm(directory, { recursive: true, force: true });
+}
+for (const seed of failed) {
+  const replay = `npm run prove -- faults --seed ${seed} --episodes 1`;
+  process.stdout.write(`seed ${seed} failed; again: ${replay}\n`);
+}
+process.exitCode = failed.length === 0 ? 0 : 1;
+
+/** Undefined: it failed, and said why. */
+async function tryEpisode(seed: number): Promise<EpisodeResult | undefined> {
+  try {
+    return await runEpisode({
       seed,
       faults: Number(values.faults),
       places: {
@@ -43,11 +61,10 @@ try {
       evidence: join(tmpdir(), `tutti-faults-seed-${seed}`),
       report: (line) => void process.stdout.write(`${line}\n`),
     });
-    results.push(made);
-    if (values.output !== undefined) await writeFile(values.output, JSON.stringify(results));
+  } catch (error) {
+    process.stdout.write(`${String(error)}\n`);
+    return undefined;
   }
-} finally {
-  await rm(directory, { recursive: true, force: true });
 }
 
 function goesOn(seed: number): boolean {
