@@ -48,7 +48,7 @@ export async function findProblem(
       (await checkContainers(host, expected.stack)) ??
       (await checkDeclarations(host, expected)) ??
       (expected.stack && (await checkService(host, expected.stack))) ??
-      (await host.foreign.findProblem(!host.liveRestore))
+      (await host.foreign.findProblem(host.restartsContainers))
     );
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -35,6 +35,7 @@ export class FaultHost implements AsyncDisposable {
   readonly liveRestore: boolean;
   readonly engineDirectory: string;
   readonly engineRunDirectory: string;
+  #lostPower = false;
 
   private constructor(
     options: StartFaultHost,
@@ -92,11 +93,17 @@ export class FaultHost implements AsyncDisposable {
 
   /** Takes the machine's power, and starts it again: what stood in memory is gone. */
   async losePower(): Promise<void> {
+    this.#lostPower = true;
     await Promise.all([this.#kill('daemon'), this.#kill('manager'), this.engine.losePower()]);
     for (const name of await readdir('/run/tutti').catch(() => [])) {
       await rm(join('/run/tutti', name), { recursive: true });
     }
     await Promise.all([this.engine.start(), this.node.daemon.start()]);
+  }
+
+  /** Whether the engine, or the machine, may have started containers again that are not ours. */
+  get restartsContainers(): boolean {
+    return this.#lostPower || !this.liveRestore;
   }
 
   async #kill(target: Process): Promise<void> {
