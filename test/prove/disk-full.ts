@@ -50,18 +50,22 @@ export async function proveDiskFull(engineSocket: string): Promise<DiskFullResul
   } finally {
     execFileSync('umount', ['--lazy', directory]);
     await rmdir(directory);
+    await rm(`${directory}.txt`, { force: true });
   }
 }
 
 class FullDisk {
   readonly #node: TestNode;
   readonly #directory: string;
+  /** What commands read; not on the disk that is full. */
+  readonly #file: string;
   readonly #acknowledged: string[] = [];
   #reads = 0;
 
   constructor(node: TestNode, directory: string) {
     this.#node = node;
     this.#directory = directory;
+    this.#file = `${directory}.txt`;
   }
 
   async prove(): Promise<DiskFullResult> {
@@ -126,8 +130,7 @@ class FullDisk {
   }
 
   async #stackFile(text: string): Promise<string> {
-    // Not on the disk that is full.
-    const file = join('/run', `tutti-full-${process.pid}.yml`);
+    const file = this.#file;
     await writeFile(file, text);
     return file;
   }
