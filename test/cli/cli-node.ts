@@ -84,14 +84,14 @@ export class CliNode implements AsyncDisposable {
 
   /** Standard output of a command that must end with 0. */
   async good(...parameters: readonly string[]): Promise<string> {
-    const { code, stdout, stderr } = await this.run(parameters);
+    const { code, stdout, stderr } = await this.call(parameters);
     assert.equal(code, 0, `tutti ${parameters.join(' ')}: ${stderr}`);
     return stdout;
   }
 
   /** The JSON that a command prints; it must end with the code. */
   async json(code: number, ...parameters: readonly string[]): Promise<unknown> {
-    const finished: Finished = await this.run([...parameters, '--json']);
+    const finished = await this.call([...parameters, '--json']);
     assert.equal(finished.code, code, `tutti ${parameters.join(' ')}: ${finished.stderr}`);
     return JSON.parse(code > 1 ? finished.stderr : finished.stdout);
   }

@@ -56,7 +56,7 @@ export function registerStackTests(cli: () => CliNode): void {
 
 function registerPlan(cli: () => CliNode): void {
   test('a plan without a cluster lists everything and makes nothing', async () => {
-    const { code, stdout, stderr } = await cli().run(['stack', 'plan', '-c', 'shop.yml']);
+    const { code, stdout, stderr } = await cli().call(['stack', 'plan', '-c', 'shop.yml']);
     assert.equal(code, 0, stderr);
     assert.match(stderr, /^no cluster yet: a deploy makes one of this machine/);
     assert.match(stdout, /^create network shop_default\ncreate service shop_db\n/);
@@ -229,7 +229,7 @@ function registerRemoval(cli: () => CliNode): void {
     assert.match(stderr, /^its volumes stay; remove them with: docker volume rm shop_data$/m);
     assert.equal(await cli().node.docker('ps', '--all', '--quiet'), '');
     assert.equal(await cli().node.docker('network', 'ls', '--quiet', '--filter=name=shop'), '');
-    assert.equal((await cli().run(['stack', 'ps', 'shop'])).code, 2);
+    assert.equal((await cli().call(['stack', 'ps', 'shop'])).code, 2);
     await cli().node.removeVolumes('shop');
   });
 

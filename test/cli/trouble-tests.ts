@@ -108,7 +108,7 @@ function registerWhy(cli: () => CliNode): void {
 
 function registerOverview(cli: () => CliNode): void {
   test('status ends with 1 and names the problems first, ls says that it is in trouble', async () => {
-    const { code, stdout } = await cli().run(['status']);
+    const { code, stdout } = await cli().call(['status']);
     assert.equal(code, 1);
     assert.match(stdout, /^problem: st_/);
     const json = (await cli().json(1, 'status')) as StatusReport;
@@ -154,7 +154,7 @@ const endings: readonly {
     document: `services: { web: { image: ${image}, healthcheck: { test: "false", interval: 1h } } }`,
     options: ['--timeout', '1s'],
     code: 4,
-    says: /did not converge in time\n.*\n.*waiting for the health check to pass/,
+    says: /did not converge in time\n.* 0\/1\n {2}end1_web\.1 /,
   },
   {
     what: 'an update that is rolled back is a failure',
