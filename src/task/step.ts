@@ -204,7 +204,8 @@ function alive(situation: Situation, container: Container): Decision {
 
 /**
  * An engine that restarted under its containers may have forgotten to check their health. One that
- * is found paused may be so because an agent before this one was stopped while it resumed the check.
+ * is found paused may be so because an agent before this one was stopped while it resumed the
+ * check.
  */
 function watchHealth(situation: Situation, container: Container): TaskAction {
   const { healthSince, now } = situation;

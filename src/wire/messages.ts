@@ -57,8 +57,8 @@ export type ManagerMessage =
   | { readonly kind: 'cancel'; readonly requestId: string }
   /**
    * The node left the cluster: remove everything that is the cluster's, forget the node's identity,
-   * and say `left` when all of it is gone (the manager waits for that, within a bound). Also said to
-   * a node that is in another cluster than its manager, or in one that is no more.
+   * and say `left` when all of it is gone (the manager waits for that, within a bound). Also said
+   * to a node that is in another cluster than its manager, or in one that is no more.
    */
   | { readonly kind: 'leave' };
 

@@ -77,6 +77,7 @@ function image(version: number): string {
 
 /** The document; its files `secret-<revision>.txt` and `config-<revision>.txt` stand beside it. */
 export function composeDocument(stack: DeclaredStack): string {
+  const revision = stack.keeperRevision;
   const quick = 'restart_policy: { condition: any, delay: 300ms }';
   // An engine that is killed takes new tasks with it: that is no reason to wait for a person.
   const patient = 'monitor: 500ms, failure_action: continue';
@@ -130,8 +131,8 @@ services:
 networks: { front: {}, back: {} }
 volumes: { kept: {} }
 secrets:
-  secret: { file: ./secret-${stack.keeperRevision}.txt, name: ${stackName}_secret_${stack.keeperRevision} }
+  secret: { file: ./secret-${revision}.txt, name: ${stackName}_secret_${revision} }
 configs:
-  config: { file: ./config-${stack.keeperRevision}.txt, name: ${stackName}_config_${stack.keeperRevision} }
+  config: { file: ./config-${revision}.txt, name: ${stackName}_config_${revision} }
 `;
 }

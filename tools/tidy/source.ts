@@ -26,13 +26,20 @@ export interface SourceFile {
 
 /** All text files below `root` that belong to the repository, in the order of their paths. */
 export function readSources(root: string): readonly SourceFile[] {
-  const entries = readdirSync(root, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && textFile.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
-    .filter((path) => path.split('/').every((part) => !skippedFolders.has(part)))
+  return listFiles(root)
+    .map((path) => path.slice(root.length + 1))
     .toSorted((a, b) => (a < b ? -1 : 1))
     .map((path) => describeSource(path, readFileSync(join(root, path), 'utf8')));
+}
+
+/** Folders that are skipped are not even looked into: a container engine may be at work there. */
+function listFiles(directory: string): readonly string[] {
+  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+    if (skippedFolders.has(entry.name)) return [];
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) return listFiles(path);
+    return entry.isFile() && textFile.test(entry.name) ? [path] : [];
+  });
 }
 
 /** `path` is relative to the root of the repository. */
