@@ -78,8 +78,7 @@ async function startOnThisHost(): Promise<UsableEngine> {
   const slot = await takeSlot();
   await mkdir(slot.runDirectory, { recursive: true });
   const before = await rememberPacketFilter(join(slot.runDirectory, 'packet-filter.json'));
-  const leave = async () => {
-    await restorePacketFilter(before);
+  const release = () => {
     slot[Symbol.dispose]();
     lock[Symbol.dispose]();
   };
@@ -91,12 +90,17 @@ async function startOnThisHost(): Promise<UsableEngine> {
       socketPath: engine.socketPath,
       origin: 'started',
       [Symbol.asyncDispose]: async () => {
-        await engine[Symbol.asyncDispose]();
-        await leave();
+        try {
+          await engine[Symbol.asyncDispose]();
+          await restorePacketFilter(before);
+        } finally {
+          release();
+        }
       },
     };
   } catch (error) {
-    await leave();
+    // The next run finds what was before, and restores it.
+    release();
     throw error;
   }
 }

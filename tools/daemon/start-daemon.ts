@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -105,6 +105,25 @@ async function waitUntilReady(
       throw new TuttiError('unavailable', `The Tutti daemon ${what}. Its log ends with:\n${log}`);
     }
     await sleep(pollMs);
+  }
+}
+
+/** Ends daemons and managers that somebody who was killed left running in a directory. */
+export async function endForgottenDaemons(directory: string): Promise<void> {
+  for (;;) {
+    const pids = daemonProcesses(directory);
+    if (pids.length === 0) return;
+    for (const pid of pids) killIfThere(pid);
+    await sleep(pollMs);
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It ended between the look and the signal.
+    if (existsSync(`/proc/${pid}`)) throw error;
   }
 }
 

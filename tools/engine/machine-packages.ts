@@ -18,6 +18,7 @@ export const engineCommands: readonly NeededCommand[] = [
 export const agentCommands: readonly NeededCommand[] = [
   { command: 'nft', package: 'nftables' },
   { command: 'ip', package: 'iproute2' },
+  { command: 'conntrack', package: 'conntrack' },
 ];
 
 /** What judges in tests. */

@@ -84,13 +84,13 @@ export async function startEngine(options: StartEngineOptions): Promise<PrivateE
   };
   try {
     await start();
+    // What a run that was killed left behind.
+    await emptyEngine(socketPath);
   } catch (error) {
     await dockerd?.stop('SIGKILL');
     await containerd.stop('SIGKILL');
     throw error;
   }
-  // What a run that was killed left behind.
-  await emptyEngine(socketPath);
   return {
     socketPath,
     start,

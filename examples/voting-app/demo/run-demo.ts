@@ -7,7 +7,7 @@ import { findCommand } from '../../../tools/bootstrap/apt.mjs';
 import { withProgress } from '../../../tools/bootstrap/progress.mjs';
 import { showTutti } from '../../../tools/daemon/run-tutti.ts';
 import {
-  daemonProcesses,
+  endForgottenDaemons,
   startDaemon,
   type TuttiDaemon,
 } from '../../../tools/daemon/start-daemon.ts';
@@ -49,6 +49,8 @@ export async function runDemo(options: RunDemoOptions): Promise<number> {
       hint: 'Stop it with Ctrl-C first.',
     });
   }
+  // It would bring back what an engine that is emptied has just lost.
+  await endForgottenDaemons(options.directory);
   const engine = await ensureEngine();
   try {
     await removeForgotten({ ...options, engine });
@@ -81,7 +83,6 @@ interface DemoOnEngine extends RunDemoOptions {
 async function removeForgotten({ directory, engine }: DemoOnEngine): Promise<void> {
   if (readRecord(directory) === undefined) return;
   say('An earlier demo was killed; removing what it left.');
-  for (const pid of daemonProcesses(directory)) process.kill(pid, 'SIGKILL');
   const engineSocket = engine.socketPath;
   const daemon = await startDaemon({ directory, engineSocket });
   const problems = await removeDemo({ directory, stack, engineSocket, daemon });
