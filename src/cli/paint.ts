@@ -7,7 +7,7 @@ export type Paint = (colour: Colour, text: string) => string;
 
 export const plain: Paint = (_colour, text) => text;
 
-export const coloured: Paint = (colour, text) =>
+const coloured: Paint = (colour, text) =>
   text === '' ? '' : `\u001b[${codes[colour]}m${text}\u001b[0m`;
 
 /** Colours for terminals alone, unless `NO_COLOR` (https://no-color.org) or `TERM=dumb` is set. */
