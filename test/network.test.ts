@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { type MachineState, readMachineState } from './fixture/machine-state.ts';
+import { onOwnHost } from './fixture/on-own-host.ts';
+import { registerAttached, registerChanges } from './network/changes.ts';
+import { registerConnections, registerPorts } from './network/connections.ts';
+import { endEngine, registerDrift, registerRestarts } from './network/drift.ts';
+import { expectRun } from './network/expect-run.ts';
+import { registerNames, registerResolvers, registerWhy } from './network/names.ts';
+import { World } from './network/world.ts';
+
+/** An engine that started again has its rules in another order; one of our strangers ended. */
+function comparable({ packetFilter, processes, ...others }: MachineState) {
+  const stay = processes.filter((line) => !line.includes('network/task.ts'));
+  return { ...others, packetFilter: packetFilter.toSorted(), processes: stay };
+}
+
+/* Real packets: containers, another host, and what strangers do to the kernel. */
+function register(): void {
+  let world: World;
+  const theWorld = () => world;
+  before(async () => {
+    world = await World.start();
+    await world.deploy();
+  });
+  after(async () => {
+    await world[Symbol.asyncDispose]();
+    await endEngine(world.node.engineSocket);
+  });
+  describe('names', () => {
+    registerNames(theWorld);
+    registerResolvers(theWorld);
+    registerWhy(theWorld);
+  });
+  describe('connections', () => registerConnections(theWorld));
+  describe('published ports', () => registerPorts(theWorld));
+  describe('tasks that come and go', () => registerChanges(theWorld));
+  describe('containers that are no tasks', () => registerAttached(theWorld));
+  describe('drift', () => registerDrift(theWorld));
+  describe('restarts', () => registerRestarts(theWorld));
+
+  test('nothing is left', async () => {
+    const { node } = world;
+    await node.docker('stack', 'rm', 'net');
+    await node.untilGone('net');
+    await node.leave();
+    await expectRun('iptables', '-P', 'FORWARD', 'ACCEPT');
+    const left = await readMachineState(node.engineSocket, [node.directory]);
+    assert.deepEqual(comparable(left), comparable(world.before));
+  });
+}
+
+onOwnHost(import.meta.filename, register);
