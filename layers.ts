@@ -62,7 +62,18 @@ export const layers = {
 
   manager: {
     kind: 'shell',
-    imports: [...ground, 'wire', 'host', 'store', 'orchestrator', 'allocator', 'scheduler', 'ca'],
+    imports: [
+      ...ground,
+      'wire',
+      'host',
+      'store',
+      'orchestrator',
+      'allocator',
+      'scheduler',
+      // Admission fills placeholders in as agents will.
+      'task/template.ts',
+      'ca',
+    ],
     // Scripts for the whole manager, on a simulated disk and link.
     tests: { imports: ['sim'] },
   },

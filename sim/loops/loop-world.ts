@@ -7,11 +7,11 @@ import { clusterDefaults } from '../../src/model/cluster.ts';
 import type { NetworkSpec } from '../../src/model/network.ts';
 import type { Node, NodeState } from '../../src/model/node.ts';
 import type { Reason } from '../../src/model/reason.ts';
-import type { Service, ServiceSpec } from '../../src/model/service.ts';
+import type { Service } from '../../src/model/service.ts';
 import type { ObservedTask, Task } from '../../src/model/task.ts';
 import type { EndState, TaskState } from '../../src/model/task-state.ts';
 import { compareTaskStates } from '../../src/model/task-state.ts';
-import type { ContainerSpec, TaskTemplateSpec } from '../../src/model/template.ts';
+import type { TaskTemplateSpec } from '../../src/model/template.ts';
 import type { Wake } from '../../src/orchestrator/reconcile.ts';
 import { reconcile } from '../../src/orchestrator/reconcile.ts';
 import { recordEnd } from '../../src/orchestrator/record-end.ts';
@@ -30,24 +30,8 @@ import { placeTasks } from '../../src/scheduler/place-tasks.ts';
 import { sameJson } from '../../src/lib/json.ts';
 import type { Change, Transaction, View } from '../../src/store/view.ts';
 import { MemoryTables } from './memory-tables.ts';
-import type { NodeOptions } from './rows.ts';
+import type { Declaration, ImageFate, NodeOptions } from './rows.ts';
 import { clusterRow, networkRow, nodeRow, serviceRow, serviceSpec, templateSpec } from './rows.ts';
-
-/** What happens to a container of an image, for `LoopWorld.run`. */
-export type ImageFate =
-  | { readonly kind: 'good' }
-  | { readonly kind: 'missing' }
-  /** Exits that long after it started. */
-  | { readonly kind: 'exits'; readonly afterMs: number; readonly exitCode: number }
-  /** Stays in `preparing`. */
-  | { readonly kind: 'hangs' };
-
-/** What a script says of a service; the rest is filled in. */
-export interface Declaration {
-  readonly spec?: Partial<ServiceSpec>;
-  readonly template?: Partial<TaskTemplateSpec>;
-  readonly container?: Partial<ContainerSpec>;
-}
 
 /**
  * Orchestrator, allocator and scheduler on a store in memory, driven as the manager drives them,

@@ -5,6 +5,22 @@ import type { Node, NodeDescription, NodeSpec } from '../../src/model/node.ts';
 import type { Placement, Service, ServiceSpec } from '../../src/model/service.ts';
 import type { ContainerSpec, TaskTemplateSpec } from '../../src/model/template.ts';
 
+/** What happens to a container of an image, for `LoopWorld.run`. */
+export type ImageFate =
+  | { readonly kind: 'good' }
+  | { readonly kind: 'missing' }
+  /** Exits that long after it started. */
+  | { readonly kind: 'exits'; readonly afterMs: number; readonly exitCode: number }
+  /** Stays in `preparing`. */
+  | { readonly kind: 'hangs' };
+
+/** What a script says of a service; the rest is filled in. */
+export interface Declaration {
+  readonly spec?: Partial<ServiceSpec>;
+  readonly template?: Partial<TaskTemplateSpec>;
+  readonly container?: Partial<ContainerSpec>;
+}
+
 /** Rows with everything that a script does not care about filled in. */
 
 export function clusterRow(change: Partial<Cluster> = {}): Cluster {

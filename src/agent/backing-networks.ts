@@ -4,11 +4,10 @@ import { TuttiError } from '../lib/error.ts';
 import { parseSubnet, subnetsOverlap } from '../lib/ipv4.ts';
 import type { NetworkAssignment } from '../model/assignment.ts';
 import { backingNetworkLabel } from '../model/labels.ts';
+import { mtuOption } from '../model/network.ts';
 import { bridgeName } from '../overlay/bridge-name.ts';
 import { withoutPrefix } from '../overlay/back-ends.ts';
 import { clusterLabel } from './task-labels.ts';
-
-const mtuOption = 'com.docker.network.driver.mtu';
 
 export interface BackingNetworksOptions {
   readonly runtime: ContainerRuntime;

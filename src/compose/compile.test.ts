@@ -307,10 +307,15 @@ services:
     volumes: ["./x:/x:Z", { type: volume, target: /y, volume: { labels: [a=b] } }]
     deploy: { resources: { reservations: { devices: [{ capabilities: [gpu] }] } } }
   db: { image: pg }
-networks: { default: { enable_ipv4: false, ipam: { driver: mine, options: { a: b } } } }
+networks:
+  default:
+    enable_ipv4: false
+    ipam: { driver: mine, options: { a: b } }
+    driver_opts: { com.docker.network.bridge.name: br0, encrypted: "true" }
 `,
   );
   assert.deepEqual(warnings.map((warning) => warning.path).toSorted(), [
+    'networks.default.driver_opts',
     'networks.default.enable_ipv4',
     'networks.default.ipam.driver',
     'networks.default.ipam.options',

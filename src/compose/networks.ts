@@ -1,5 +1,5 @@
 import { stackLabel } from '../model/labels.ts';
-import type { NetworkSpec, SubnetSpec } from '../model/network.ts';
+import { knownDriverOptions, type NetworkSpec, type SubnetSpec } from '../model/network.ts';
 import type { NetworkAttachmentSpec } from '../model/template.ts';
 import type { Field } from './field.ts';
 import { type Scope, scopedName } from './scope.ts';
@@ -56,12 +56,11 @@ function networkSpec(
   if (driver !== 'overlay' && driver !== 'bridge') {
     field.at('driver').fail(`the network driver "${driver}" is not supported; use overlay`);
   }
-  const options = field.at('driver_opts');
   const labels = field.at('labels');
   const spec: NetworkSpec = {
     ...emptyNetwork,
     name: scope.name,
-    driverOptions: options.absent ? {} : options.labels(),
+    driverOptions: readDriverOptions(field.at('driver_opts')),
     labels: { ...(labels.absent ? {} : labels.labels()), [stackLabel]: scope.stack },
     internal: field.at('internal').boolean() ?? false,
     attachable: field.at('attachable').boolean() ?? false,
@@ -73,6 +72,14 @@ function networkSpec(
   }
   if (!field.absent) field.refuseUnknown();
   return spec;
+}
+
+/** Options of other drivers mean nothing to the networks of a cluster. */
+function readDriverOptions(field: Field): Readonly<Record<string, string>> {
+  const options = Object.entries(field.absent ? {} : field.labels());
+  const foreign = options.map(([name]) => name).filter((name) => !knownDriverOptions.has(name));
+  if (foreign.length > 0) field.warnIgnored(`${foreign.join(', ')} is not known here`);
+  return Object.fromEntries(options.filter(([name]) => knownDriverOptions.has(name)));
 }
 
 function readSubnets(ipam: Field): readonly SubnetSpec[] {

@@ -80,6 +80,7 @@ function checkContainer(field: string, container: ContainerSpec): void {
   checkFiles(`${field}.configs`, container.configs);
   checkResources(`${field}.limits`, container.limits);
   checkResources(`${field}.reservations`, container.reservations);
+  checkReservations(field, container);
   checkPrivileges(field, container);
 }
 
@@ -119,7 +120,6 @@ function checkHealth(field: string, health: HealthCheck): void {
     intervalMs: health.intervalMs,
     timeoutMs: health.timeoutMs,
     startPeriodMs: health.startPeriodMs,
-    startIntervalMs: health.startIntervalMs,
   };
   for (const [name, valueMs] of Object.entries(durations)) {
     checkDuration(`${field}.${name}`, valueMs);
@@ -128,6 +128,14 @@ function checkHealth(field: string, health: HealthCheck): void {
     }
   }
   checkWholeNumber(`${field}.retries`, health.retries, { minimum: 0, maximum: 1_000_000 });
+  if ((health.startIntervalMs ?? 0) > 0) {
+    refuse(
+      `${field}.startIntervalMs`,
+      `the start interval ${show(health.startIntervalMs)} ms is not supported: checks come at the ` +
+        'interval during the start, too',
+      { code: 'unimplemented', hint: 'Leave it out, or make the interval shorter.' },
+    );
+  }
 }
 
 function checkNaming(field: string, container: ContainerSpec): void {
@@ -200,6 +208,27 @@ function checkResources(field: string, resources: Resources): void {
   checkWholeNumber(`${field}.nanoCpus`, resources.nanoCpus, { minimum: 0 });
   checkWholeNumber(`${field}.memoryBytes`, resources.memoryBytes, { minimum: 0 });
   checkWholeNumber(`${field}.pids`, pids, { minimum: -1 });
+}
+
+/** What is kept free for a container, and that it may use as much. */
+function checkReservations(field: string, { limits, reservations }: ContainerSpec): void {
+  if ((reservations.pids ?? 0) !== 0) {
+    refuse(
+      `${field}.reservations.pids`,
+      `processes cannot be reserved, only limited; leave out the ${reservations.pids}`,
+    );
+  }
+  for (const name of ['memoryBytes', 'nanoCpus'] as const) {
+    const reserved = reservations[name] ?? 0;
+    const limit = limits[name] ?? 0;
+    if (limit === 0 || reserved <= limit) continue;
+    refuse(
+      `${field}.reservations.${name}`,
+      `the reservation ${reserved} is above the limit ${limit}; a container cannot use what is ` +
+        'kept for it',
+      { hint: 'Lower the reservation or raise the limit.' },
+    );
+  }
 }
 
 /**

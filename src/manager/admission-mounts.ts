@@ -78,6 +78,10 @@ function checkVolume(field: string, mount: Extract<Mount, { type: 'volume' }>): 
   if (subpath.startsWith('/') || subpath.split('/').includes('..')) {
     refuse(`${field}.subpath`, `the subpath ${show(subpath)} must stay inside the volume`);
   }
+  refuse(`${field}.subpath`, `a part of a volume, ${show(subpath)}, cannot be mounted alone`, {
+    code: 'unimplemented',
+    hint: 'Mount the whole volume, or give the directory a volume of its own.',
+  });
 }
 
 function trimSlashes(path: string): string {

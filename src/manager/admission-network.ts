@@ -1,6 +1,7 @@
 import type { Subnet } from '../lib/ipv4.ts';
 import { formatSubnet, parseAddress, parseSubnet, subnetsOverlap } from '../lib/ipv4.ts';
 import type { NetworkSpec, SubnetSpec } from '../model/network.ts';
+import { knownDriverOptions, mtuOption } from '../model/network.ts';
 import type { View } from '../store/view.ts';
 import { checkLabels, refuse, show } from './admission-check.ts';
 import { checkObjectName } from './admission-names.ts';
@@ -25,6 +26,14 @@ export function checkNetworkSpec(view: View, spec: NetworkSpec): void {
       hint: 'Leave it out: addresses are assigned by the cluster.',
     });
   }
+  const [ipamOption] = Object.keys(spec.ipamOptions ?? {});
+  if (ipamOption !== undefined) {
+    refuse('spec.ipamOptions', `the IPAM option ${show(ipamOption)} is not supported`, {
+      code: 'unimplemented',
+      hint: 'Leave it out: addresses are assigned by the cluster.',
+    });
+  }
+  checkDriverOptions('spec.driverOptions', spec.driverOptions);
   if (spec.enableIpv6) {
     refuse('spec.enableIpv6', 'cluster networks have IPv4 addresses only; leave IPv6 off', {
       code: 'unimplemented',
@@ -34,6 +43,24 @@ export function checkNetworkSpec(view: View, spec: NetworkSpec): void {
     refuse('spec.ingress', 'an ingress network is neither attachable nor internal; leave both off');
   }
   checkSubnets(view, spec.subnets);
+}
+
+/** An option that nobody acts on would be a promise that nobody keeps. */
+function checkDriverOptions(field: string, options: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (!knownDriverOptions.has(name)) {
+      refuse(field, `the driver option ${show(name)} of networks is not supported`, {
+        code: 'unimplemented',
+        hint: `Leave it out; ${[...knownDriverOptions].join(' and ')} are known.`,
+      });
+    }
+    if (name !== mtuOption || isPacketSize(value)) continue;
+    refuse(field, `${name} is ${show(value)}; a number of bytes from 576 to 65535 is expected`);
+  }
+}
+
+function isPacketSize(text: string): boolean {
+  return /^\d{3,5}$/.test(text) && Number(text) >= 576 && Number(text) <= 65_535;
 }
 
 /** A pool from which networks get their subnets. */

@@ -89,6 +89,17 @@ function checkNetworks(declaration: ServiceDeclaration, view: View): void {
       });
     }
     checkAttachment(field, network, attachment.aliases);
+    const [option] = Object.keys(attachment.driverOptions);
+    if (option !== undefined) {
+      refuse(
+        `${field}.driverOptions`,
+        `the option ${show(option)} of an attachment means nothing`,
+        {
+          code: 'unimplemented',
+          hint: 'Leave it out; options of the network itself are given when it is created.',
+        },
+      );
+    }
     return network;
   });
   checkUnique(

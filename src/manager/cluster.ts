@@ -2,6 +2,7 @@ import { newJoinToken } from '../ca/join-token.ts';
 import { signingRoot } from '../ca/rotation.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { Cluster, ClusterSpec } from '../model/cluster.ts';
+import { clusterDefaults } from '../model/cluster.ts';
 import type { NetworkSpec } from '../model/network.ts';
 import type { Root } from '../model/root.ts';
 import type { Transaction, View } from '../store/view.ts';
@@ -171,11 +172,35 @@ function checkSpec(spec: ClusterSpec): void {
     );
   }
   checkDuration('spec.certificateExpiryMs', spec.certificateExpiryMs);
+  checkUnused(spec);
   if (spec.autoLockManagers) {
     refuse('spec.autoLockManagers', 'locking managers is not supported; leave autolock off', {
       code: 'unimplemented',
     });
   }
+}
+
+/** Settings of what is not there: a value of one's own would be a promise that nobody keeps. */
+function checkUnused(spec: ClusterSpec): void {
+  for (const name of [
+    'snapshotInterval',
+    'keepOldSnapshots',
+    'logEntriesForSlowFollowers',
+    'electionTick',
+    'heartbeatTick',
+  ] as const) {
+    if (spec[name] === clusterDefaults[name]) continue;
+    refuse(`spec.${name}`, `${name} is ${show(spec[name])}, but there is no Raft log to tune`, {
+      code: 'unimplemented',
+      hint: `Leave it at ${clusterDefaults[name]}.`,
+    });
+  }
+  if (spec.defaultLogDriver === undefined) return;
+  refuse(
+    'spec.defaultLogDriver',
+    `the log driver ${show(spec.defaultLogDriver.name)} cannot be set for all services at once`,
+    { code: 'unimplemented', hint: 'Set it for each service, or for the container engine.' },
+  );
 }
 
 const ingressNetwork: NetworkSpec = {

@@ -1,6 +1,15 @@
 import type { Instant } from './instant.ts';
 import type { Labels } from './labels.ts';
 
+/** The driver option for the size of packets, as in Docker. */
+export const mtuOption = 'com.docker.network.driver.mtu';
+
+/**
+ * Driver options that mean something. `encrypted` does while all of a cluster is on one machine:
+ * nothing of the network leaves it.
+ */
+export const knownDriverOptions: ReadonlySet<string> = new Set([mtuOption, 'encrypted']);
+
 export interface SubnetSpec {
   /** `10.0.1.0/24`. */
   readonly subnet: string;

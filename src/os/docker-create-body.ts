@@ -59,7 +59,7 @@ function hostConfig(request: CreateContainer): Record<string, unknown> {
         [{ HostPort: port.publishedPort === undefined ? '' : String(port.publishedPort) }],
       ]),
     ),
-    ExtraHosts: spec.hosts.map(toExtraHost),
+    ExtraHosts: spec.hosts.flatMap(toExtraHosts),
     GroupAdd: spec.groups,
     CapAdd: spec.capabilityAdd,
     CapDrop: spec.capabilityDrop,
@@ -93,10 +93,10 @@ function portName(port: { readonly targetPort: number; readonly protocol: string
   return `${port.targetPort}/${port.protocol}`;
 }
 
-/** `address name …` as in /etc/hosts becomes `name:address`. */
-function toExtraHost(line: string): string {
+/** `address name …` as in /etc/hosts becomes `name:address` for each name. */
+function toExtraHosts(line: string): readonly string[] {
   const [address = '', ...names] = line.split(/\s+/);
-  return `${names[0] ?? ''}:${address}`;
+  return names.filter((name) => name !== '').map((name) => `${name}:${address}`);
 }
 
 function toDevice(device: NonNullable<ContainerSpec['devices']>[number]): Record<string, string> {

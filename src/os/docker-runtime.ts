@@ -11,6 +11,7 @@ import type {
 } from '../host/container-runtime.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { LogFrame, LogQuery } from '../model/log.ts';
+import { mtuOption } from '../model/network.ts';
 import { endLostShim } from './container-shims.ts';
 import { type ContainerInspect, toRuntimeContainer } from './docker-container.ts';
 import { createBody, endpointConfig } from './docker-create-body.ts';
@@ -20,7 +21,6 @@ import { toRuntimeInfo, type EngineInfo } from './docker-info.ts';
 
 const reconnectMs = 250;
 const bridgeOption = 'com.docker.network.bridge.name';
-const mtuOption = 'com.docker.network.driver.mtu';
 
 interface NetworkSummary {
   readonly Id: string;
