@@ -55,16 +55,15 @@ export function describeCounts(service: ServiceReport): string {
 
 /** Where a service can be reached from this machine: a line for each published port. */
 export function describeAddresses(report: StackReport): readonly string[] {
-  return report.services.flatMap((service) => [
-    ...service.ports
+  return report.services.flatMap((service) =>
+    service.ports
       .filter((port) => port.publishedPort !== undefined)
       .map((port) => {
         const address = `localhost:${port.publishedPort}`;
         const url = port.protocol === 'tcp' ? `http://${address}` : `${address}/${port.protocol}`;
         return `${service.name}  ${url}`;
       }),
-    ...(service.portProblems ?? []).map((problem) => `${service.name}  warning: ${problem}`),
-  ]);
+  );
 }
 
 export function plural(count: number, noun: string): string {

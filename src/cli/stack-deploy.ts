@@ -48,7 +48,7 @@ export async function stackDeploy(
   }
   const services = new Set(declaration.services.map((service) => service.spec.name));
   const changed = changes.filter((change) => change.action === 'update');
-  const { report, exitCode } = await waitForStack(context, {
+  const { report, exitCode: waited } = await waitForStack(context, {
     stack,
     timeoutMs: options.timeoutMs,
     waiting: 'deploy',
@@ -59,8 +59,11 @@ export async function stackDeploy(
       patienceMs: options.patienceMs,
     }),
   });
+  const taken = takenPorts(report, services);
+  // What runs and cannot be reached where it was to be is not what was asked for.
+  const exitCode = waited === exitCodes.success && taken.length > 0 ? exitCodes.failure : waited;
   if (context.json) context.output.write(`${JSON.stringify({ ...done, report, exitCode })}\n`);
-  else if (exitCode === exitCodes.success) tellAddresses(context, report);
+  else if (waited === exitCodes.success) tellAddresses(context, { report, taken });
   else context.output.note(await describeFailure(context, { report, exitCode, services }));
   return exitCode;
 }
@@ -75,7 +78,20 @@ function tellChanges(
   for (const change of made) output.note(`${describeChange(change, output.notePaint)}\n`);
 }
 
-function tellAddresses({ output }: CliContext, report: StackReport): void {
+function takenPorts(report: StackReport, services: ReadonlySet<string>): readonly string[] {
+  return report.services
+    .filter((service) => services.has(service.name))
+    .flatMap(({ name, portProblems = [] }) => portProblems.map((problem) => `${name}: ${problem}`));
+}
+
+function tellAddresses(
+  { output }: CliContext,
+  { report, taken }: { readonly report: StackReport; readonly taken: readonly string[] },
+): void {
   const lines = describeAddresses(report).map((line) => `${line}\n`);
   output.write(`${output.paint('green', `${report.name} is running`)}\n${lines.join('')}`);
+  if (taken.length === 0) return;
+  const problem = output.notePaint('red', 'problem:');
+  for (const line of taken) output.note(`${problem} ${line}\n`);
+  output.note('Publish another port, or stop the program that has it.\n');
 }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import type { Explanation, StatusReport } from '../../src/model/report.ts';
 import type { Finished } from '../fixture/run-apart.ts';
@@ -186,6 +188,21 @@ function registerEnds(cli: () => CliNode): void {
       await cli().good('stack', 'rm', stack);
     });
   }
+
+  test('a published port that another program has is told, and is a failure', async () => {
+    const server = createServer().listen(8087);
+    await once(server, 'listening');
+    await cli().write(
+      'taken.yml',
+      `services: { web: { image: ${image}, command: web, ports: ["8087:80"] } }`,
+    );
+    const { code, stderr } = await cli().run(['stack', 'deploy', '-c', 'taken.yml', 'taken']);
+    server.close();
+    await cli().good('stack', 'rm', 'taken');
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /^problem: taken_web: on node-1 port 8087\/tcp is taken by .*process/m);
+    assert.match(stderr, /^Publish another port, or stop the program that has it\.$/m);
+  });
 
   test('Ctrl-C stops the waiting, not the stack', async () => {
     await cli().write(
