@@ -78,7 +78,8 @@ export class TaskRunner {
   /** Takes over a container that an agent, or an engine, before this one made. */
   adopt(container: RuntimeContainer): void {
     this.#healthSince = this.#host.clock.now();
-    this.#containerId = container.id;
+    // Ours is newer: the list may be older than what was made anew since.
+    this.#containerId ??= container.id;
     this.#started ||= container.state !== 'created' || container.exitCode !== undefined;
     this.look();
   }
@@ -135,11 +136,8 @@ export class TaskRunner {
 
   async #refresh(signal: AbortSignal): Promise<void> {
     this.#stale = false;
-    const task = this.#host.assignment(this.taskId);
-    const reference = this.#containerId ?? (task && this.#host.work.nameOf(task));
     try {
-      this.#container =
-        reference === undefined ? undefined : await this.#host.work.inspect(reference, signal);
+      this.#container = await this.#find(signal);
     } catch (error) {
       this.#stale = true;
       throw error;
@@ -148,6 +146,18 @@ export class TaskRunner {
       this.#containerId = this.#container.id;
       this.#started ||= this.#container.state !== 'created';
     }
+  }
+
+  /** By its id; or by its name, which is the task's own and says more than an id that is gone. */
+  async #find(signal: AbortSignal): Promise<RuntimeContainer | undefined> {
+    const { work } = this.#host;
+    const task = this.#host.assignment(this.taskId);
+    const references = [this.#containerId, task && work.nameOf(task)];
+    for (const reference of references) {
+      const found = reference === undefined ? undefined : await work.inspect(reference, signal);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   #situation(): Situation {

@@ -11,6 +11,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { clearMemory } from '../../tools/engine/power-failure.ts';
 import { type EpisodeResult, runEpisode } from './episode.ts';
 import { processes } from './fault-host.ts';
 
@@ -63,6 +64,9 @@ async function tryEpisode(seed: number): Promise<EpisodeResult | undefined> {
     });
   } catch (error) {
     process.stdout.write(`${String(error)}\n`);
+    // The next one shall not find what this one left.
+    await clearMemory([]);
+    await rm('/run/tutti', { recursive: true, force: true }).catch(() => undefined);
     return undefined;
   }
 }
