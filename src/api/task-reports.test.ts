@@ -52,6 +52,23 @@ test('a task that was restarted says how the one before it failed', async () => 
   assert.match(why.lines.join('\n'), /2 earlier tasks failed, the last .* ago: it ended with 3/);
 });
 
+test('how tasks of an earlier template failed says nothing of the new one', async () => {
+  const world = await failing({ condition: 'any' });
+  const [service] = [...world.control.view.services.all()];
+  assert.ok(service);
+  const next = declare('w', 1, {
+    spec: { labels: { [stackLabel]: 'st' } },
+    template: { restart: { condition: 'any' }, forceUpdate: 1 },
+  });
+  await world.control.updateService(service.id, next, { version: service.version });
+  await world.settle();
+  const live = reportStack(world.control, 'st')?.tasks.filter((task) => task.current) ?? [];
+  assert.deepEqual(
+    live.map(({ failure, restarts }) => [failure, restarts]),
+    [[undefined, 0]],
+  );
+});
+
 test('a name means the task that stands for the slot now', async () => {
   const world = await failing({ condition: 'any' });
   const newest = [...world.control.view.tasks.all()].toSorted(

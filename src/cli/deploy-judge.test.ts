@@ -135,6 +135,13 @@ test('what failed for good waits for others that may still fail or recover', () 
   assert.equal(one.verdict(patienceMs), 'hopeless');
 });
 
+test('what failed for good waits for what is on its way', () => {
+  const one = judge();
+  const failed = task('a', { state: 'failed', spent: true });
+  one.observe(report([failed, task('b', because('pulling-image'))]), 0);
+  assert.equal(one.verdict(patienceMs * 10), 'waiting');
+});
+
 test('a task that came to a good end is no trouble', () => {
   const one = judge();
   one.observe(report([task('a', { state: 'complete', spent: true }), task('b')]), 0);
@@ -150,6 +157,9 @@ test('an update that was rolled back is a failure of the deploy that made it alo
   const mine = judge(['b']);
   mine.observe(report([running, task('b')], fields), 0);
   assert.equal(mine.verdict(0), 'hopeless');
+  const settling = judge(['b']);
+  settling.observe(report([running, task('b', because('pulling-image'))], fields), 0);
+  assert.equal(settling.verdict(0), 'hopeless');
   const anothers = judge();
   anothers.observe(report([running, task('b')], fields), 0);
   assert.equal(anothers.verdict(settleMs), 'done');

@@ -101,7 +101,7 @@ function addDeploy(stack: Command, host: ProgramHost): void {
       '\nExamples:\n  tutti stack deploy -c compose.yml shop\n' +
         '  tutti stack deploy                          compose.yml of this directory\n' +
         '  tutti stack deploy -c base.yml -c live.yml  the later document lies over the earlier\n' +
-        '  envsubst < t.yml | tutti stack deploy -c - shop',
+        '  make-document | tutti stack deploy -c - shop',
     )
     .action((name: string | undefined, flags: DeployFlags, command: Command) =>
       runCommand(host, {
