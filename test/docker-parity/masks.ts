@@ -12,6 +12,7 @@ const masks: readonly { readonly what: RegExp; readonly by: string }[] = [
   { what: /\.[0-9a-z]{12}(?=@)/g, by: '.<id>' },
   { what: /("Index": ?)\d+/g, by: '$1<version>' },
   { what: /("PID": ?)\d+/g, by: '$1<pid>' },
+  { what: /("MacAddress": ")(?:[0-9a-f]{2}:){5}[0-9a-f]{2}/g, by: '$1<mac>' },
   { what: /(vxlanid_list": ?")\d+/g, by: '$1<network>' },
   { what: /^ ID: [A-Z0-9:]{59}$/gm, by: ' ID: <engine>' },
   // The cluster's authority: its root, and the root's key in DER.
@@ -22,8 +23,12 @@ const masks: readonly { readonly what: RegExp; readonly by: string }[] = [
   { what: /\b(?:(?:Less than a|About a|\d+) (?:second|minute)s?) ago\b/gi, by: '<time> ago' },
   // Addresses that the system chose.
   { what: /\b10\.\d+\.\d+\.\d+(?:\/24)?\b/g, by: '<address>' },
+  { what: /\b172\.(?:1[6-9]|2\d|3[01])\.\d+\.\d+\b/g, by: '<address>' },
   // Progress that the CLI prints five times a second, and a map that Go prints in any order.
-  { what: /^(?:overall progress|active tasks|verify: Waiting|\d+\/\d+:).*\n?/gm, by: '' },
+  {
+    what: /^(?:overall progress|active tasks|job progress|verify:|rollback:|\d+\/\d+:).*\n?/gm,
+    by: '',
+  },
   { what: /^ Runtimes: .*$/gm, by: ' Runtimes: <runtimes>' },
 ];
 

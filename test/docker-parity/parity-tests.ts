@@ -1,46 +1,70 @@
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { type DockerClient, findDockerClients } from '../../tools/engine/docker-clients.ts';
 import { compare, type Comparison } from './compare.ts';
 import { differencesFor } from './differences.ts';
+import { refusalsFor } from './refusals.ts';
 import { runScenario } from './run-scenario.ts';
 import { scenario } from './scenario.ts';
-import { nameOf } from './step.ts';
+import { nameOf, stepsOf } from './step.ts';
+
+const runLimitMs = 550_000;
 
 /**
- * Gives the same commands of one docker client to Docker Swarm and to Tutti, and holds each
- * command's output beside the other's.
+ * Gives the same commands of docker clients to Docker Swarm and to Tutti, and holds each command's
+ * output beside the other's. The clients go through it at the same time, each with its own engine.
  */
-export async function defineParityTests(
-  pick: (clients: readonly DockerClient[]) => DockerClient | undefined,
-): Promise<void> {
-  const client = pick(await findDockerClients());
+export async function defineParityTests(versions: readonly RegExp[]): Promise<void> {
+  const clients = await findDockerClients();
   const engineSocket = process.env['TUTTI_TEST_ENGINE'] ?? '';
-  const skip = client === undefined ? 'this machine has no such docker client' : false;
-  const version = client?.version ?? 'none';
-  const differences = differencesFor(version);
-  const comparisons: Comparison[] = [];
+  const runs = new Map<RegExp, Promise<readonly Comparison[]>>();
   before(
     async () => {
-      if (client === undefined) return;
-      const pairs = await runScenario({ engineSocket, client: client.path });
-      const compared = pairs.filter(({ step }) => step.compared);
-      comparisons.push(...compared.map((pair) => compare(pair, differences)));
+      for (const wanted of versions) {
+        const client = clients.find(({ version }) => wanted.test(version));
+        if (client !== undefined) runs.set(wanted, compareAll(client, engineSocket));
+      }
+      await Promise.all(runs.values());
     },
-    { timeout: 550_000 },
+    { timeout: runLimitMs },
   );
-  for (const [index, step] of scenario.filter((one) => one.compared).entries()) {
-    test(`${version}: ${nameOf(step)} says what Swarm says`, { skip }, () => {
-      const comparison = comparisons[index];
+  for (const wanted of versions) {
+    const client = clients.find(({ version }) => wanted.test(version));
+    const name = client?.version ?? String(wanted);
+    const skip = client === undefined ? 'this machine has no such docker client' : false;
+    describe(`docker ${name}`, { skip }, () =>
+      holdTogether(name, async () => (await runs.get(wanted)) ?? []),
+    );
+  }
+}
+
+async function compareAll(
+  client: DockerClient,
+  engineSocket: string,
+): Promise<readonly Comparison[]> {
+  const listed = {
+    differences: differencesFor(client.version),
+    refusals: refusalsFor(client.version),
+  };
+  const pairs = await runScenario({ engineSocket, client: client.path });
+  return pairs.filter(({ step }) => step.compared).map((pair) => compare(pair, listed));
+}
+
+function holdTogether(version: string, run: () => Promise<readonly Comparison[]>): void {
+  const compared = stepsOf(scenario).filter((step) => step.compared);
+  for (const [index, step] of compared.entries()) {
+    test(`${nameOf(step)} says what Swarm says`, async () => {
+      const comparison = (await run())[index];
       assert.ok(comparison !== undefined, 'the scenario did not come to this command');
       assert.equal(comparison.tutti, comparison.swarm);
     });
   }
-  test(`${version}: every listed difference still occurs`, { skip }, () => {
-    const used = new Set(comparisons.flatMap((comparison) => [...comparison.used]));
-    const stale = differences.filter((difference) => !used.has(difference));
+  test('every listed difference still occurs', async () => {
+    const used = new Set((await run()).flatMap((comparison) => [...comparison.used]));
+    const differences = differencesFor(version).filter((one) => !used.has(one));
+    const refusals = refusalsFor(version).filter((one) => !used.has(one));
     assert.deepEqual(
-      stale.map((difference) => difference.reason),
+      [...differences.map(({ reason }) => reason), ...refusals.map(({ command }) => command)],
       [],
     );
   });

@@ -1,16 +1,32 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { runProgram } from '../../tools/bootstrap/run.mjs';
+import { takeSlot } from '../../tools/engine/slot.ts';
 import type { Pair } from './compare.ts';
-import { runStep } from './run-step.ts';
-import { scenario, scenarioFiles } from './scenario.ts';
-import { startSwarm, startTutti } from './side.ts';
+import type { ImageSource } from './copy-images.ts';
+import type { SideOutputs } from './run-side.ts';
+import { scenario } from './scenario.ts';
+import { stepsOf } from './step.ts';
+
+/** What the host of one run is told. */
+export interface ParityJob {
+  /** Of the container engine that is started. */
+  readonly directory: string;
+  readonly runDirectory: string;
+  /** Path of the docker command. */
+  readonly client: string;
+  readonly images: ImageSource;
+}
 
 const tags = ['bb:1', 'bb:2'];
+const thisNode = [process.execPath, ...process.execArgv];
+const host = fileURLToPath(new URL('parity-host.ts', import.meta.url));
 
-/** Gives every command of the scenario to Docker Swarm and to Tutti, step by step. */
+/** Gives every command of the scenario to Docker Swarm, then to Tutti on the same engine. */
 export async function runScenario(options: {
+  /** Of the engine that has the images of the tests. */
   readonly engineSocket: string;
   /** Path of the docker command. */
   readonly client: string;
@@ -20,21 +36,33 @@ export async function runScenario(options: {
     const image = `tutti-test/busybox:${index + 1}`;
     await runProgram('docker', ['-H', `unix://${engineSocket}`, 'tag', image, tag]);
   }
-  const directory = await mkdtemp(join(tmpdir(), 'tutti-scenario-'));
-  for (const [name, content] of Object.entries(scenarioFiles)) {
-    await writeFile(join(directory, name), content);
-  }
-  await using swarmSide = await startSwarm({ from: engineSocket, tags });
-  await using tuttiSide = await startTutti(engineSocket);
-  const beganAt = Math.floor(Date.now() / 1000);
-  const pairs: Pair[] = [];
-  for (const step of scenario) {
-    const [swarm, tutti] = await Promise.all([
-      runStep(step, { side: swarmSide, client, directory, beganAt }),
-      runStep(step, { side: tuttiSide, client, directory, beganAt }),
-    ]);
-    pairs.push({ step, swarm, tutti });
-  }
-  await rm(directory, { recursive: true });
-  return pairs;
+  using slot = await takeSlot();
+  const { directory, runDirectory } = slot;
+  const job: ParityJob = { directory, runDirectory, client, images: { from: engineSocket, tags } };
+  const outputs = await runHost(job);
+  return stepsOf(scenario).map((step, index) => {
+    const swarm = outputs.swarm[index];
+    const tutti = outputs.tutti[index];
+    if (swarm === undefined || tutti === undefined) throw new Error('the scenario broke off');
+    return { step, swarm, tutti };
+  });
+}
+
+export interface BothOutputs {
+  readonly swarm: SideOutputs;
+  readonly tutti: SideOutputs;
+}
+
+async function runHost(job: ParityJob): Promise<BothOutputs> {
+  const inside = [...thisNode, host, JSON.stringify(job)];
+  const child = spawn(
+    'unshare',
+    ['--net', '--mount', '--pid', '--uts', '--fork', '--kill-child', '--mount-proc', ...inside],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const closed = once(child, 'close');
+  const written = await text(child.stdout);
+  const [code] = (await closed) as [number | null];
+  if (code !== 0) throw new Error(`the host of the comparison ended with ${String(code)}`);
+  return JSON.parse(written) as BothOutputs;
 }

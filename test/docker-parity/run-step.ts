@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Side } from './side.ts';
-import type { Step } from './step.ts';
+import type { Side, Step } from './step.ts';
 
 export interface Output {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
+  /** How long the step took, with its repetitions: shown where the whole takes too long. */
+  readonly tookMs?: number;
 }
 
 export interface StepContext {
@@ -23,10 +24,16 @@ export interface StepContext {
 
 const commandLimitMs = 90_000;
 const untilLimitMs = 60_000;
-const pollMs = 200;
+const pollMs = 400;
 
 /** Runs a command against one side, as often as its step says. */
 export async function runStep(step: Step, context: StepContext): Promise<Output> {
+  const beganAt = Date.now();
+  const output = await repeat(step, context);
+  return { ...output, tookMs: Date.now() - beganAt };
+}
+
+async function repeat(step: Step, context: StepContext): Promise<Output> {
   const giveUpAt = Date.now() + untilLimitMs;
   for (;;) {
     const output = await runOnce(step, context);
@@ -66,8 +73,14 @@ async function runOnce(step: Step, context: StepContext): Promise<Output> {
 async function expand(word: string, context: StepContext): Promise<string> {
   if (word === '@begin') return String(context.beganAt);
   if (word === '@soon') return String(Math.ceil(Date.now() / 1000) + 1);
+  if (word.startsWith('@task:')) {
+    const list = ['service', 'ps', '--quiet', '--no-trunc', '--filter', 'desired-state=running'];
+    return (await ask([...list, word.slice('@task:'.length)], context)).split('\n')[0] ?? '';
+  }
   if (!word.includes('@node')) return word;
-  const info = { command: ['info', '--format={{.Swarm.NodeID}}'], compared: false };
-  const { stdout } = await runOnce(info, context);
-  return word.replace('@node', stdout.trim());
+  return word.replace('@node', await ask(['info', '--format={{.Swarm.NodeID}}'], context));
+}
+
+async function ask(command: readonly string[], context: StepContext): Promise<string> {
+  return (await runOnce({ command, compared: false }, context)).stdout.trim();
 }

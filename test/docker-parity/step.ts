@@ -1,8 +1,16 @@
+/** One of the two that the same commands are given to. */
+export interface Side {
+  readonly name: 'swarm' | 'tutti';
+  /** What the docker CLI talks to. */
+  readonly socketPath: string;
+}
+
 /** One command of the docker CLI, given to both sides. */
 export interface Step {
   /**
-   * Words of the command; `@node` is the id of the side's node, `@begin` and `@soon`
-   * when the scenario began and the next second but one, in Unix seconds.
+   * Words of the command; `@node` is the id of the side's node, `@task:w` that of the first task of
+   * the service `w`, `@begin` and `@soon` when the scenario began and the next second but one, in
+   * Unix seconds.
    */
   readonly command: readonly string[];
   readonly stdin?: string;
@@ -16,6 +24,17 @@ export interface Step {
   readonly anyOrder?: boolean;
 }
 
+/** Commands that follow one another. */
+export type Track = readonly Step[];
+
+/** Tracks that are gone through at the same time; none may see what another changes. */
+export type Chapter = readonly Track[];
+
+/** All steps, in the order in which their outputs are kept. */
+export function stepsOf(chapters: readonly Chapter[]): readonly Step[] {
+  return chapters.flat(2);
+}
+
 /** `run('service ls')`; words with spaces in them go into single quotes. */
 export function run(line: string, options: Pick<Step, 'stdin' | 'anyOrder'> = {}): Step {
   return { command: words(line), compared: true, ...options };
@@ -27,8 +46,12 @@ export function until(line: string, matches: RegExp): Step {
 }
 
 /** Compared once its output matches. */
-export function runUntil(line: string, matches: RegExp): Step {
-  return { command: words(line), until: matches, compared: true };
+export function runUntil(
+  line: string,
+  matches: RegExp,
+  options: Pick<Step, 'anyOrder'> = {},
+): Step {
+  return { command: words(line), until: matches, compared: true, ...options };
 }
 
 /** Not compared. */
