@@ -337,7 +337,18 @@ const refusals: readonly {
     wanted: { container: { reservations: { nanoCpus: 3e9, memoryBytes: 2 ** 29 } } },
     code: 'insufficient-resources',
     message: 'no suitable node (insufficient resources on 1 node)',
-    hint: /^It reserves 3 CPUs and 512 MiB; the most that one node has left is 2 CPUs, and 1024 MiB\.$/,
+    hint: /^1 node: not enough CPUs \(needs 3, free 2\)\. Reserve less, stop what reserves/,
+  },
+  {
+    finding: 'less memory on each node, and too few processors on one',
+    nodes: {
+      a: { description: { nanoCpus: 2e9, memoryBytes: 20 * 2 ** 30 } },
+      b: { description: { nanoCpus: 8e9, memoryBytes: 7.5 * 2 ** 30 } },
+    },
+    wanted: { container: { reservations: { nanoCpus: 2.5e9, memoryBytes: 64 * 2 ** 30 } } },
+    code: 'insufficient-resources',
+    message: 'no suitable node (insufficient resources on 2 nodes)',
+    hint: /^1 node: not enough CPUs \(needs 2\.5, free 2\)\. 2 nodes: not enough memory \(needs 64 GiB, free at most 20 GiB\)\./,
   },
   {
     finding: 'different causes on different nodes',

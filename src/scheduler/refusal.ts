@@ -87,17 +87,31 @@ function readyHint(loads: readonly NodeLoad[], demand: Demand): string {
     .join(' ');
 }
 
+/** What is lacking on how many nodes: `1 node: not enough memory (needs 64 GiB, free 20 GiB).` */
 function resourceHint(loads: readonly NodeLoad[], { needs }: Demand): string {
-  const freeCpus = Math.max(
-    ...loads.map(({ node, nanoCpus }) => node.description.nanoCpus - nanoCpus),
-  );
-  const freeMemory = Math.max(
-    ...loads.map(({ node, memoryBytes }) => node.description.memoryBytes - memoryBytes),
-  );
-  return (
-    `It reserves ${cpus(needs.nanoCpus)} and ${mebibytes(needs.memoryBytes)}; the most that one ` +
-    `node has left is ${cpus(freeCpus)}, and ${mebibytes(freeMemory)}.`
-  );
+  const resources = [
+    {
+      what: 'CPUs',
+      needed: needs.nanoCpus,
+      free: ({ node, nanoCpus }: NodeLoad) => node.description.nanoCpus - nanoCpus,
+      show: cpus,
+    },
+    {
+      what: 'memory',
+      needed: needs.memoryBytes,
+      free: ({ node, memoryBytes }: NodeLoad) => node.description.memoryBytes - memoryBytes,
+      show: binaryBytes,
+    },
+  ];
+  const lacks = resources.flatMap(({ what, needed, free, show }) => {
+    const left = loads.map(free).filter((amount) => amount < needed);
+    if (left.length === 0) return [];
+    const most = show(Math.max(0, ...left), Math.floor);
+    const nodes = left.length === 1 ? '1 node' : `${left.length} nodes`;
+    const freeThere = left.length === 1 ? `free ${most}` : `free at most ${most}`;
+    return [`${nodes}: not enough ${what} (needs ${show(needed, Math.ceil)}, ${freeThere}).`];
+  });
+  return `${lacks.join(' ')} Reserve less, stop what reserves the rest, or add a node.`;
 }
 
 function constraintHint(loads: readonly NodeLoad[], { constraints }: Demand): string {
@@ -154,10 +168,21 @@ function listed(names: readonly string[]): string {
   return more > 0 ? `${shown} and ${more} more` : shown;
 }
 
-function cpus(nanoCpus: number): string {
-  return `${Math.max(0, nanoCpus) / 1e9} CPUs`;
+type Rounding = (value: number) => number;
+
+function cpus(nanoCpus: number, round: Rounding): string {
+  return String(round(nanoCpus / 1e6) / 1e3);
 }
 
-function mebibytes(bytes: number): string {
-  return `${Math.floor(Math.max(0, bytes) / (1024 * 1024))} MiB`;
+const binaryUnits = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
+
+/** Two places at most; what is needed is rounded up and what is free down. */
+function binaryBytes(bytes: number, round: Rounding): string {
+  let amount = bytes;
+  let unit = 0;
+  while (amount >= 1_024 && unit < binaryUnits.length - 1) {
+    amount /= 1_024;
+    unit += 1;
+  }
+  return `${round(amount * 100) / 100} ${binaryUnits[unit]}`;
 }

@@ -77,7 +77,7 @@ function registerWhy(cli: () => CliNode): void {
       /logs/,
     ],
     sick: [/unhealthy container: not yet \[unhealthy\]/, /health check/],
-    large: [/\[insufficient-resources\]/, /9216000 MiB/],
+    large: [/\[insufficient-resources\]/, /not enough memory \(needs 8\.79 TiB, free/],
     late: [/waits until st_picky is healthy \[waiting-for-dependency\]/, /st_picky/],
   };
   for (const [service, [line, hint]] of Object.entries(explained)) {
