@@ -19,6 +19,7 @@ export const agentCommands: readonly NeededCommand[] = [
   { command: 'nft', package: 'nftables' },
   { command: 'ip', package: 'iproute2' },
   { command: 'conntrack', package: 'conntrack' },
+  { command: 'conntrack', package: 'conntrack' },
 ];
 
 /** What judges in tests. */
