@@ -26,8 +26,8 @@ export interface FaultRecord {
   /** Of the whole machine. */
   readonly power: boolean;
   readonly liveRestore: boolean;
-  /** The engine had lost track of a port in its crash, and was restarted by hand. */
-  readonly engineRestarted: boolean;
+  /** The engine had lost track of a port or a network in its crash, and was put right by hand. */
+  readonly mended?: 'port' | 'network';
   /** From the kill until everything was as declared. */
   readonly convergedMs: number;
 }
@@ -40,8 +40,8 @@ export interface EpisodeResult {
 
 const convergeLimitMs = 60_000;
 const pollMs = 200;
-/** A port of which the engine lost track is not free again by itself. */
-const portPatienceMs = 15_000;
+/** What the engine lost track of is not free again by itself. */
+const enginePatienceMs = 15_000;
 /** Kills come this long after the action began, at most. */
 const latestKillMs = 3_000;
 /** One fault in so many is the machine's. */
@@ -119,7 +119,7 @@ class Run {
     writing.abort();
     await writer;
     this.#stack = action.after;
-    const { engineRestarted } = await this.#untilConverged(action.name);
+    const mended = await this.#untilConverged(action.name);
     return {
       seed: this.#plan.seed,
       fault,
@@ -127,7 +127,7 @@ class Run {
       killed,
       power,
       liveRestore: this.#host.liveRestore,
-      engineRestarted,
+      ...(mended !== undefined && { mended }),
       convergedMs: Date.now() - killedAt,
     };
   }
@@ -156,22 +156,35 @@ class Run {
     }
   }
 
-  async #untilConverged(what: string): Promise<{ readonly engineRestarted: boolean }> {
-    const startedAt = Date.now();
-    let engineRestarted = false;
+  async #untilConverged(what: string): Promise<FaultRecord['mended']> {
+    let startedAt = Date.now();
+    let mended: FaultRecord['mended'];
     for (;;) {
       const expected = { stack: this.#stack, acknowledged: this.#acknowledged };
       const problem = await findProblem(this.#host, expected);
-      if (problem === undefined) return { engineRestarted };
+      if (problem === undefined) return mended;
       const lostMs = Date.now() - startedAt;
       if (lostMs > convergeLimitMs) throw new Error(`no convergence after ${what}: ${problem}`);
-      if (lostMs > portPatienceMs && !engineRestarted && (await this.#host.hasLostPort())) {
-        this.#plan.report('  the engine holds a port that no container has: restarting it');
-        engineRestarted = true;
-        await this.#host.killAndReturn(['engine'], this.#dice);
+      if (lostMs > enginePatienceMs && mended === undefined) {
+        mended = await this.#mendEngine();
+        if (mended !== undefined) startedAt = Date.now();
       }
       await sleep(pollMs);
     }
+  }
+
+  /** What a person has to do for an engine that lost track of what it has when it was killed. */
+  async #mendEngine(): Promise<FaultRecord['mended']> {
+    const host = this.#host;
+    if (await host.hasLostNetwork()) {
+      this.#plan.report('  the engine holds a network that it does not show: taking that from it');
+      await host.losePower({ forgetNetworks: true });
+      return 'network';
+    }
+    if (!(await host.hasLostPort())) return undefined;
+    this.#plan.report('  the engine holds a port that no container has: restarting it');
+    await host.killAndReturn(['engine'], this.#dice);
+    return 'port';
   }
 
   /** Removes everything, again and again under fire, and stops the daemon. */

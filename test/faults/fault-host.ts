@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Prng } from '../../src/lib/prng.ts';
@@ -91,10 +91,14 @@ export class FaultHost implements AsyncDisposable {
     );
   }
 
-  /** Takes the machine's power, and starts it again: what stood in memory is gone. */
-  async losePower(): Promise<void> {
+  /**
+   * Takes the machine's power, and starts it again: what stood in memory is gone. The engine can be
+   * made to forget its networks meanwhile.
+   */
+  async losePower({ forgetNetworks = false } = {}): Promise<void> {
     this.#lostPower = true;
     await Promise.all([this.#kill('daemon'), this.#kill('manager'), this.engine.losePower()]);
+    if (forgetNetworks) await rm(join(this.engineDirectory, 'data/network/files/local-kv.db'));
     for (const name of await readdir('/run/tutti').catch(() => [])) {
       await rm(join('/run/tutti', name), { recursive: true });
     }
@@ -182,6 +186,18 @@ export class FaultHost implements AsyncDisposable {
       );
     const isHeld = containers.some(({ Ports }) => Ports.some((one) => one.PublicPort === hostPort));
     return isRefused && !isHeld;
+  }
+
+  /**
+   * Whether the engine refuses a network because of one that it does not show itself. One that is
+   * killed while it makes a network may keep it in one of its two books, for ever (seen with Docker
+   * 20.10): nobody can remove it but by hand, with the engine's network store.
+   */
+  async hasLostNetwork(): Promise<boolean> {
+    const log = await readFile(join(this.node.directory, 'daemon.log'), 'utf8');
+    const refusals = [...log.matchAll(/conflicts with network ([0-9a-f]{64})/g)];
+    const networks = await this.ask<readonly { readonly Id: string }[]>('/networks');
+    return refusals.some(([, id]) => !networks.some(({ Id }) => Id === id));
   }
 
   /** Runs a program in a container, straight by the engine. */

@@ -66,6 +66,7 @@ async function tryEpisode(seed: number): Promise<EpisodeResult | undefined> {
     process.stdout.write(`${String(error)}\n`);
     // The next one shall not find what this one left.
     await clearMemory([]);
+    await rm(join(directory, 'engine'), { recursive: true, force: true });
     await rm('/run/tutti', { recursive: true, force: true }).catch(() => undefined);
     return undefined;
   }
