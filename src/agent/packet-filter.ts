@@ -56,17 +56,25 @@ export class PacketFilter {
   }
 
   async #loadWhole(ruleset: Ruleset): Promise<void> {
-    await this.#devices.loadRules(renderWhole(ruleset));
-    this.#loaded = { ruleset, knownChains: new Map() };
-    const listing = await this.#read(ruleset);
-    if (listing === undefined) return;
-    const knownChains = chainsToKnow(listing, this.#loaded);
-    this.#loaded = { ruleset, knownChains };
-    this.#misread = new Set(driftOf(listing, this.#loaded));
+    const first = await this.#loadAndRead(ruleset);
+    if (first.length === 0) return;
+    // Somebody may have been quicker; who is so twice in the same way is no somebody.
+    const second = new Set(await this.#loadAndRead(ruleset));
+    this.#misread = second.intersection(new Set(first));
     if (this.#misread.size === 0) return;
     this.#logger.warn('this version of nft words rules in a way that is not understood', {
       differences: [...this.#misread],
     });
+  }
+
+  /** Returns where the kernel's table differs from what was just loaded. */
+  async #loadAndRead(ruleset: Ruleset): Promise<readonly string[]> {
+    await this.#devices.loadRules(renderWhole(ruleset));
+    this.#loaded = { ruleset, knownChains: new Map() };
+    const listing = await this.#read(ruleset);
+    if (listing === undefined) return [];
+    this.#loaded = { ruleset, knownChains: chainsToKnow(listing, this.#loaded) };
+    return driftOf(listing, this.#loaded);
   }
 
   async #read({ table }: Ruleset): Promise<Listing | undefined> {

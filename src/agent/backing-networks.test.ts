@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type {
+  ContainerRuntime,
+  CreateRuntimeNetwork,
+  RuntimeNetwork,
+} from '../host/container-runtime.ts';
+import { TuttiError } from '../lib/error.ts';
+import type { NetworkAssignment } from '../model/assignment.ts';
+import { BackingNetworks } from './backing-networks.ts';
+
+const signal = new AbortController().signal;
+const quiet = () => undefined;
+const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+
+/** The engine's networks alone. */
+class FakeEngine {
+  readonly networks = new Map<string, CreateRuntimeNetwork>();
+  readonly inUse = new Set<string>();
+
+  get names(): readonly string[] {
+    return [...this.networks.keys()].toSorted();
+  }
+
+  add(name: string, labels: Readonly<Record<string, string>>, subnet = '10.9.0.0/24'): void {
+    const others = { gateway: '', bridge: '', internal: false, enableIpv6: false };
+    this.networks.set(name, { name, labels, subnet, ...others });
+  }
+
+  async listNetworks(label: string): Promise<readonly RuntimeNetwork[]> {
+    const [key = '', value] = label.split('=');
+    return [...this.networks.values()]
+      .filter(({ labels }) => key in labels && (value === undefined || labels[key] === value))
+      .map(({ name, labels }) => ({ id: name, name, labels }));
+  }
+
+  async createNetwork(request: CreateRuntimeNetwork): Promise<RuntimeNetwork> {
+    for (const other of this.networks.values()) {
+      if (other.subnet === request.subnet) throw new TuttiError('conflict', 'Pool overlaps');
+    }
+    this.networks.set(request.name, request);
+    return { id: request.name, name: request.name, labels: request.labels };
+  }
+
+  async removeNetwork(name: string): Promise<void> {
+    if (this.inUse.has(name)) throw new TuttiError('permission-denied', 'has active endpoints');
+    this.networks.delete(name);
+  }
+}
+
+function build(hostSubnets: readonly string[] = []) {
+  const engine = new FakeEngine();
+  const networks = new BackingNetworks({
+    runtime: engine as unknown as ContainerRuntime,
+    logger,
+    clusterId: () => 'mine',
+    reservedRange: () => '10.0.1.248/29',
+    hostSubnets: () => hostSubnets,
+  });
+  return { engine, networks };
+}
+
+function network(networkId: string, changes: Partial<NetworkAssignment> = {}): NetworkAssignment {
+  return {
+    networkId,
+    name: networkId,
+    labels: {},
+    subnet: '10.0.1.0/24',
+    gateway: '10.0.1.1',
+    internal: false,
+    ingress: false,
+    enableIpv6: false,
+    driverOptions: {},
+    predefined: false,
+    ...changes,
+  };
+}
+
+test('a network is made once, with the labels of its cluster', async () => {
+  const { engine, networks } = build();
+  const names = await Promise.all([1, 2].map(() => networks.ensure(network('front'), signal)));
+  assert.deepEqual(names, ['front', 'front']);
+  assert.deepEqual(engine.networks.get('front')?.labels, {
+    'dev.tutti.network': 'front',
+    'dev.tutti.cluster': 'mine',
+  });
+});
+
+test('the ingress network sorts before all others', async () => {
+  const { networks } = build();
+  const name = await networks.ensure(network('ingress', { ingress: true }), signal);
+  assert.ok(name < '00a' && name < 'a', name);
+});
+
+test('a subnet in the way of a network that nobody wants any more is freed', async () => {
+  const { engine, networks } = build();
+  const labels = { 'dev.tutti.network': 'old', 'dev.tutti.cluster': 'mine' };
+  engine.add('old', labels, '10.0.1.0/24');
+  await networks.ensure(network('front'), signal);
+  assert.deepEqual(engine.names, ['front']);
+});
+
+test('networks of another cluster, and of nobody, are never swept', async () => {
+  const { engine, networks } = build();
+  engine.add('theirs', { 'dev.tutti.network': 'theirs', 'dev.tutti.cluster': 'other' });
+  engine.add('before-labels', { 'dev.tutti.network': 'before-labels' });
+  engine.add('users', {});
+  engine.add('left', { 'dev.tutti.network': 'left', 'dev.tutti.cluster': 'mine' });
+  engine.add('wanted', { 'dev.tutti.network': 'wanted', 'dev.tutti.cluster': 'mine' });
+  await networks.ensure(network('front'), signal);
+  assert.equal(await networks.sweep((id) => id === 'wanted', signal), true);
+  assert.deepEqual(engine.names, ['before-labels', 'front', 'theirs', 'users', 'wanted']);
+  await networks.removeAll(signal);
+  assert.deepEqual(engine.names, ['before-labels', 'theirs', 'users']);
+});
+
+test('a network that the machine itself has is refused by name', async () => {
+  const { engine, networks } = build(['192.168.1.0/24', '10.0.0.0/16']);
+  await assert.rejects(networks.ensure(network('front'), signal), {
+    code: 'conflict',
+    message: /subnet 10\.0\.1\.0\/24 of network front overlaps 10\.0\.0\.0\/16/,
+  });
+  assert.deepEqual(engine.names, []);
+});
+
+test('a network in use stays made; one that somebody removed is forgotten and made again', async () => {
+  const { engine, networks } = build();
+  await networks.ensure(network('front'), signal);
+  engine.inUse.add('front');
+  assert.equal(await networks.remove('front', signal), false);
+  assert.deepEqual(await networks.forgetLost(signal), []);
+  engine.networks.delete('front');
+  assert.deepEqual(
+    (await networks.forgetLost(signal)).map(({ name }) => name),
+    ['front'],
+  );
+  await networks.ensure(network('front'), signal);
+  assert.deepEqual(engine.names, ['front']);
+});
+
+test('a network that is wanted again while it goes is there afterwards', async () => {
+  const { engine, networks } = build();
+  await networks.ensure(network('front'), signal);
+  const [removed] = await Promise.all([
+    networks.remove('front', signal),
+    networks.ensure(network('front'), signal),
+  ]);
+  assert.equal(removed, true);
+  assert.deepEqual(engine.names, ['front']);
+});

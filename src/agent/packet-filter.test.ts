@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { NetworkDevices } from '../host/network-devices.ts';
+import type { Logger } from '../host/logger.ts';
+import type { Ruleset } from '../overlay/ruleset.ts';
+import { PacketFilter } from './packet-filter.ts';
+
+const unused = () => Promise.reject(new Error('not expected here'));
+
+/** Holds what was loaded, and lists what it is told to. */
+class FakeKernel implements NetworkDevices {
+  readonly loads: string[] = [];
+  listing: string | undefined;
+  /** The listing after the whole was loaded. */
+  listingOfWhole = '';
+  refuseNext = false;
+  accepted = 0;
+
+  async loadRules(script: string): Promise<void> {
+    if (this.refuseNext) {
+      this.refuseNext = false;
+      throw new Error('No such file or directory');
+    }
+    const isWhole = script.startsWith('add table');
+    this.loads.push(isWhole ? 'whole' : script);
+    if (isWhole) this.listing = this.listingOfWhole;
+  }
+
+  async readRules(): Promise<string | undefined> {
+    return this.listing;
+  }
+
+  async acceptMarked(): Promise<void> {
+    this.accepted += 1;
+  }
+
+  filterBridges = async (): Promise<void> => undefined;
+  removeRules = unused;
+  setAddresses = unused;
+  forgetAddresses = (): void => undefined;
+  restoreBridge = unused;
+  forgetFlows = unused;
+  allowHairpin = unused;
+  refuseMarked = unused;
+  watch = unused;
+}
+
+const logger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+function rules(...addresses: readonly string[]): Ruleset {
+  const elements = new Map(addresses.map((address) => [address, '']));
+  return {
+    table: 'ip tutti',
+    chains: new Map([['input', ['type filter hook input priority 0;', 'ip daddr @own accept']]]),
+    collections: new Map([['own', { kind: 'set', type: 'typeof ip daddr', elements }]]),
+  };
+}
+
+function listed(...addresses: readonly string[]): string {
+  return `table ip tutti {
+	set own {
+		typeof ip daddr
+		elements = { ${addresses.join(', ')} }
+	}
+
+	chain input {
+		type filter hook input priority filter; policy accept;
+		ip daddr @own accept
+	}
+}
+`;
+}
+
+async function loaded(): Promise<{ readonly kernel: FakeKernel; readonly filter: PacketFilter }> {
+  const kernel = new FakeKernel();
+  kernel.listingOfWhole = listed('10.0.0.1');
+  const filter = new PacketFilter({ devices: kernel, logger });
+  await filter.show(rules('10.0.0.1'));
+  return { kernel, filter };
+}
+
+test('the table is loaded whole once, and then by differences', async () => {
+  const { kernel, filter } = await loaded();
+  await filter.show(rules('10.0.0.1', '10.0.0.2'));
+  await filter.show(rules('10.0.0.1', '10.0.0.2'));
+  assert.deepEqual(kernel.loads, ['whole', 'add element ip tutti own { 10.0.0.2 }\n']);
+});
+
+test('a difference that the kernel refuses is drift, and the whole is loaded', async () => {
+  const { kernel, filter } = await loaded();
+  kernel.refuseNext = true;
+  kernel.listingOfWhole = listed('10.0.0.1', '10.0.0.2');
+  await filter.show(rules('10.0.0.1', '10.0.0.2'));
+  assert.deepEqual(kernel.loads, ['whole', 'whole']);
+  assert.equal(filter.driftCount, 1);
+});
+
+test('a kernel that has what was loaded is left alone; another is loaded again', async () => {
+  const { kernel, filter } = await loaded();
+  await filter.recheck();
+  assert.deepEqual(kernel.loads, ['whole']);
+  const harms = [
+    undefined,
+    listed('10.0.0.1', '10.0.0.9'),
+    listed('10.0.0.1').replace('accept\n', 'drop\n'),
+  ];
+  for (const harm of harms) {
+    kernel.listing = harm;
+    const before = kernel.loads.length;
+    await filter.recheck();
+    await filter.recheck();
+    assert.equal(kernel.loads.length, before + 1, String(harm));
+  }
+  assert.equal(filter.driftCount, harms.length);
+  assert.ok(kernel.accepted > 3, 'the rule among those of the engine is looked at, too');
+});
+
+test('what this nft words otherwise than we do is not repaired for ever', async () => {
+  const kernel = new FakeKernel();
+  kernel.listingOfWhole = listed('ten.zero.zero.one');
+  const filter = new PacketFilter({ devices: kernel, logger });
+  await filter.show(rules('10.0.0.1'));
+  await filter.recheck();
+  assert.deepEqual(kernel.loads, ['whole', 'whole']);
+  assert.equal(filter.driftCount, 0);
+});
