@@ -41,6 +41,14 @@ const say = (text: string) => process.stderr.write(`${text}\n`);
 
 /** Runs the demo from its first step to the last of its removal; resolves with an exit code. */
 export async function runDemo(options: RunDemoOptions): Promise<number> {
+  try {
+    return await runLocked(options);
+  } catch (reason) {
+    throw options.signal.aborted ? stopped() : reason;
+  }
+}
+
+async function runLocked(options: RunDemoOptions): Promise<number> {
   requireRoot();
   await ensureCommands(agentCommands, 'Tutti');
   using lock = await takeLock(`${options.directory}.lock`);
@@ -122,7 +130,8 @@ async function deployAndRemove(options: DemoOnEngine): Promise<number> {
     );
     await deploy({ ...options, daemon });
   } catch (reason) {
-    failure = TuttiError.from(reason);
+    // Ctrl-C in a terminal also ends the programs that this one waits for: they fail then.
+    failure = options.signal.aborted ? stopped() : TuttiError.from(reason);
     if (failure.code !== 'cancelled') say(`tutti: ${failure.message}`);
     if (failure.hint !== undefined) say(failure.hint);
   }
@@ -266,5 +275,9 @@ async function waitForEnd({ daemon, signal }: DemoOnDaemon): Promise<void> {
 }
 
 function stopIfAsked(signal: AbortSignal): void {
-  if (signal.aborted) throw new TuttiError('cancelled', 'Stopped before the app ran.');
+  if (signal.aborted) throw stopped();
+}
+
+function stopped(): TuttiError {
+  return new TuttiError('cancelled', 'Stopped before the app ran.');
 }
