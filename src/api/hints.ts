@@ -21,7 +21,9 @@ const hints: Partial<Record<ReasonCode, Hint>> = {
     `gives it more time. What it printed: docker service logs ${service}`,
   'out-of-memory': () => 'Raise deploy.resources.limits.memory.',
   'create-failed': () => 'The container engine refuses the container as it is declared.',
-  'start-failed': () => 'Look at command and entrypoint: the program must be in the image.',
+  'start-failed': () =>
+    'Look at command and entrypoint, whose program must be in the image, and at what the ' +
+    'container wants of the machine (privileged, cap_add, devices, sysctls).',
   'host-port-in-use': () =>
     'Free the port on the node. Where no container and no process has it, the container engine ' +
     'kept it from before a crash: restart the engine.',

@@ -17,9 +17,10 @@ export function reportTask(controlPlane: ControlPlane, task: Task): TaskReport {
   const image = view.templates.get(task.templateId)?.spec.containers[0]?.image ?? '';
   const scope = { service: serviceName, image };
   const failure = failureBefore(controlPlane, task);
+  const isGlobal = service?.spec.mode.kind.startsWith('global') ?? task.slot === 0;
   return {
     id: task.id,
-    name: `${serviceName}.${task.slot > 0 ? task.slot : (nodeName ?? task.nodeId ?? '')}`,
+    name: `${serviceName}.${isGlobal ? (nodeName ?? task.nodeId ?? '') : task.slot}`,
     service: serviceName,
     slot: task.slot,
     image,

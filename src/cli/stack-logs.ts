@@ -1,5 +1,4 @@
-import type { OpenReply } from '../client/api-client.ts';
-import { readLogFrames } from '../client/log-frames.ts';
+import { type LogChunk, readLogFrames } from '../client/log-frames.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { ServiceReport, StackReport } from '../model/report.ts';
 import { type CliContext, exitCodes } from './context.ts';
@@ -67,8 +66,9 @@ async function serviceLogs(
   const path = `/services/${service.id}/logs?${query.toString()}`;
   try {
     const reply = await context.client.open({ method: 'GET', path, signal: context.signal });
-    if (reply.contentType.includes('raw-stream')) return await rawLogs(context, service, reply);
-    for await (const { stream, text } of readLogFrames(reply.bytes)) {
+    const isRaw = reply.contentType.includes('raw-stream');
+    const chunks = isRaw ? readLines(reply.bytes) : readLogFrames(reply.bytes);
+    for await (const { stream, text } of chunks) {
       const { taskId, time, line } = takeApart(text, options.timestamps);
       const task = await tasks.nameOf(taskId, service);
       writeLine(context, { service: service.name, task, stream, line, time });
@@ -78,24 +78,16 @@ async function serviceLogs(
   }
 }
 
-/** A terminal's output has neither frames nor details. */
-async function rawLogs(
-  context: CliContext,
-  service: ServiceReport,
-  reply: OpenReply,
-): Promise<void> {
+/** The output of a terminal has no frames: each line begins with its details. */
+async function* readLines(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<LogChunk> {
   const decoder = new TextDecoder();
   let rest = '';
-  for await (const chunk of reply.bytes) {
+  for await (const chunk of bytes) {
     const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
     rest = lines.pop() ?? '';
-    for (const line of lines) {
-      writeLine(context, { service: service.name, task: service.name, stream: 'stdout', line });
-    }
+    for (const text of lines) yield { stream: 'stdout', text };
   }
-  if (rest !== '') {
-    writeLine(context, { service: service.name, task: service.name, stream: 'stdout', line: rest });
-  }
+  if (rest !== '') yield { stream: 'stdout', text: rest };
 }
 
 interface LogLine {
@@ -108,7 +100,7 @@ interface LogLine {
 
 function writeLine({ json, output }: CliContext, said: LogLine): void {
   const { task, stream, time } = said;
-  const line = said.line.replace(/\r?\n$/, '');
+  const line = said.line.replace(/\r?\n?$/, '');
   if (json) {
     output.write(`${JSON.stringify({ ...said, line })}\n`);
     return;

@@ -43,7 +43,12 @@ export async function stackPlan(context: CliContext, options: StackPlanOptions):
   if (!hasCluster) {
     context.output.note('no cluster yet: a deploy makes one of this machine, and runs all here\n');
   }
-  context.output.write(renderPlan(plan, context.output.paint));
+  const globals = new Set(
+    declaration.services
+      .filter(({ spec }) => spec.mode.kind.startsWith('global'))
+      .map(({ spec }) => spec.name),
+  );
+  context.output.write(renderPlan(plan, { paint: context.output.paint, globals }));
   return exitCodes.success;
 }
 
@@ -65,7 +70,10 @@ function planWithoutCluster(declaration: StackDeclaration): Plan {
   return { changes, tasks: [] };
 }
 
-function renderPlan(plan: Plan, paint: Paint): string {
+function renderPlan(
+  plan: Plan,
+  { paint, globals }: { readonly paint: Paint; readonly globals: ReadonlySet<string> },
+): string {
   const made = plan.changes.filter((change) => change.action !== 'keep');
   const kept = plan.changes.length - made.length;
   const changes = made.map((change) => describeChange(change, paint));
@@ -73,12 +81,15 @@ function renderPlan(plan: Plan, paint: Paint): string {
     made.length === 0
       ? 'nothing to change'
       : `${plural(made.length, 'change')}, ${kept} unchanged, ${plural(plan.tasks.length, 'new task')}`;
-  const tasks = plan.tasks.map((task) => `${taskName(task)} → ${describeOutcome(task, paint)}`);
+  const tasks = plan.tasks.map(
+    (task) => `${taskName(task, globals)} → ${describeOutcome(task, paint)}`,
+  );
   return `${[...changes, ...tasks, summary].join('\n')}\n`;
 }
 
-function taskName({ service, slot, outcome }: PlannedTask): string {
-  if (slot > 0) return `${service}.${slot}`;
+function taskName(task: PlannedTask, globals: ReadonlySet<string>): string {
+  const { service, slot, outcome } = task;
+  if (!globals.has(service)) return `${service}.${slot}`;
   return outcome.kind === 'placed' ? `${service}.${outcome.nodeName}` : service;
 }
 

@@ -273,6 +273,13 @@ test('a variable without a value is told once, and with what went wrong for it',
   );
 });
 
+test('options of logging without a driver are those of the usual driver', async () => {
+  const { template } = await onlyService('    logging: { options: { max-size: 10m } }\n');
+  assert.deepEqual(template.logDriver, { name: 'json-file', options: { 'max-size': '10m' } });
+  const { template: without } = await onlyService('    logging: {}\n');
+  assert.equal(without.logDriver, undefined);
+});
+
 test('numbers that are too large for a number stay as they are written', async () => {
   const { container } = await onlyService('    environment: { ID: 123456789012345678901 }\n');
   assert.deepEqual(container?.env, ['ID=123456789012345678901']);
@@ -385,6 +392,7 @@ test('bad documents are refused with path, value and remedy', async () => {
     [service('env_file: missing.env'), /env_file: no such file: \/app\/missing\.env/],
     [service('command: "sh -c \'x"'), /command: the ' quote .* is never closed/],
     [service('environment: { A: "${B" }'), /environment\.A: invalid interpolation format/],
+    [service('network_mode: none'), /network_mode: "none" is not supported; .* "internal: true"/],
     [service('network_mode: "service:db"'), /network_mode: "service:db" is not supported/],
     [`${service('tty: true')}\nfoo: 1`, /^foo: unknown key/],
     [

@@ -148,11 +148,13 @@ function aliasesOf(member: Field): readonly string[] {
 }
 
 function attachByMode(field: Field, mode: string): readonly NetworkAttachmentSpec[] {
-  if (mode === 'host' || mode === 'bridge' || mode === 'none') {
+  if (mode === 'host' || mode === 'bridge') {
     return [{ networkId: mode, aliases: [], driverOptions: {} }];
   }
-  field.fail(
-    `"${mode}" is not supported; use host, none or bridge, or put both services on one network`,
-  );
+  const instead =
+    mode === 'none'
+      ? 'put the service on a network with "internal: true"'
+      : 'use host or bridge, or put both services on one network';
+  field.fail(`"${mode}" is not supported; ${instead}`);
   return [];
 }

@@ -194,13 +194,17 @@ function readSpec(
   };
 }
 
+/** Docker's, where a document gives options and leaves the driver to the container engine. */
+const defaultLogDriver = 'json-file';
+
 function readLogging(field: Field): TaskTemplateSpec['logDriver'] {
   if (field.absent) return undefined;
   const name = field.at('driver').string();
   const options = field.at('options');
   const values = options.absent ? {} : options.labels();
   field.refuseUnknown();
-  return { name: name ?? '', options: values };
+  if (name === undefined && Object.keys(values).length === 0) return undefined;
+  return { name: name ?? defaultLogDriver, options: values };
 }
 
 const conditions: Readonly<Record<string, DependencyCondition>> = {

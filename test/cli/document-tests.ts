@@ -34,6 +34,8 @@ services:
     healthcheck: { test: [CMD, "true"], interval: 500ms, timeout: 4s, retries: 2 }
     deploy: { resources: { limits: { cpus: "0.5", memory: 64m, pids: 50 } } }
   debug: { image: ${image}, profiles: [debug] }
+  agent: { image: ${image}, tty: true, command: sh -c "echo here; exec obey", deploy: { mode: global } }
+  job: { image: ${image}, command: "true", deploy: { mode: replicated-job, replicas: 2 } }
 configs: { site: { content: "colour \${COLOUR}\\n" } }
 secrets: { key: { environment: KEY } }
 `;
@@ -96,6 +98,16 @@ export function registerDocumentTests(cli: () => CliNode): void {
       const printed = await cli().good('stack', 'logs', 'doc', 'app');
       assert.match(printed, /^doc_app\.1 \| colour red\ndoc_app\.1 \| sesame\n/);
       assert.match(printed, /^doc_app\.1 \| search example\.org$/m, 'dns_search');
+    });
+
+    test('a terminal of a container is read, too; tasks are called after slot or node', async () => {
+      assert.match(
+        await cli().good('stack', 'logs', 'doc', 'agent'),
+        /^doc_agent\.node-1 \| here\n$/,
+      );
+      const ps = await cli().good('stack', 'ps', 'doc');
+      const names = ps.match(/^doc_\S+/gm);
+      assert.deepEqual(names, ['doc_agent.node-1', 'doc_app.1', 'doc_job.0', 'doc_job.1']);
     });
 
     test('services of a profile run once it is switched on', async () => {
