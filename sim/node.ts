@@ -137,6 +137,7 @@ export class SimulatedNode {
         });
       },
       recheck: async () => undefined,
+      recheckNetworks: async () => undefined,
       removeStrangers: async () => undefined,
       portProblems: () => [],
       explain: (name) => ({ subject: name, lines: [] }),

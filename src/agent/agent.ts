@@ -172,19 +172,17 @@ export class Agent {
       const table = this.#requireTasks();
       if (event.kind === 'reset') {
         await table.lookAtAll(signal);
-        this.#recheckNetworks();
+        this.#afterLook(this.#options.network.recheck());
       } else if (event.kind === 'container') table.lookAt(event);
-      else this.#recheckNetworks();
+      else this.#afterLook(this.#options.network.recheckNetworks());
     }
   }
 
-  /** The engine, or somebody by it, may have changed networks and rules. */
-  #recheckNetworks(): void {
-    const { network, logger } = this.#options;
-    network
-      .recheck()
+  /** The engine, or somebody by it, may have changed networks and rules: somebody looks at them. */
+  #afterLook(look: Promise<void>): void {
+    look
       .catch((error: unknown) =>
-        logger.warn('the networks could not be checked', {
+        this.#options.logger.warn('the networks could not be checked', {
           error: TuttiError.from(error).message,
         }),
       )

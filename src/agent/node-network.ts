@@ -67,6 +67,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
   #backEnds: ReadonlySet<string> = new Set();
   /** Networks that a view had and a later one has not, while they are still made. */
   readonly #unwanted = new Set<string>();
+  #isRechecking = false;
   #applying: Promise<void> = Promise.resolve();
 
   constructor(options: LinuxNodeNetworkOptions) {
@@ -140,8 +141,11 @@ export class LinuxNodeNetwork implements NodeNetwork {
         async ([bridge, addresses]) => await devices.setAddresses(bridge, addresses),
       ),
     ]);
+    const isAnyNew = [...rules.backEnds].some((address) => !this.#backEnds.has(address));
     await this.#moveFlows(rules.backEnds);
-    await devices.allowHairpin([...rules.virtualAddresses.keys()]);
+    if (isAnyNew || this.#isRechecking) {
+      await devices.allowHairpin([...rules.virtualAddresses.keys()]);
+    }
     await this.#removeUnwanted();
   }
 
@@ -198,17 +202,13 @@ export class LinuxNodeNetwork implements NodeNetwork {
     return explainName(this.#view, { name, fromTaskId });
   }
 
-  async recheck(): Promise<void> {
-    const { devices, logger } = this.#options;
+  async recheckNetworks(): Promise<void> {
+    const { logger } = this.#options;
     const signal = new AbortController().signal;
     let lost: readonly NetworkAssignment[] = [];
     await this.#enqueue(async () => {
       lost = await this.#networks.forgetLost(signal);
       for (const { networkId } of lost) this.#dnsPorts.delete(networkId);
-      devices.forgetAddresses();
-      for (const network of this.#networks.made) await this.#restoreBridge(network, signal);
-      await this.#filter.recheck();
-      await this.#bringUpToDate();
     });
     for (const network of lost) {
       logger.warn('somebody removed a network of the cluster', { network: network.name });
@@ -216,18 +216,34 @@ export class LinuxNodeNetwork implements NodeNetwork {
     }
   }
 
-  async #restoreBridge(network: NetworkAssignment, signal: AbortSignal): Promise<void> {
-    const { devices, runtime, logger } = this.#options;
-    const restored = await devices.restoreBridge({
-      bridge: bridgeName(network.networkId),
-      address: `${withoutPrefix(network.gateway)}/${network.subnet.split('/')[1]}`,
-      members: async () => {
-        const label = `${clusterLabel}=${this.#options.clusterId()}`;
-        const containers = await runtime.listContainers(label, signal);
-        return containers.flatMap(({ pid }) => (pid === undefined || pid === 0 ? [] : [pid]));
-      },
+  async recheck(): Promise<void> {
+    await this.recheckNetworks();
+    await this.#enqueue(async () => {
+      this.#options.devices.forgetAddresses();
+      await this.#restoreBridges();
+      await this.#filter.recheck();
+      this.#isRechecking = true;
+      await this.#bringUpToDate().finally(() => {
+        this.#isRechecking = false;
+      });
     });
-    if (restored) logger.warn('a bridge was gone and is back', { network: network.name });
+  }
+
+  async #restoreBridges(): Promise<void> {
+    const { devices, runtime, logger } = this.#options;
+    if (this.#networks.made.length === 0) return;
+    const present = await devices.listBridges();
+    const gone = this.#networks.made.filter((one) => !present.has(bridgeName(one.networkId)));
+    if (gone.length === 0) return;
+    const label = `${clusterLabel}=${this.#options.clusterId()}`;
+    const containers = await runtime.listContainers(label, new AbortController().signal);
+    const members = containers.flatMap(({ pid }) => (pid === undefined || pid === 0 ? [] : [pid]));
+    for (const network of gone) {
+      logger.warn('a bridge is gone; making it again', { network: network.name });
+      const [, prefixLength = ''] = network.subnet.split('/');
+      const address = `${withoutPrefix(network.gateway)}/${prefixLength}`;
+      await devices.restoreBridge({ bridge: bridgeName(network.networkId), address, members });
+    }
   }
 
   /** Looks at the kernel whenever somebody else changed it, and again and again, and repairs. */

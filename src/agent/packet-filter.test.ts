@@ -38,6 +38,7 @@ class FakeKernel implements NetworkDevices {
   removeRules = unused;
   setAddresses = unused;
   forgetAddresses = (): void => undefined;
+  listBridges = unused;
   restoreBridge = unused;
   forgetFlows = unused;
   allowHairpin = unused;

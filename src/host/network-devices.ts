@@ -13,16 +13,18 @@ export interface NetworkDevices {
   setAddresses(bridge: string, addresses: readonly string[]): Promise<void>;
   /** What `setAddresses` remembers may not hold any more: it looks again. */
   forgetAddresses(): void;
+  /** Names of the bridges that there are. */
+  listBridges(): Promise<ReadonlySet<string>>;
   /**
    * Makes a bridge that is gone again, with its address (`10.0.1.1/24`), and puts the containers
-   * back on it that have an address of its subnet. False: it is there, nothing was done.
+   * back on it that have an address of its subnet.
    */
   restoreBridge(request: {
     readonly bridge: string;
     readonly address: string;
     /** Process ids of containers that may have been on it. */
-    readonly members: () => Promise<readonly number[]>;
-  }): Promise<boolean>;
+    readonly members: readonly number[];
+  }): Promise<void>;
   /** Makes flows of UDP that lead to these addresses find another way. */
   forgetFlows(addresses: readonly string[]): Promise<void>;
   /** Lets each port of these bridges send back what came in by it. */

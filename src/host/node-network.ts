@@ -41,10 +41,9 @@ export interface NodeNetwork {
    * Networks that the view does not have go, once no container is on them.
    */
   apply(view: DiscoveryView): Promise<void>;
-  /**
-   * Compares the container engine's networks and the kernel with what was made, and repairs: after
-   * a gap in the engine's events, and when its networks changed.
-   */
+  /** Makes networks again that somebody took away from the container engine. */
+  recheckNetworks(): Promise<void>;
+  /** The same, and compares the kernel with what was made, and repairs it. */
   recheck(): Promise<void>;
   /**
    * Removes networks of this cluster that the last applied view does not have, whoever made them.

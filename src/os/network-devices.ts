@@ -20,6 +20,7 @@ export class LinuxNetworkDevices implements NetworkDevices {
   readonly #programs = new KernelPrograms();
   /** Addresses that bridges have from us. */
   readonly #given = new Map<string, ReadonlySet<string>>();
+  #reading: Promise<void> | undefined;
   /** Containers remember them: a bridge that comes back must have its own again. */
   readonly #hardwareAddresses = new Map<string, string>();
   /** Ports of bridges that were let send back. */
@@ -45,7 +46,11 @@ export class LinuxNetworkDevices implements NetworkDevices {
 
   async setAddresses(bridge: string, addresses: readonly string[]): Promise<void> {
     const wanted = new Set(addresses);
-    const given = this.#given.get(bridge) ?? (await this.#readBridge(bridge));
+    if (!this.#given.has(bridge)) {
+      this.#reading ??= this.#readBridges();
+      await this.#reading;
+    }
+    const given = this.#given.get(bridge) ?? new Set();
     const lines = [
       ...[...given]
         .filter((one) => !wanted.has(one))
@@ -64,13 +69,20 @@ export class LinuxNetworkDevices implements NetworkDevices {
   }
 
   /** /32 addresses are ours, the bridge's own has its prefix. */
-  async #readBridge(bridge: string): Promise<ReadonlySet<string>> {
-    const [link] = await this.#programs.readLinks(['-4', 'address', 'show', 'dev', bridge]);
-    if (link?.address !== undefined) this.#hardwareAddresses.set(bridge, link.address);
-    const virtual = (link?.addr_info ?? []).flatMap(({ local, prefixlen }) =>
-      prefixlen === 32 && local !== undefined ? [local] : [],
-    );
-    return new Set(virtual);
+  async #readBridges(): Promise<void> {
+    try {
+      const links = await this.#programs.readLinks(['-4', 'address', 'show', 'type', 'bridge']);
+      for (const { ifname, address, addr_info: infos } of links) {
+        if (address !== undefined) this.#hardwareAddresses.set(ifname, address);
+        if (this.#given.has(ifname)) continue;
+        const virtual = (infos ?? []).flatMap(({ local, prefixlen }) =>
+          prefixlen === 32 && local !== undefined ? [local] : [],
+        );
+        this.#given.set(ifname, new Set(virtual));
+      }
+    } finally {
+      this.#reading = undefined;
+    }
   }
 
   async allowHairpin(bridges: readonly string[]): Promise<void> {
@@ -89,13 +101,17 @@ export class LinuxNetworkDevices implements NetworkDevices {
     );
   }
 
+  async listBridges(): Promise<ReadonlySet<string>> {
+    const links = await this.#programs.readLinks(['link', 'show', 'type', 'bridge']);
+    return new Set(links.map(({ ifname }) => ifname));
+  }
+
   async restoreBridge(request: {
     readonly bridge: string;
     readonly address: string;
-    readonly members: () => Promise<readonly number[]>;
-  }): Promise<boolean> {
+    readonly members: readonly number[];
+  }): Promise<void> {
     const { bridge, address } = request;
-    if (await this.#programs.succeeds('ip', ['link', 'show', 'dev', bridge])) return false;
     const before = this.#hardwareAddresses.get(bridge);
     const own = before === undefined ? '' : `address ${before} `;
     await this.#programs.feed(
@@ -109,14 +125,13 @@ export class LinuxNetworkDevices implements NetworkDevices {
     );
     const host = await this.#programs.readLinks(['link', 'show']);
     const nameOf = new Map(host.map(({ ifindex, ifname }) => [ifindex, ifname]));
-    for (const pid of await request.members()) {
+    for (const pid of request.members) {
       for (const peer of await this.#peersIn(pid, address)) {
         const name = nameOf.get(peer);
         if (name === undefined) continue;
         await this.#programs.succeeds('ip', ['link', 'set', 'dev', name, 'master', bridge]);
       }
     }
-    return true;
   }
 
   /** Indexes, on the host, of the other ends of the container's devices in the subnet. */
