@@ -35,14 +35,17 @@ class FakeKernel implements NetworkDevices {
   }
 
   filterBridges = async (): Promise<void> => undefined;
-  removeRules = unused;
+  async removeRules(): Promise<void> {
+    this.listing = undefined;
+  }
+
+  refuseMarked = async (): Promise<void> => undefined;
   setAddresses = unused;
   forgetAddresses = (): void => undefined;
   listBridges = unused;
   restoreBridge = unused;
   forgetFlows = unused;
   allowHairpin = unused;
-  refuseMarked = unused;
   watch = unused;
 }
 
@@ -129,4 +132,11 @@ test('what this nft words otherwise than we do is not repaired for ever', async 
   await filter.recheck();
   assert.deepEqual(kernel.loads, ['whole', 'whole']);
   assert.equal(filter.driftCount, 0);
+});
+
+test('what a daemon before this one loaded is removed, too', async () => {
+  const kernel = new FakeKernel();
+  kernel.listing = listed('10.0.0.1');
+  await new PacketFilter({ devices: kernel, logger }).remove();
+  assert.equal(kernel.listing, undefined);
 });

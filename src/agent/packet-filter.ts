@@ -2,7 +2,7 @@ import type { Logger } from '../host/logger.ts';
 import type { NetworkDevices } from '../host/network-devices.ts';
 import { TuttiError } from '../lib/error.ts';
 import { chainsToKnow, driftOf, type Listing, parseListing } from '../overlay/listing.ts';
-import { acceptMark } from '../overlay/node-rules.ts';
+import { acceptMark, tableName } from '../overlay/node-rules.ts';
 import { renderDifference, renderWhole, type Ruleset } from '../overlay/ruleset.ts';
 
 interface Loaded {
@@ -109,9 +109,9 @@ export class PacketFilter {
   }
 
   async remove(): Promise<void> {
-    const table = this.#loaded?.ruleset.table;
     this.#loaded = undefined;
-    if (table !== undefined) await this.#devices.removeRules(table);
+    // Also what a daemon before this one loaded, and this one has not shown anything yet.
+    await this.#devices.removeRules(tableName);
     await this.#devices.refuseMarked(acceptMark);
   }
 }
