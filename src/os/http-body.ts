@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { TuttiError } from '../lib/error.ts';
 
 /**
@@ -21,6 +22,27 @@ export async function readBody(source: Readable, limitBytes: number): Promise<Ui
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, sizeBytes);
+}
+
+const skipLimitBytes = 1024 * 1024;
+
+/**
+ * Lets a small body that nobody wanted arrive before its reply: a client that finds the connection
+ * closed while it still writes never reads why. False where the rest stays unread.
+ */
+export async function skipBody(request: IncomingMessage): Promise<boolean> {
+  if (request.complete || request.readableEnded) return true;
+  const length = Number(request.headers['content-length'] ?? Number.NaN);
+  const isSmall = length <= skipLimitBytes && request.headers.upgrade === undefined;
+  if (!isSmall || request.destroyed) return false;
+  try {
+    request.resume();
+    await finished(request);
+    return true;
+  } catch {
+    // The client left; there is nobody to answer.
+    return false;
+  }
 }
 
 /**

@@ -105,10 +105,7 @@ export class HttpProxy {
   }
 
   #open(forward: HttpForward, request: IncomingMessage, agent: Agent | false): ClientRequest {
-    const headers: OutgoingHttpHeaders = {};
-    for (const [name, value] of Object.entries(request.headers)) {
-      if (!connectionHeaders.has(name)) headers[name] = value;
-    }
+    const headers = endToEndHeaders(request);
     if (forward.body !== undefined) headers['content-length'] = forward.body.byteLength;
     else if (request.headers['transfer-encoding'] !== undefined) {
       headers['transfer-encoding'] = 'chunked';
@@ -122,6 +119,15 @@ export class HttpProxy {
       setHost: false,
     });
   }
+}
+
+/** A header that came several times goes on several times: joined, it would be another value. */
+function endToEndHeaders(message: IncomingMessage): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = {};
+  for (const [name, values = []] of Object.entries(message.headersDistinct)) {
+    if (!connectionHeaders.has(name)) headers[name] = values.length === 1 ? values[0] : values;
+  }
+  return headers;
 }
 
 type Answer =
@@ -163,10 +169,7 @@ async function relay(
   response: ServerResponse,
   forward: HttpForward,
 ): Promise<void> {
-  const headers: OutgoingHttpHeaders = {};
-  for (const [name, value] of Object.entries(message.headers)) {
-    if (!connectionHeaders.has(name)) headers[name] = value;
-  }
+  const headers = endToEndHeaders(message);
   for (const [name, value] of Object.entries(forward.replyHeaders)) {
     delete headers[name.toLowerCase()];
     headers[name] = value;

@@ -123,6 +123,18 @@ test('a body beyond the limit is refused, and the connection does not take its r
   assert.equal((await ask('GET')).text, 'read');
 });
 
+test('a refusal waits for a small body, so that who still sends it can read the refusal', async () => {
+  handle = async () => reply('no', 403);
+  const socket = connect(socketPath);
+  socket.write('POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nfirst');
+  // Another request is answered meanwhile: the refusal had every chance to come too early.
+  assert.equal((await ask('GET')).text, 'no');
+  assert.equal(socket.read(), null);
+  socket.write('laterGET /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  const both = (await buffer(socket)).toString();
+  assert.equal(both.match(/HTTP\/1\.1 403 Forbidden/g)?.length, 2);
+});
+
 test('a handler that throws becomes a 500 with a message, and the next request is served', async () => {
   handle = async () => {
     throw new Error('a defect');
@@ -246,6 +258,20 @@ test('an upgraded connection carries both ways, and each end of input by itself'
   socket.write('first ');
   socket.end('last');
   assert.equal((await buffer(socket)).toString(), 'body hello;first last;end');
+});
+
+test('a header that comes several times goes on several times', async () => {
+  onUpstream = (request, response) => {
+    const { 'x-many': many } = request.headersDistinct;
+    response.setHeader('X-Back', ['c', 'd']);
+    response.end(JSON.stringify(many));
+  };
+  handle = async () => forward();
+  const socket = connect(socketPath);
+  socket.write('GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Many: a\r\nX-Many: b\r\n\r\n');
+  const said = (await buffer(socket)).toString();
+  assert.match(said, /\["a","b"\]/);
+  assert.match(said, /x-back: c\r\nx-back: d\r\n/i);
 });
 
 test('an upgrade that the other server refuses comes back as a plain reply', async () => {

@@ -8,7 +8,7 @@ import type { HttpForward, HttpHandler, HttpReply, HttpRequest } from '../host/h
 import type { Logger } from '../host/logger.ts';
 import { TuttiError } from '../lib/error.ts';
 import { HttpProxy } from './http-proxy.ts';
-import { readBody, takeUpgradeBody } from './http-body.ts';
+import { readBody, takeUpgradeBody, skipBody } from './http-body.ts';
 
 export interface HttpServerOptions {
   readonly socketPath: string;
@@ -183,7 +183,7 @@ async function send(
       headers['Content-Length'] = String(sizeBytes);
     }
     // What was not read of the body would be taken for the next request.
-    if (!request.complete && !request.readableEnded) headers['Connection'] = 'close';
+    if (!(await skipBody(request))) headers['Connection'] = 'close';
     response.writeHead(reply.status, headers);
     response.end(request.method === 'HEAD' || reply.status === 204 ? undefined : body);
     return;

@@ -9,6 +9,7 @@ const masks: readonly { readonly what: RegExp; readonly by: string }[] = [
   { what: /\b[0-9a-f]{64}\b/g, by: '<id>' },
   { what: /\b[0-9a-z]{25}\b/g, by: '<id>' },
   { what: /^[0-9a-z]{12}(?= {2,}|$)/gm, by: '<id>' },
+  { what: /\b(?=[0-9a-f]*\d)[0-9a-f]{12}\b/g, by: '<id>' },
   { what: /\.[0-9a-z]{12}(?=@)/g, by: '.<id>' },
   { what: /("Index": ?)\d+/g, by: '$1<version>' },
   { what: /("PID": ?)\d+/g, by: '$1<pid>' },

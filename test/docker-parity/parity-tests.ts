@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { type DockerClient, findDockerClients } from '../../tools/engine/docker-clients.ts';
-import { compare, type Comparison } from './compare.ts';
+import { compare, type Comparison, type Listed } from './compare.ts';
 import { differencesFor } from './differences.ts';
 import { refusalsFor } from './refusals.ts';
 import { runScenario } from './run-scenario.ts';
@@ -18,39 +18,44 @@ export async function defineParityTests(versions: readonly RegExp[]): Promise<vo
   const clients = await findDockerClients();
   const engineSocket = process.env['TUTTI_TEST_ENGINE'] ?? '';
   const runs = new Map<RegExp, Promise<readonly Comparison[]>>();
+  const wantedClients = versions.map((wanted) => {
+    const client = clients.find(({ version }) => wanted.test(version));
+    return { wanted, client, listed: listedFor(client?.version ?? '') };
+  });
   before(
     async () => {
-      for (const wanted of versions) {
-        const client = clients.find(({ version }) => wanted.test(version));
-        if (client !== undefined) runs.set(wanted, compareAll(client, engineSocket));
+      for (const { wanted, client, listed } of wantedClients) {
+        if (client !== undefined) runs.set(wanted, compareAll(client, { engineSocket, listed }));
       }
       await Promise.all(runs.values());
     },
     { timeout: runLimitMs },
   );
-  for (const wanted of versions) {
-    const client = clients.find(({ version }) => wanted.test(version));
+  for (const { wanted, client, listed } of wantedClients) {
     const name = client?.version ?? String(wanted);
     const skip = client === undefined ? 'this machine has no such docker client' : false;
     describe(`docker ${name}`, { skip }, () =>
-      holdTogether(name, async () => (await runs.get(wanted)) ?? []),
+      holdTogether(listed, async () => (await runs.get(wanted)) ?? []),
     );
   }
 }
 
+function listedFor(clientVersion: string): Listed {
+  return {
+    differences: differencesFor(clientVersion),
+    refusals: refusalsFor(clientVersion),
+  };
+}
+
 async function compareAll(
   client: DockerClient,
-  engineSocket: string,
+  { engineSocket, listed }: { readonly engineSocket: string; readonly listed: Listed },
 ): Promise<readonly Comparison[]> {
-  const listed = {
-    differences: differencesFor(client.version),
-    refusals: refusalsFor(client.version),
-  };
   const pairs = await runScenario({ engineSocket, client: client.path });
   return pairs.filter(({ step }) => step.compared).map((pair) => compare(pair, listed));
 }
 
-function holdTogether(version: string, run: () => Promise<readonly Comparison[]>): void {
+function holdTogether(listed: Listed, run: () => Promise<readonly Comparison[]>): void {
   const compared = stepsOf(scenario).filter((step) => step.compared);
   for (const [index, step] of compared.entries()) {
     test(`${nameOf(step)} says what Swarm says`, async () => {
@@ -61,8 +66,8 @@ function holdTogether(version: string, run: () => Promise<readonly Comparison[]>
   }
   test('every listed difference still occurs', async () => {
     const used = new Set((await run()).flatMap((comparison) => [...comparison.used]));
-    const differences = differencesFor(version).filter((one) => !used.has(one));
-    const refusals = refusalsFor(version).filter((one) => !used.has(one));
+    const differences = listed.differences.filter((one) => !used.has(one));
+    const refusals = listed.refusals.filter((one) => !used.has(one));
     assert.deepEqual(
       [...differences.map(({ reason }) => reason), ...refusals.map(({ command }) => command)],
       [],

@@ -1,6 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { emptyEngine } from '../../tools/engine/leftovers.ts';
 import { type Output, runStep, type StepContext } from './run-step.ts';
 import { scenario } from './scenario.ts';
@@ -22,6 +22,7 @@ export async function runSide(
   const directory = await mkdtemp(join(tmpdir(), 'tutti-scenario-'));
   try {
     for (const [file, content] of Object.entries(scenarioFiles)) {
+      await mkdir(dirname(join(directory, file)), { recursive: true });
       await writeFile(join(directory, file), content);
     }
     const beganAt = Math.floor(Date.now() / 1000);

@@ -55,6 +55,7 @@ async function runOnce(step: Step, context: StepContext): Promise<Output> {
       HOME: context.directory,
       DOCKER_HOST: `unix://${context.side.socketPath}`,
       DOCKER_API_VERSION: '1.41',
+      ...step.env,
     },
     timeout: commandLimitMs,
     killSignal: 'SIGKILL',

@@ -48,6 +48,8 @@ export const scenarioFiles: Readonly<Record<string, string>> = {
   empty: '',
   long: 'x'.repeat(600_000),
   large: 'x'.repeat(1_048_577),
+  'image/Dockerfile': 'FROM bb:1\nRUN echo made >/made\nCOPY given /given\nCMD cat /made /given\n',
+  'image/given': 'given\n',
   'some.env': 'FROM_FILE=1\n# not this\nOTHER=two words\n',
   'st.yml': stackFile,
   'small.yml': smallStack,

@@ -1,5 +1,6 @@
 import { begin } from './chapter-begin.ts';
 import { ending } from './chapter-end.ts';
+import { local } from './chapter-local.ts';
 import { flags } from './chapter-flags.ts';
 import { attachable, happened, objects } from './chapter-objects.ts';
 import { refused } from './chapter-refused.ts';
@@ -12,6 +13,7 @@ export const scenario: readonly Chapter[] = [
   begin,
   objects,
   attachable,
+  local,
   happened,
   [...services, ...stacks, ...flags, ...refused],
   ending,

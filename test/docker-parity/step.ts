@@ -14,6 +14,8 @@ export interface Step {
    */
   readonly command: readonly string[];
   readonly stdin?: string;
+  /** Variables of the docker command's environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Repeated until its output matches; only the last output is compared, or none at all. */
   readonly until?: RegExp;
   /**
@@ -36,7 +38,7 @@ export function stepsOf(chapters: readonly Chapter[]): readonly Step[] {
 }
 
 /** `run('service ls')`; words with spaces in them go into single quotes. */
-export function run(line: string, options: Pick<Step, 'stdin' | 'anyOrder'> = {}): Step {
+export function run(line: string, options: Pick<Step, 'stdin' | 'env' | 'anyOrder'> = {}): Step {
   return { command: words(line), compared: true, ...options };
 }
 
