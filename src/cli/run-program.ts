@@ -8,6 +8,8 @@ const exitCodeOfError: Readonly<Record<string, number>> = {
   'not-found': exitCodes.usage,
   'already-exists': exitCodes.usage,
   'failed-precondition': exitCodes.usage,
+  'resource-exhausted': exitCodes.usage,
+  conflict: exitCodes.usage,
   'permission-denied': exitCodes.unavailable,
   unavailable: exitCodes.unavailable,
   cancelled: exitCodes.interrupted,

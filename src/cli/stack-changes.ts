@@ -1,7 +1,7 @@
 import type { CompiledStack } from '../compose/compile.ts';
 import type { Finding } from '../compose/findings.ts';
 import { TuttiError } from '../lib/error.ts';
-import type { StackAction, StackChange } from '../model/stack.ts';
+import type { StackAction, StackChange, StackDeclaration } from '../model/stack.ts';
 import type { CliContext } from './context.ts';
 import type { Colour, Paint } from './paint.ts';
 
@@ -25,6 +25,29 @@ export function tellWarnings(
   const word = output.notePaint('yellow', 'warning:');
   if (!json) for (const line of lines) output.note(`${word} ${line}\n`);
   return warnings.map(({ path, message }) => ({ path, message }));
+}
+
+/** Of a request to the daemon. */
+const largestRequestBytes = 4 * 1024 * 1024;
+
+/**
+ * What a deploy or a plan asks for.
+ *
+ * @throws TuttiError `invalid-argument` where its files are too large together.
+ */
+export function stackRequest(
+  declaration: StackDeclaration,
+  { prune }: { readonly prune: boolean },
+): { readonly declaration: StackDeclaration; readonly prune: boolean } {
+  const request = { declaration, prune };
+  const sizeBytes = Buffer.byteLength(JSON.stringify(request));
+  if (sizeBytes <= largestRequestBytes) return request;
+  throw new TuttiError(
+    'invalid-argument',
+    `configs: configs and secrets of the stack ${declaration.name} are too large together, ` +
+      `${sizeBytes} bytes as they are sent of at most ${largestRequestBytes}`,
+    { field: 'configs', hint: 'Put large files into the image or into a volume.' },
+  );
 }
 
 const colours: Readonly<Record<StackAction, Colour>> = {

@@ -5,7 +5,7 @@ import { type CliContext, exitCodes } from './context.ts';
 import { DeployJudge } from './deploy-judge.ts';
 import { describeAddresses } from './describe.ts';
 import { describeFailure } from './describe-failure.ts';
-import { describeChange, tellWarnings } from './stack-changes.ts';
+import { describeChange, stackRequest, tellWarnings } from './stack-changes.ts';
 import type { StackDocumentOptions } from './stack-documents.ts';
 import { waitForStack } from './stack-progress.ts';
 
@@ -30,14 +30,15 @@ export async function stackDeploy(
   const { compileDocuments } = await import('./stack-documents.ts');
   const compiled = await compileDocuments(options);
   const warnings = tellWarnings(context, { compiled, strict: options.strict });
-  await ensureCluster(context);
   const { declaration } = compiled;
+  const body = stackRequest(declaration, options);
+  await ensureCluster(context);
   const stack = declaration.name;
   const path = `/tutti/v1/stacks/${encodeURIComponent(stack)}`;
   const { changes } = await context.client.call<{ readonly changes: readonly StackChange[] }>({
     method: 'PUT',
     path,
-    body: { declaration, prune: options.prune },
+    body,
     signal: context.signal,
   });
   tellChanges(context, { stack, changes });

@@ -4,7 +4,7 @@ import type { CliContext } from './context.ts';
 import { exitCodes } from './context.ts';
 import { plural } from './describe.ts';
 import type { Paint } from './paint.ts';
-import { describeChange, tellWarnings } from './stack-changes.ts';
+import { describeChange, stackRequest, tellWarnings } from './stack-changes.ts';
 import type { StackDocumentOptions } from './stack-documents.ts';
 
 export interface StackPlanOptions extends StackDocumentOptions {
@@ -30,7 +30,7 @@ export async function stackPlan(context: CliContext, options: StackPlanOptions):
     ? await context.client.call<Plan>({
         method: 'POST',
         path: `/tutti/v1/stacks/${encodeURIComponent(declaration.name)}/plan`,
-        body: { declaration, prune: options.prune },
+        body: stackRequest(declaration, options),
         signal: context.signal,
       })
     : planWithoutCluster(declaration);

@@ -1,5 +1,7 @@
 import type { StackChange } from '../model/stack.ts';
+import { TuttiError } from '../lib/error.ts';
 import { stackLabel } from '../model/labels.ts';
+import { readCluster } from './cluster.ts';
 import { type CliContext, exitCodes } from './context.ts';
 import { describeTask } from './describe.ts';
 import { RemovalJudge } from './judge.ts';
@@ -22,6 +24,11 @@ export async function stackRemove(
 ): Promise<number> {
   const { stack } = options;
   const { output, json } = context;
+  if ((await readCluster(context)).state === 'inactive') {
+    throw new TuttiError('not-found', `no such stack: ${stack}; this machine is in no cluster`, {
+      field: 'stack',
+    });
+  }
   const { changes } = await context.client.call<{ readonly changes: readonly StackChange[] }>({
     method: 'DELETE',
     path: `/tutti/v1/stacks/${encodeURIComponent(stack)}`,

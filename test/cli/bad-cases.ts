@@ -320,5 +320,5 @@ export async function writeBadFiles(cli: CliNode): Promise<void> {
   await cli.write('good.yml', `services: { web: { image: "${image}" } }`);
   await cli.write('warned.yml', `services: { web: { image: "${image}", container_name: x } }`);
   await cli.write('bad.env', 'A=1\n= nothing\n');
-  await cli.write('big.bin', 'x'.repeat(1_100_000));
+  await cli.write('big.bin', 'x'.repeat(1_200_000));
 }

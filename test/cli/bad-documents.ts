@@ -169,6 +169,13 @@ export const badDocuments: readonly BadCase[] = [
     /configs\.st_big|big/,
   ),
   badDocument(
+    'files that are too large together',
+    `services: { web: { image: "${image}" } }\nconfigs: { ${['a', 'b', 'c']
+      .map((name) => `${name}: { file: ./big.bin }`)
+      .join(', ')} }`,
+    /configs: configs and secrets of the stack st are too large together/,
+  ),
+  badDocument(
     'a service with a path as name',
     `services: { "../web": { image: "${image}" } }`,
     /\.\.\/web/,
