@@ -182,7 +182,7 @@ function changed(runtime: ContainerRuntime, change: Partial<ContainerRuntime>): 
     startContainer: async (id, signal) => await runtime.startContainer(id, signal),
     stopContainer: async (id, options) => await runtime.stopContainer(id, options),
     killContainer: async (id, signal) => await runtime.killContainer(id, signal),
-    endLostProcesses: async (id) => await runtime.endLostProcesses(id),
+    endLostProcesses: async (ids) => await runtime.endLostProcesses(ids),
     resumeHealthCheck: async (id, signal) => await runtime.resumeHealthCheck(id, signal),
     removeContainer: async (id, signal) => await runtime.removeContainer(id, signal),
     inspectContainer: async (id, signal) => await runtime.inspectContainer(id, signal),

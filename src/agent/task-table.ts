@@ -142,9 +142,13 @@ export class TaskTable {
   /** The engine's events had a gap: everything may have changed. */
   async lookAtAll(signal: AbortSignal): Promise<void> {
     try {
-      for (const container of await this.#ours(signal)) {
+      const ours = await this.#ours(signal);
+      for (const container of ours) {
         this.#runners.get(container.labels[taskIdLabel] ?? '')?.adopt(container);
       }
+      // Nothing is started twice: what has ended must not run, whatever became of its engine.
+      const ended = ours.filter(({ state }) => state === 'exited' || state === 'dead');
+      await this.#options.runtime.endLostProcesses(ended.map(({ id }) => id));
     } catch (error) {
       // The engine went away again. Each runner looks for its own container until it answers.
       this.#options.logger.warn('the containers of this node could not be listed', {
@@ -188,7 +192,7 @@ export class TaskTable {
     const { runtime, files } = this.#options;
     for (const container of await this.#ours(signal)) {
       if (this.#runners.has(container.labels[taskIdLabel] ?? '')) continue;
-      if (container.state === 'created') await runtime.endLostProcesses(container.id);
+      if (container.state === 'created') await runtime.endLostProcesses([container.id]);
       await runtime.removeContainer(container.id, signal);
     }
     for (const taskId of await files.list()) {

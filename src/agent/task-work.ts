@@ -101,7 +101,7 @@ export class TaskWork {
       if (existing === undefined) throw error;
       if (existing.state !== 'created') return existing.id;
       // It may lack networks: whoever made it was stopped in the middle.
-      await runtime.endLostProcesses(existing.id);
+      await runtime.endLostProcesses([existing.id]);
       await runtime.removeContainer(existing.id, signal);
       return await create();
     }
@@ -135,7 +135,7 @@ export class TaskWork {
   ): Promise<void> {
     const { containerId, neverRan } = what;
     if (containerId !== undefined) {
-      if (neverRan) await this.#options.runtime.endLostProcesses(containerId);
+      if (neverRan) await this.#options.runtime.endLostProcesses([containerId]);
       await this.#gate.pass(() => this.#options.runtime.removeContainer(containerId, signal));
     }
     await this.#options.files.remove(what.taskId);

@@ -132,10 +132,10 @@ export interface ContainerRuntime {
    */
   resumeHealthCheck(containerId: string, signal: AbortSignal): Promise<void>;
   /**
-   * Kills what runs of a container although the engine says that it never ran, as after a crash
-   * while it started it. Resolves with whether there was any.
+   * Kills what runs of containers although the engine says that they do not run, as after a crash
+   * while it started them. Resolves with whether there was any.
    */
-  endLostProcesses(containerId: string): Promise<boolean>;
+  endLostProcesses(containerIds: readonly string[]): Promise<boolean>;
   /** With its anonymous volumes. Removing what is not there is no error. */
   removeContainer(containerId: string, signal: AbortSignal): Promise<void>;
   inspectContainer(containerId: string, signal: AbortSignal): Promise<RuntimeContainer | undefined>;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { endLostShim } from './container-shims.ts';
+import { endLostShims } from './container-shims.ts';
 
 /** Looks like a shim to whoever reads command lines. */
 async function startShim(containerId: string) {
@@ -19,11 +19,11 @@ test('what still runs of a lost container is killed, and nothing of others', asy
   const [lost, other] = await Promise.all([startShim('test-lost-1'), startShim('test-lost-12')]);
   try {
     const ended = once(lost, 'exit');
-    assert.equal(await endLostShim('test-lost-1'), true);
+    assert.equal(await endLostShims(['another', 'test-lost-1']), true);
     assert.deepEqual(await ended, [null, 'SIGKILL']);
     assert.equal(other.exitCode, null);
-    assert.equal(await endLostShim('test-lost-1'), false);
-    assert.equal(await endLostShim('test-lost'), false);
+    assert.equal(await endLostShims(['another', 'test-lost-1']), false);
+    assert.equal(await endLostShims(['test-lost']), false);
   } finally {
     other.kill();
     lost.kill();

@@ -12,7 +12,7 @@ import type {
 import { TuttiError } from '../lib/error.ts';
 import type { LogFrame, LogQuery } from '../model/log.ts';
 import { mtuOption } from '../model/network.ts';
-import { endLostShim } from './container-shims.ts';
+import { endLostShims } from './container-shims.ts';
 import { type ContainerInspect, toRuntimeContainer } from './docker-container.ts';
 import { createBody, endpointConfig } from './docker-create-body.ts';
 import { DockerEngineClient } from './docker-engine-client.ts';
@@ -121,15 +121,15 @@ export class DockerRuntime implements ContainerRuntime {
     } catch (error) {
       const { message } = TuttiError.from(error);
       if (!message.includes('id already in use')) throw error;
-      if (!(await this.endLostProcesses(containerId))) throw error;
+      if (!(await this.endLostProcesses([containerId]))) throw error;
       throw new TuttiError('unavailable', `the container engine cleans up: ${message}`, {
         cause: error,
       });
     }
   }
 
-  endLostProcesses(containerId: string): Promise<boolean> {
-    return endLostShim(containerId);
+  async endLostProcesses(containerIds: readonly string[]): Promise<boolean> {
+    return containerIds.length > 0 && (await endLostShims(containerIds));
   }
 
   async stopContainer(
