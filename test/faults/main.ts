@@ -11,7 +11,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { clearMemory } from '../../tools/engine/power-failure.ts';
+import { clearMemory, endContainers } from '../../tools/engine/power-failure.ts';
 import { type EpisodeResult, runEpisode } from './episode.ts';
 import { processes } from './fault-host.ts';
 
@@ -30,6 +30,7 @@ if (values.archive === undefined) throw new Error('--archive FILE: which images?
 const archive: string = values.archive;
 const first = Number(values.seed);
 const directory = await mkdtemp(join(tmpdir(), 'tutti-faults-'));
+const engineRunDirectory = join('/run', basename(directory));
 const results: EpisodeResult[] = [];
 const failed: number[] = [];
 try {
@@ -56,7 +57,7 @@ async function tryEpisode(seed: number): Promise<EpisodeResult | undefined> {
       faults: Number(values.faults),
       places: {
         engineDirectory: join(directory, 'engine'),
-        engineRunDirectory: join('/run', basename(directory)),
+        engineRunDirectory,
         imageArchive: archive,
       },
       evidence: join(tmpdir(), `tutti-faults-seed-${seed}`),
@@ -65,6 +66,7 @@ async function tryEpisode(seed: number): Promise<EpisodeResult | undefined> {
   } catch (error) {
     process.stdout.write(`${String(error)}\n`);
     // The next one shall not find what this one left.
+    await endContainers(engineRunDirectory);
     await clearMemory([]);
     await rm(join(directory, 'engine'), { recursive: true, force: true });
     await rm('/run/tutti', { recursive: true, force: true }).catch(() => undefined);
