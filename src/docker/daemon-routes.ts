@@ -15,6 +15,7 @@ import { eventsRoute } from './routes-daemon-events.ts';
 import { infoRoutes } from './routes-daemon-info.ts';
 import { networkRoutesOfDaemon } from './routes-daemon-networks.ts';
 import { volumePruneRoute } from './routes-volumes.ts';
+import { unknownRoute } from './unknown-route.ts';
 
 export interface DaemonRoutesOptions {
   readonly engine: HttpPeer;
@@ -92,7 +93,7 @@ class DaemonHalf {
       if (match.kind === 'found') {
         return await match.handler(this.#context, { http: request, version, params: match.params });
       }
-      throw refusal(request, match.kind === 'wrong-method' ? match.allowed : []);
+      throw unknownRoute(request, match.kind === 'wrong-method' ? match.allowed : []);
     } catch (reason) {
       return this.#fail(request, reason);
     }
@@ -149,14 +150,4 @@ async function headersOf(
 function swarmState(headers: Readonly<Record<string, string>> | undefined): SwarmHeader {
   const said = headers?.['swarm'];
   return said === 'active/manager' || said === 'inactive' ? said : 'error';
-}
-
-function refusal(request: HttpRequest, allowed: readonly string[]): TuttiError {
-  if (allowed.length > 0) {
-    return new TuttiError(
-      'unimplemented',
-      `${request.method} ${request.path} is not supported; this path takes ${allowed.join(', ')}`,
-    );
-  }
-  return new TuttiError('not-found', `page not found: ${request.method} ${request.path}`);
 }

@@ -14,6 +14,7 @@ import { nodeRoutes } from './routes-nodes.ts';
 import { serviceRoutes } from './routes-services.ts';
 import { swarmRoutes } from './routes-swarm.ts';
 import { taskRoutes } from './routes-tasks.ts';
+import { unknownRoute } from './unknown-route.ts';
 
 export interface ManagerRoutesOptions extends Omit<ManagerContext, 'events'> {
   readonly productVersion: string;
@@ -66,7 +67,9 @@ async function answer(
   try {
     const { version, path } = splitVersion(request.path);
     const match = table.find(request.method, path);
-    if (match.kind !== 'found') throw notFound(request);
+    if (match.kind !== 'found') {
+      throw unknownRoute(request, match.kind === 'wrong-method' ? match.allowed : []);
+    }
     return await match.handler({ http: request, version, params: match.params });
   } catch (reason) {
     const error = TuttiError.from(reason);
@@ -79,8 +82,4 @@ async function answer(
     }
     return errorReply(error);
   }
-}
-
-function notFound(request: HttpRequest): TuttiError {
-  return new TuttiError('not-found', `page not found: ${request.method} ${request.path}`);
 }

@@ -291,12 +291,12 @@ export const badClusterRoutes: readonly BadRoute[] = [
   {
     line: 'GET',
     cases: [
-      { what: 'an unknown path', line: 'GET /pods', status: 404, says: /page not found/ },
+      { what: 'an unknown path', line: 'GET /pods', status: 501, says: /no such route/ },
       {
         what: 'a path that does not decode',
         line: 'GET /services/%zz',
-        status: 404,
-        says: /page not found/,
+        status: 501,
+        says: /no such route/,
       },
       {
         what: 'a version that is too new',
