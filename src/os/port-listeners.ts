@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { pipeline } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createSocket, type RemoteInfo, type Socket as DatagramSocket } from 'node:dgram';
 import type { PortForward, PortListeners } from '../host/network-devices.ts';
 import { TuttiError } from '../lib/error.ts';
@@ -10,6 +11,9 @@ import { TuttiError } from '../lib/error.ts';
 const run = promisify(execFile);
 const udpIdleMs = 30_000;
 const keepAliveMs = 30_000;
+/** What a program may take from its start until it listens; who calls meanwhile waits. */
+const listenLimitMs = 5_000;
+const listenPollMs = 20;
 
 type BackEnd = PortForward['backEnds'][number];
 
@@ -90,9 +94,23 @@ function pick(forward: PortForward): BackEnd | undefined {
 }
 
 /**
+ * A connection to a back end. While none of them takes it, one may have been started a moment ago,
+ * and not listen yet: it is given some time.
+ */
+async function reach(held: Held, client: Socket): Promise<Socket | undefined> {
+  const giveUpAt = performance.now() + listenLimitMs;
+  for (;;) {
+    const target = await reachOnce(held.forward);
+    const isHopeless = held.forward.backEnds.length === 0 || performance.now() > giveUpAt;
+    if (target !== undefined || isHopeless || client.destroyed) return target;
+    await sleep(listenPollMs);
+  }
+}
+
+/**
  * A connection to one of the back ends, at random; one that does not listen (yet) is passed over.
  */
-async function reach(forward: PortForward): Promise<Socket | undefined> {
+async function reachOnce(forward: PortForward): Promise<Socket | undefined> {
   const left = [...forward.backEnds];
   while (left.length > 0) {
     const [backEnd] = left.splice(Math.floor(Math.random() * left.length), 1);
@@ -111,7 +129,7 @@ async function reach(forward: PortForward): Promise<Socket | undefined> {
 async function holdTcp(held: Held): Promise<void> {
   const server: Server = createServer({ allowHalfOpen: true }, (client) => {
     client.on('error', () => client.destroy());
-    void reach(held.forward).then((target) => {
+    void reach(held, client).then((target) => {
       if (target === undefined || client.destroyed) {
         target?.destroy();
         client.resetAndDestroy();

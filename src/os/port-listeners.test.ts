@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { ProxyPortListeners } from './port-listeners.ts';
+
+const address = '127.0.0.1';
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, address);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await close(server);
+  return port;
+}
+
+async function close(server: Server): Promise<void> {
+  server.close();
+  await once(server, 'close');
+}
+
+async function call(port: number) {
+  const client = connect(port, address);
+  await once(client, 'connect');
+  return client;
+}
+
+test('who calls while no back end listens yet is led to one that comes to listen', async () => {
+  const [port, backEndPort] = [await freePort(), await freePort()];
+  const listeners = new ProxyPortListeners();
+  const backEnds = [{ address, port: backEndPort }];
+  assert.deepEqual(await listeners.apply([{ protocol: 'tcp', port, backEnds }]), []);
+  const early = await call(port);
+  const answer = text(early);
+  // Whoever comes later finds the back end refusing, and so did the first one.
+  for (const late of [await call(port), await call(port), await call(port)]) late.destroy();
+  const backEnd = createServer((socket) => socket.end('welcome')).listen(backEndPort, address);
+  assert.equal(await answer, 'welcome');
+  await listeners.apply([]);
+  await close(backEnd);
+});
+
+test('who calls where there is no back end is refused at once', async () => {
+  const port = await freePort();
+  const listeners = new ProxyPortListeners();
+  await listeners.apply([{ protocol: 'tcp', port, backEnds: [] }]);
+  await assert.rejects(text(connect(port, address)), { code: 'ECONNRESET' });
+  await listeners.apply([]);
+});
