@@ -171,7 +171,8 @@ class TerminalScreen implements Screen {
     const late = service.converged ? undefined : latest(report, service);
     const mark = this.#mark(service.converged, late?.failure !== undefined || late?.spent === true);
     const counts = describeCounts(service).padEnd(5);
-    const why = late === undefined ? '' : describeTask(late);
+    // The line begins with the service's name already.
+    const why = late === undefined ? '' : describeTask(late).slice(service.name.length);
     return this.#fit(`${mark} ${service.name.padEnd(width)}  ${counts}`, why);
   }
 
