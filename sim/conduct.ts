@@ -18,6 +18,7 @@ export const imageKinds = [
   'late',
   'sick',
   'crashing',
+  'working',
   'stubborn',
   'missing',
 ] as const;
@@ -41,6 +42,10 @@ export function drawConduct(image: string, dice: Prng): Conduct {
       if (dice.chance(0.3)) return plain;
       const exit = { afterMs: dice.below(12_000), code: dice.below(3), memory: dice.chance(0.1) };
       return { ...plain, exit };
+    }
+    case 'working': {
+      const code = dice.chance(0.8) ? 0 : 1;
+      return { ...plain, exit: { afterMs: dice.below(6_000), code, memory: false } };
     }
     case 'stubborn':
       return { ...plain, stopMs: undefined };

@@ -1,6 +1,8 @@
+import { unmetConstraint } from '../src/model/constraint.ts';
 import type { ControlPlane } from '../src/manager/control-plane.ts';
 import type { Service } from '../src/model/service.ts';
 import type { Task } from '../src/model/task.ts';
+import { firstUnmet } from '../src/orchestrator/dependencies.ts';
 import { isCurrent, isLive, slotKey } from '../src/store/schema.ts';
 import type { SimulatedNode } from './node.ts';
 import type { SimulatedContainer, SimulatedRuntime } from './runtime.ts';
@@ -47,28 +49,102 @@ export function unsettled(
 function unsettledService(service: Service, world: Surroundings): readonly string[] {
   const { control } = world;
   const { view } = control;
-  const { name, mode } = service.spec;
+  const { name } = service.spec;
   if (service.removing === true) return [`service ${name} is still being removed`];
   const found: string[] = [];
   const tasks = [...view.tasks.by('service', service.id)];
   const current = tasks.filter(isCurrent);
-  const wanted = mode.kind === 'replicated' ? mode.replicas : view.nodes.size;
+  const wanted = wantedTasks(service, { current, world });
   if (current.length !== wanted) found.push(`${name}: ${current.length} tasks of ${wanted}`);
+  found.push(...miscounted(service, current));
   const state = service.update?.state;
   const isPaused = isUpdatePaused(service);
+  // It waits a quarter of an hour for what gates its tasks.
+  const isGated = firstUnmet(view, service) !== undefined;
   found.push(...current.flatMap((task) => unsettledTask(task, { service, ...world }) ?? []));
+  // An elder stays as long as its successor waits.
+  const waiting = current.filter((task) => mayWait(task, { service, ...world }));
+  const isKept = (task: Task): boolean =>
+    isLive(task) && (isPaused || waiting.some((head) => slotKey(head) === slotKey(task)));
   const ending = tasks.filter(
-    (task) => !isCurrent(task) && task.end === undefined && !(isPaused && isLive(task)),
+    (task) => !isCurrent(task) && task.end === undefined && !isKept(task),
   );
   for (const task of ending) found.push(`${name}.${task.slot} ${task.id} has not ended`);
   const limit = control.cluster()?.spec.taskHistoryLimit ?? 5;
   for (const [key, all] of Map.groupBy(tasks, slotKey)) {
     if (all.length > limit) found.push(`${name}: ${key} keeps ${all.length} tasks`);
   }
-  if (state === 'updating' || state === 'rollback_started') found.push(`${name} is ${state}`);
+  const isUnderWay = state === 'updating' || state === 'rollback_started';
+  if (isUnderWay && !isGated) found.push(`${name} is ${state}`);
   const isOld = current.some((task) => task.templateId !== service.templateId);
-  if (isOld && !isPaused) found.push(`${name} has tasks of an older template`);
+  if (isOld && !isPaused && !isGated) found.push(`${name} has tasks of an older template`);
   return found;
+}
+
+/** How many slots have to have a task. */
+function wantedTasks(
+  service: Service,
+  of: { readonly current: readonly Task[]; readonly world: Surroundings },
+): number {
+  const { mode, placement } = service.spec;
+  const { current, world } = of;
+  switch (mode.kind) {
+    case 'replicated':
+      return mode.replicas;
+    case 'replicated-job': {
+      // Tasks that wait for something hold up those after them.
+      const isFull = mode.maxConcurrent > 0 && current.filter(isLive).length >= mode.maxConcurrent;
+      return isFull ? current.length : mode.totalCompletions;
+    }
+    case 'global':
+    case 'global-job': {
+      const nodes = [...world.control.view.nodes.all()];
+      return nodes.filter((node) => unmetConstraint(node, placement.constraints) === undefined)
+        .length;
+    }
+  }
+}
+
+/** A job has as many completions as slots whose task came to a good end. */
+function miscounted(service: Service, current: readonly Task[]): readonly string[] {
+  const { job } = service;
+  if (job === undefined) return [];
+  const complete = current.filter(
+    (task) => task.desired === 'complete' && task.end?.state === 'complete',
+  ).length;
+  if (complete === job.completions) return [];
+  return [
+    `${service.spec.name}: ${job.completions} completions counted, ${complete} tasks complete`,
+  ];
+}
+
+/** What a task may wait for, for ever, while nobody changes anything. */
+function mayWait(task: Task, { service, control }: Surroundings & { service: Service }): boolean {
+  const { view, observed } = control;
+  const [node] = view.nodes.all();
+  const { reason } = control.taskStatus(task);
+  switch (reason?.code) {
+    case 'constraint-unmet':
+      return (
+        node !== undefined &&
+        unmetConstraint(node, service.spec.placement.constraints) !== undefined
+      );
+    case 'insufficient-resources':
+      return (
+        (view.templates.get(task.templateId)?.spec.containers[0]?.reservations.memoryBytes ?? 0) > 0
+      );
+    case 'waiting-for-dependency': {
+      const unmet = firstUnmet(view, service);
+      if (unmet === undefined) return false;
+      const [other] = view.services.by('name', unmet.service);
+      const runs = [...view.tasks.by('live', other?.id ?? '')].some(
+        (one) => observed.task(one.id)?.state === 'running',
+      );
+      return unmet.condition === 'completed-successfully' || !runs;
+    }
+    default:
+      return false;
+  }
 }
 
 function unsettledTask(
@@ -79,6 +155,8 @@ function unsettledTask(
   const alive = (containers.get(task.id) ?? []).filter(isAlive).length;
   const isSpent = task.spent === true && alive === 0;
   if (isSpent || (state === 'running' && alive === 1)) return undefined;
+  if (state === 'complete' && task.desired === 'complete' && alive === 0) return undefined;
+  if (alive === 0 && mayWait(task, { service, control, containers })) return undefined;
   // A paused update leaves its prepared tasks beside those that they would have replaced.
   if (isUpdatePaused(service) && state === 'ready') return undefined;
   const why = `${reason?.code}: ${reason?.message}`;

@@ -2,6 +2,7 @@ import { TuttiError } from '../src/lib/error.ts';
 import type { Prng } from '../src/lib/prng.ts';
 import type { ControlPlane } from '../src/manager/control-plane.ts';
 import type { NetworkSpec } from '../src/model/network.ts';
+import type { NodeAvailability } from '../src/model/node.ts';
 import type { Service } from '../src/model/service.ts';
 import type { Violation } from './checkers.ts';
 import { drawChange, drawService, type Surroundings } from './declarations.ts';
@@ -18,6 +19,7 @@ const lastingMs = 15_000;
 const patienceMs = 60_000;
 const mostServices = 5;
 const secretName = 'password';
+const configName = 'who';
 
 export interface Outcome {
   readonly seed: number;
@@ -102,8 +104,14 @@ class Scenario {
       const front = await control.createNetwork(networkSpec('front'));
       const back = await control.createNetwork(networkSpec('back'));
       const secret = await control.createSecret({ name: secretName, labels: {} }, 'aHVzaA==');
+      const templating = { name: 'golang', options: {} };
+      const config = await control.createConfig(
+        { name: configName, labels: {}, templating },
+        btoa('{{.Service.Name}} {{.Task.Slot}}'),
+      );
       const networkIds = [front.id, back.id];
-      found.surroundings = { networkIds, secretId: secret.id, secretName };
+      const data = { secretId: secret.id, secretName, configId: config.id, configName };
+      found.surroundings = { networkIds, ...data };
     };
     begin().catch((error: unknown) => {
       world.checkers.report('write refused', `at the beginning: ${TuttiError.from(error).stack}`);
@@ -129,16 +137,40 @@ class Scenario {
       services.length === 0 || (services.length < mostServices && this.#dice.chance(0.4));
     if (isNew) {
       this.#made += 1;
-      const declaration = drawService(`s${this.#made}`, this.#dice, surroundings);
+      const others = services.map(({ spec }) => spec.name);
+      const declaration = drawService(`s${this.#made}`, this.#dice, { surroundings, others });
       this.#ask(`create ${describe(declaration)}`, async () => {
         const service = await control.createService(declaration);
         this.#acknowledge(service);
       });
       return;
     }
+    if (this.#dice.chance(0.1)) {
+      this.#changeNode(control, this.#dice.pick(['active', 'pause', 'drain'] as const));
+      return;
+    }
     const service = this.#dice.pick(services);
     if (this.#dice.chance(0.2)) this.#remove(control, service);
     else this.#update(control, service);
+  }
+
+  #changeNode(control: ControlPlane, availability: NodeAvailability): void {
+    const [node] = control.view.nodes.all();
+    if (node === undefined) return;
+    const disk = this.#dice.chance(0.5) ? 'ssd' : 'none';
+    const spec = { ...node.spec, availability, labels: { disk } };
+    this.#ask(`node ${availability}, disk ${disk}`, async () => {
+      await control.updateNode(node.id, spec, node.version);
+    });
+  }
+
+  /** Asks until it is so: the manager may still be on its way back. */
+  #activateNode(): void {
+    const { control } = this.#world;
+    const [node] = control?.view.nodes.all() ?? [];
+    if (node?.spec.availability !== 'active' && control !== undefined) {
+      this.#changeNode(control, 'active');
+    }
   }
 
   #remove(control: ControlPlane, service: Service): void {
@@ -213,6 +245,7 @@ class Scenario {
     let left: readonly string[] = ['nobody looked'];
     let quietSince: number | undefined;
     while (world.clock.now() < until) {
+      this.#activateNode();
       await world.clock.advance(lookEveryMs);
       left = this.#unsettled();
       if (left.length > 0) quietSince = undefined;

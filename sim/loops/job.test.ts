@@ -138,6 +138,7 @@ test('a job that is rolled back runs again as it was', () => {
   world.rollBack('batch');
   world.advance(10_000);
   assert.equal(world.service('batch').job?.completions, 2);
+  assert.equal(world.service('batch').update, undefined, 'a run of a job is no update');
   assert.deepEqual(
     world.tasks('batch').map((task) => [task.iteration, world.imageOf(task)]),
     [

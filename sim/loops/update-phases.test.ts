@@ -56,3 +56,35 @@ test('a task that failed while no manager was there fails the update that watche
   world.end(task?.id ?? '');
   assert.equal(status(world)?.state, 'paused');
 });
+
+const nowhere = {
+  constraints: ['node.labels.zone==nowhere'],
+  preferences: [],
+  maxReplicasPerNode: 0,
+  platforms: [],
+};
+
+test('a task that never had a place is not kept until its successor has one', () => {
+  const script = { replicas: 1, spec: { placement: nowhere } };
+  const world = deployed(script);
+  update(world, 'v2', script);
+  world.run();
+  assert.deepEqual(world.showLive('web'), ['1.2 running/pending v2']);
+  update(world, 'v2', { replicas: 1 });
+  world.advance(10_000);
+  assert.deepEqual(runningImages(world), ['v2']);
+});
+
+test('start-first keeps a task that was never let start no longer than until the next is prepared', () => {
+  const dependsOn = [{ service: 'db', condition: 'started', required: false }] as const;
+  const script = { replicas: 1, update: { order: 'start-first' }, spec: { dependsOn } } as const;
+  const world = deployed({ replicas: 1 });
+  world.remove('web');
+  world.run();
+  world.declare('db', { spec: { placement: nowhere } });
+  update(world, 'v1', script);
+  world.run();
+  update(world, 'v2', script);
+  world.run();
+  assert.deepEqual(world.showLive('web'), ['1.2 ready/ready@n1 v2']);
+});

@@ -15,7 +15,7 @@ export const storeBugs: readonly Planted[] = [
   {
     name: 'a disk says "synced" and is not',
     check: 'acknowledged write lost',
-    seed: 1,
+    seed: 2,
     seams: {
       engine: (engine, world) => {
         world.disk.lying = true;

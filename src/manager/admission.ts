@@ -225,11 +225,16 @@ function refuseConflict(
 
 function checkDependencies(declaration: ServiceDeclaration, context: AdmissionContext): void {
   const { spec } = declaration;
+  const { existing } = context;
+  // What was there when it was declared first may be gone by now: that is no fault of this change.
+  const before = [existing?.spec, existing?.previous?.spec].flatMap((one) => one?.dependsOn ?? []);
   spec.dependsOn.forEach((dependency, index) => {
     const field = `spec.dependsOn[${index}].service`;
-    const isSibling = context.siblings?.has(nameKey(dependency.service)) === true;
+    const key = nameKey(dependency.service);
+    const isKnown =
+      context.siblings?.has(key) === true || before.some((one) => nameKey(one.service) === key);
     const found = findService(context.view, dependency.service);
-    if (dependency.required && !isSibling && found === undefined) {
+    if (dependency.required && !isKnown && found === undefined) {
       refuse(
         field,
         `${spec.name} depends on the service ${show(dependency.service)}, which is unknown`,

@@ -357,3 +357,26 @@ test('a second rollback goes forward again', async () => {
   assert.equal(back.templateId, first.templateId);
   assert.equal(forth.templateId, second.templateId);
 });
+
+test('a service whose dependency is gone can still be changed, but depends on nothing new', async () => {
+  const { world } = await ManagerWorld.withCluster();
+  const { control } = world;
+  const db = await control.createService(declare('db', 1));
+  const dependsOn = [{ service: 'db', condition: 'started', required: true }] as const;
+  const web = await control.createService(declare('web', 1, { spec: { dependsOn } }));
+  await world.settle();
+  await control.removeService(db.id);
+  await world.settle();
+  const scaled = await control.updateService(web.id, declare('web', 2, { spec: { dependsOn } }), {
+    version: web.version,
+  });
+  await world.settle();
+  assert.equal(world.liveTasks(scaled).length, 2);
+  const other = [{ service: 'cache', condition: 'started', required: true }] as const;
+  await assert.rejects(
+    control.updateService(web.id, declare('web', 2, { spec: { dependsOn: other } }), {
+      version: scaled.version,
+    }),
+    /"cache", which is unknown/,
+  );
+});

@@ -24,7 +24,7 @@ export function planHandover(view: View, slot: Slot, context: PlanContext): void
     if (eviction === undefined && isFrozen(slot, elder)) continue;
     const isHomeless =
       eviction !== undefined && head.nodeId === undefined && isRefused(head, context);
-    if (!isHomeless && !canTakeOver(slot, head, context)) continue;
+    if (!isHomeless && !canTakeOver(slot, { head, elder }, context)) continue;
     const reason = eviction ?? reasonToLeave(view, of) ?? updated(slot, context);
     slot.retire(elder, { desired: 'shutdown', reason });
   }
@@ -44,9 +44,16 @@ function isRefused(head: Task, context: PlanContext): boolean {
   return context.refusedSince(head.id) !== undefined;
 }
 
-function canTakeOver(slot: Slot, head: Task, context: PlanContext): boolean {
+/** An elder that was never let start serves nobody, and one that has no place even less. */
+function canTakeOver(
+  slot: Slot,
+  { head, elder }: { readonly head: Task; readonly elder: Task },
+  context: PlanContext,
+): boolean {
+  if (elder.nodeId === undefined) return true;
   const state = context.observed.task(head.id)?.state ?? 'new';
-  const needed = updateSettings(slot.service).order === 'start-first' ? 'running' : 'ready';
+  const startsFirst = updateSettings(slot.service).order === 'start-first';
+  const needed = startsFirst && elder.desired !== 'ready' ? 'running' : 'ready';
   return compareTaskStates(state, needed) >= 0;
 }
 

@@ -51,7 +51,7 @@ function paused(service: Service, update: UpdateStatus, taskId: string): UpdateS
 
 /**
  * The service with the declaration before the current one; a service that has none stays as it is.
- * A job begins its next iteration.
+ * A job begins its next iteration, which is no update and has no end of one.
  * By a failed update (`swap` false) nothing is kept to go back to.
  */
 export function rolledBack(
@@ -76,17 +76,16 @@ export function rolledBack(
   const kept =
     how.swap === true ? { previous: { spec: service.spec, templateId: service.templateId } } : {};
   const { job } = service;
-  const again =
+  const progress =
     job === undefined
-      ? {}
+      ? { update }
       : { job: { iteration: job.iteration + 1, completions: 0, lastExecutedAt: how.at } };
   return {
     ...rest,
     ...kept,
-    ...again,
     spec: previous.spec,
     templateId: previous.templateId,
-    update,
+    ...progress,
     version: how.revision,
     updatedAt: how.at,
   };
