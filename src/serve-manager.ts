@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { apiPrefix, apiRoutes } from './api/routes.ts';
 import { managerRoutes } from './docker/manager-routes.ts';
 import type { Logger } from './host/logger.ts';
@@ -29,7 +30,7 @@ export async function serveManager(options: ServeManager): Promise<void> {
   const clock = new SystemClock();
   const random = new SystemRandom();
   const engine = SqliteEngine.open(layout.storePath);
-  await writeFile(layout.managerPidPath, `${process.pid}\n`, { mode: 0o600 });
+  await writeInPlace(layout.managerPidPath, `${process.pid}\n`);
   const authority = new CertificateAuthority({
     command: options.certificatesCommand,
     sealingKeyPath: layout.sealingKeyPath,
@@ -65,6 +66,17 @@ export async function serveManager(options: ServeManager): Promise<void> {
   await sessions.close();
   await manager.stop();
   authority.close();
+}
+
+/** Takes no space where a file of about that length is there: a manager starts on a full disk. */
+async function writeInPlace(path: string, text: string): Promise<void> {
+  const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  try {
+    await file.write(text, 0);
+    await file.truncate(Buffer.byteLength(text));
+  } finally {
+    await file.close();
+  }
 }
 
 async function untilAborted(signal: AbortSignal): Promise<void> {
