@@ -34,7 +34,11 @@ services:
     healthcheck: { test: [CMD, "true"], interval: 500ms, timeout: 4s, retries: 2 }
     deploy: { resources: { limits: { cpus: "0.5", memory: 64m, pids: 50 } } }
   debug: { image: ${image}, profiles: [debug] }
-  agent: { image: ${image}, tty: true, command: sh -c "echo here; exec obey", deploy: { mode: global } }
+  agent:
+    image: ${image}
+    tty: true
+    command: sh -c "echo here; exec obey"
+    deploy: { mode: global }
   job: { image: ${image}, command: "true", deploy: { mode: replicated-job, replicas: 2 } }
 configs: { site: { content: "colour \${COLOUR}\\n" } }
 secrets: { key: { environment: KEY } }
