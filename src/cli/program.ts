@@ -94,7 +94,7 @@ const explained = [
     kind: 'services',
     argument: '<service>',
     what: 'its full name, or (the beginning of) its id',
-    says: 'Says how far a service is, why each of its tasks that does not run does not, and where it answers.',
+    says: 'Says how far a service is, why tasks of it do not run, and where it answers.',
     example: 'tutti why service shop_web',
   },
   {
