@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { expectRun } from './expect-run.ts';
 
 /** The network between this host and the one outside. */
-export const outsideSubnet = '192.168.77.0/24';
+const outsideSubnet = '192.168.77.0/24';
 export const hostAddress = '192.168.77.1';
 export const outsideAddress = '192.168.77.2';
 /** A second nameserver, which only one service is told of. */
