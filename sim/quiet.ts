@@ -60,7 +60,7 @@ function unsettledService(service: Service, world: Surroundings): readonly strin
   const state = service.update?.state;
   const isPaused = isUpdatePaused(service);
   // It waits a quarter of an hour for what gates its tasks.
-  const isGated = firstUnmet(view, service) !== undefined;
+  const isWaiting = isGated(service, control);
   found.push(...current.flatMap((task) => unsettledTask(task, { service, ...world }) ?? []));
   // An elder stays as long as its successor waits.
   const waiting = current.filter((task) => mayWait(task, { service, ...world }));
@@ -75,9 +75,9 @@ function unsettledService(service: Service, world: Surroundings): readonly strin
     if (all.length > limit) found.push(`${name}: ${key} keeps ${all.length} tasks`);
   }
   const isUnderWay = state === 'updating' || state === 'rollback_started';
-  if (isUnderWay && !isGated) found.push(`${name} is ${state}`);
+  if (isUnderWay && !isWaiting) found.push(`${name} is ${state}`);
   const isOld = current.some((task) => task.templateId !== service.templateId);
-  if (isOld && !isPaused && !isGated) found.push(`${name} has tasks of an older template`);
+  if (isOld && !isPaused && !isWaiting) found.push(`${name} has tasks of an older template`);
   return found;
 }
 
@@ -119,32 +119,31 @@ function miscounted(service: Service, current: readonly Task[]): readonly string
 }
 
 /** What a task may wait for, for ever, while nobody changes anything. */
-function mayWait(task: Task, { service, control }: Surroundings & { service: Service }): boolean {
-  const { view, observed } = control;
-  const [node] = view.nodes.all();
-  const { reason } = control.taskStatus(task);
-  switch (reason?.code) {
-    case 'constraint-unmet':
-      return (
-        node !== undefined &&
-        unmetConstraint(node, service.spec.placement.constraints) !== undefined
-      );
-    case 'insufficient-resources':
-      return (
-        (view.templates.get(task.templateId)?.spec.containers[0]?.reservations.memoryBytes ?? 0) > 0
-      );
-    case 'waiting-for-dependency': {
-      const unmet = firstUnmet(view, service);
-      if (unmet === undefined) return false;
-      const [other] = view.services.by('name', unmet.service);
-      const runs = [...view.tasks.by('live', other?.id ?? '')].some(
-        (one) => observed.task(one.id)?.state === 'running',
-      );
-      return unmet.condition === 'completed-successfully' || !runs;
-    }
-    default:
-      return false;
+function mayWait(task: Task, of: Surroundings & { readonly service: Service }): boolean {
+  const { service, control } = of;
+  const { view } = control;
+  const code = control.taskStatus(task).reason?.code;
+  if (code === 'constraint-unmet') {
+    const [node] = view.nodes.all();
+    return (
+      node !== undefined && unmetConstraint(node, service.spec.placement.constraints) !== undefined
+    );
   }
+  if (code === 'insufficient-resources') {
+    const template = view.templates.get(task.templateId)?.spec;
+    return (template?.containers[0]?.reservations.memoryBytes ?? 0) > 0;
+  }
+  return code === 'waiting-for-dependency' && isGated(service, control);
+}
+
+/** Whether what gates the service is indeed not there. */
+function isGated(service: Service, { view, observed }: ControlPlane): boolean {
+  const unmet = firstUnmet(view, service);
+  if (unmet === undefined) return false;
+  if (unmet.condition === 'completed-successfully') return true;
+  const [other] = view.services.by('name', unmet.service);
+  const live = [...view.tasks.by('live', other?.id ?? '')];
+  return !live.some((task) => observed.task(task.id)?.state === 'running');
 }
 
 function unsettledTask(
