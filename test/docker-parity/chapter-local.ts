@@ -1,3 +1,4 @@
+import { obedient } from './scenario-files.ts';
 import { quietly, run, runUntil, type Track } from './step.ts';
 
 /** What belongs to the machine's own engine passes through Tutti as if nobody were between. */
@@ -51,6 +52,15 @@ const containers: Track = [
 
 /** Connections that become streams in both directions, or that outlast their request. */
 const streams: Track = [
+  run("run --rm -it bb:1 /bin/sh -c 'tty; read line; echo got $line; exit 3'", {
+    terminal: /^(?:got|.dev)/,
+    stdin: 'typed\n',
+  }),
+  run(`run -d --name lo-shell bb:1 ${obedient}`),
+  run("exec -it lo-shell /bin/sh -c 'tty; read line; echo got $line; exit 4'", {
+    terminal: /^(?:got|.dev)/,
+    stdin: 'typed too\n',
+  }),
   run('create -i --name lo-cat bb:1 /bin/cat'),
   run('start -a -i lo-cat', { stdin: 'attached\nand read to the end\n' }),
   run("run -d --name lo-late bb:1 /bin/sh -c 'echo soon; sleep 2; echo late'"),
@@ -60,7 +70,7 @@ const streams: Track = [
   run("run -d -t --name lo-tty bb:1 /bin/sh -c 'sleep 2; echo of a terminal'"),
   run('attach --no-stdin lo-tty'),
   run('attach lo-end'),
-  run('rm -f lo-cat lo-late lo-end lo-tty'),
+  run('rm -f lo-shell lo-cat lo-late lo-end lo-tty'),
   run(
     "events --since @begin --until @soon --filter container=lo-late --format '{{.Type}} {{.Action}}'",
   ),

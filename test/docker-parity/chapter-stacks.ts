@@ -2,6 +2,10 @@ import { quietly, run, runUntil, type Track, until } from './step.ts';
 import { running } from './waits.ts';
 import { scenarioFiles } from './scenario-files.ts';
 
+/** What is delivered, to whom it belongs, and that it is in memory. */
+const shownInside =
+  'cat /run/secrets/s1 /c1; ls -ln /run/secrets/s1 /c1 | cut -c1-24; stat -f -c %T /run/secrets/s1';
+
 const stack: Track = [
   run('stack deploy -c st.yml st', { anyOrder: true }),
   running('st_web', 2),
@@ -21,6 +25,7 @@ const stack: Track = [
   run('stack ps --filter colour=red st'),
   run('service inspect st_web'),
   run('service inspect --pretty st_web'),
+  run(`exec @container:st_web /bin/sh -c '${shownInside}'`),
   run('secret inspect st_s1'),
   run('config inspect st_c1'),
   run("network inspect --format '{{range .Containers}}{{println .Name}}{{end}}' st_front", {

@@ -30,6 +30,11 @@ const masks: readonly { readonly what: RegExp; readonly by: string }[] = [
     what: /^(?:overall progress|active tasks|job progress|verify:|rollback:|\d+\/\d+:).*\n?/gm,
     by: '',
   },
+  // The client's own race, when a container could not be started.
+  {
+    what: /^time="<time>" level=error msg="error waiting for container: context canceled"\n?/gm,
+    by: '',
+  },
   { what: /^ Runtimes: .*$/gm, by: ' Runtimes: <runtimes>' },
 ];
 

@@ -48,7 +48,8 @@ async function repeat(step: Step, context: StepContext): Promise<Output> {
 
 async function runOnce(step: Step, context: StepContext): Promise<Output> {
   const command = await Promise.all(step.command.map((word) => expand(word, context)));
-  const child = spawn(context.client, command, {
+  const [program, ...parameters] = onTerminal(step, [context.client, ...command]);
+  const child = spawn(program, parameters, {
     cwd: context.directory,
     env: {
       PATH: process.env['PATH'],
@@ -68,7 +69,24 @@ async function runOnce(step: Step, context: StepContext): Promise<Output> {
     text(child.stderr),
     once(child, 'close') as Promise<[number | null]>,
   ]);
-  return { exitCode: exitCode ?? -1, stdout, stderr };
+  return { exitCode: exitCode ?? -1, stdout: shownBy(step, stdout), stderr };
+}
+
+type CommandLine = readonly [program: string, ...parameters: string[]];
+
+/** `script` is the terminal; it takes the command as one text. */
+function onTerminal(step: Step, words: CommandLine): CommandLine {
+  if (step.terminal === undefined) return words;
+  const quoted = words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+  return ['script', '--quiet', '--return', '--command', quoted, '/dev/null'];
+}
+
+function shownBy({ terminal }: Step, stdout: string): string {
+  if (terminal === undefined) return stdout;
+  return stdout
+    .split(/\r*\n/)
+    .filter((line) => terminal.test(line))
+    .join('\n');
 }
 
 async function expand(word: string, context: StepContext): Promise<string> {
@@ -77,6 +95,10 @@ async function expand(word: string, context: StepContext): Promise<string> {
   if (word.startsWith('@task:')) {
     const list = ['service', 'ps', '--quiet', '--no-trunc', '--filter', 'desired-state=running'];
     return (await ask([...list, word.slice('@task:'.length)], context)).split('\n')[0] ?? '';
+  }
+  if (word.startsWith('@container:')) {
+    const label = `label=com.docker.swarm.service.name=${word.slice('@container:'.length)}`;
+    return (await ask(['ps', '--quiet', '--filter', label], context)).split('\n')[0] ?? '';
   }
   if (!word.includes('@node')) return word;
   return word.replace('@node', await ask(['info', '--format={{.Swarm.NodeID}}'], context));

@@ -13,8 +13,9 @@ export const scenario: readonly Chapter[] = [
   begin,
   objects,
   attachable,
-  local,
+  // An engine remembers its last 256 events: what they tell is asked before more come.
   happened,
+  local,
   [...services, ...stacks, ...flags, ...refused],
   ending,
 ];

@@ -9,11 +9,16 @@ export interface Side {
 export interface Step {
   /**
    * Words of the command; `@node` is the id of the side's node, `@task:w` that of the first task of
-   * the service `w`, `@begin` and `@soon` when the scenario began and the next second but one, in
-   * Unix seconds.
+   * the service `w`, `@container:w` that of its container, `@begin` and `@soon` when the scenario
+   * began and the next second but one, in Unix seconds.
    */
   readonly command: readonly string[];
   readonly stdin?: string;
+  /**
+   * Runs on a terminal; the lines that match are its output. A terminal repeats what is typed, once
+   * or twice, as its settings happen to be at that moment.
+   */
+  readonly terminal?: RegExp;
   /** Variables of the docker command's environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** Repeated until its output matches; only the last output is compared, or none at all. */
@@ -38,7 +43,10 @@ export function stepsOf(chapters: readonly Chapter[]): readonly Step[] {
 }
 
 /** `run('service ls')`; words with spaces in them go into single quotes. */
-export function run(line: string, options: Pick<Step, 'stdin' | 'env' | 'anyOrder'> = {}): Step {
+export function run(
+  line: string,
+  options: Pick<Step, 'stdin' | 'env' | 'anyOrder' | 'terminal'> = {},
+): Step {
   return { command: words(line), compared: true, ...options };
 }
 
