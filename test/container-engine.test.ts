@@ -1,14 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempDisposableSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { runProgram } from '../tools/bootstrap/run.mjs';
 import { findEngine } from '../tools/engine.ts';
 import { findDockerClients } from '../tools/engine/docker-clients.ts';
-import { repositoryRoot } from '../tools/root.ts';
-
-const image = 'tutti-test/busybox:1';
+import { runWithoutEngine } from './fixture/run-without-engine.ts';
 
 test('every docker command of the machine reaches the engine of the tests', async () => {
   const socketPath = await findEngine();
@@ -22,28 +17,12 @@ test('every docker command of the machine reaches the engine of the tests', asyn
 });
 
 test('an engine that crashed has its containers back, and leaves nothing in the end', async () => {
-  using scratch = mkdtempDisposableSync(join(tmpdir(), 'tutti-engine-test-'));
-  const archive = join(scratch.path, 'image.tar');
-  const engine = await findEngine();
-  const saved = await runProgram('docker', [
-    '-H',
-    `unix://${engine}`,
-    'save',
-    '-o',
-    archive,
-    image,
-  ]);
-  assert.equal(saved.code, 0, saved.output);
-  const ownHost = join(repositoryRoot, 'tools/engine/own-host.ts');
-  const program = join(repositoryRoot, 'test/container-engine/crash-and-return.ts');
-  const { code, output } = await runProgram(process.execPath, [
-    ownHost,
-    '--without-engine',
-    '--',
-    process.execPath,
-    program,
-    image,
+  await runWithoutEngine('test/container-engine/crash-and-return.ts', (archive) => [
+    'tutti-test/busybox:1',
     archive,
   ]);
-  assert.equal(code, 0, output);
+});
+
+test('an engine that restarted under its containers checks their health again', async () => {
+  await runWithoutEngine('test/container-engine/health-after-restart.ts', (archive) => [archive]);
 });
