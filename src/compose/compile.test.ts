@@ -256,6 +256,14 @@ test('a link is a dependency, and its alias a name on the network', async () => 
   assert.deepEqual(cache?.template.networks[0]?.aliases, ['cache']);
 });
 
+test('a container name is no name of a container, but one on its networks', async () => {
+  const { declaration, warnings } = await compile(
+    'services: { db: { image: pg, container_name: shop-db } }',
+  );
+  assert.deepEqual(declaration.services[0]?.template.networks[0]?.aliases, ['db', 'shop-db']);
+  assert.match(warnings[0]?.message ?? '', /networks know this name/);
+});
+
 test('a variable without a value is told once, and with what went wrong for it', async () => {
   const { warnings } = await compile(
     'services: { a: { image: nginx, environment: ["A=$NONE", "B=$NONE"] } }',

@@ -116,6 +116,9 @@ export function readAttachments(
   const { key, scope } = options;
   const mode = service.at('network_mode').string();
   if (mode !== undefined) return attachByMode(service.at('network_mode'), mode);
+  // Who gives a container a name calls it by that.
+  const containerName = service.at('container_name').string();
+  const called = containerName === undefined ? [] : [containerName];
   const field = service.at('networks');
   const joined: readonly (readonly [string, Field])[] = field.isMapping
     ? field.members()
@@ -129,7 +132,7 @@ export function readAttachments(
       return [];
     }
     const own = member.isMapping ? aliasesOf(member) : [];
-    const aliases = [...own, key].filter((alias, at, all) => all.indexOf(alias) === at);
+    const aliases = [...own, key, ...called].filter((alias, at, all) => all.indexOf(alias) === at);
     return [{ networkId, aliases, driverOptions: {} }];
   });
 }

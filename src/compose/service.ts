@@ -16,7 +16,7 @@ import { type Scope, scopedName } from './scope.ts';
 
 /** Keys that change nothing here, with what a person should know about it. */
 const ignoredKeys: Readonly<Record<string, string>> = {
-  container_name: 'containers are named after service, slot and task',
+  container_name: 'containers are named after service, slot and task; networks know this name',
   domainname: 'it is not passed on to containers',
   external_links: 'use a network that both share',
   ipc: 'it is not passed on to containers',
