@@ -79,13 +79,24 @@ export function checkUnique(field: string, keys: readonly string[], what: string
   }
 }
 
+/** Labels are in every reply that shows their object. */
+const labelsLimit = 256 * 1024;
+
 export function checkLabels(field: string, labels: Readonly<Record<string, string>>): void {
+  let total = 0;
   for (const [key, value] of Object.entries(labels)) {
+    total += key.length + value.length;
     if (key === '' || key.length > 1_024) {
       refuse(field, `${field} has the key ${show(key)}; a key has 1 to 1024 characters`);
     }
     checkNoNul(field, [key, value]);
   }
+  if (total <= labelsLimit) return;
+  refuse(
+    field,
+    `${field} has ${total} characters in all, at most ${labelsLimit} are allowed; ` +
+      'put large content into configs',
+  );
 }
 
 /** Values that the agent fills in for each task, such as `{{.Task.Slot}}`, are judged there. */

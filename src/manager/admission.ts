@@ -44,7 +44,7 @@ export function findService(view: View, name: string): Service | undefined {
 }
 
 function checkSize(declaration: ServiceDeclaration): void {
-  const { length } = JSON.stringify(declaration);
+  const { length } = new TextEncoder().encode(JSON.stringify(declaration));
   if (length <= declarationLimitBytes) return;
   refuse(
     'spec',

@@ -14,6 +14,13 @@ const badSecrets: readonly (readonly [string, DataSpec, string, string, RegExp])
   ['a name for a shell', { ...spec, name: 'a;b' }, bytes(1), 'spec.name', /"a;b"; letters/],
   ['too long a name', { ...spec, name: 'x'.repeat(65) }, bytes(1), 'spec.name', /at most 64/],
   ['a label without a key', { ...spec, labels: { '': '' } }, bytes(1), 'spec.labels', /the key ""/],
+  [
+    'labels that would make every list of secrets slow',
+    { ...spec, labels: { a: 'x'.repeat(300_000) } },
+    bytes(1),
+    'spec.labels',
+    /has 300001 characters in all, at most 262144 are allowed/,
+  ],
   ['no content', spec, '', 'data', /larger than 0 and less than 512000 bytes; .* has 0/],
   ['too much content', spec, bytes(512_000), 'data', /less than 512000 bytes; .* has 512000/],
   ['content that is not base64', spec, 'x?', 'data', /not base64/],
