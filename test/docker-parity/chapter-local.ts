@@ -72,7 +72,8 @@ const streams: Track = [
   run('attach lo-end'),
   run('rm -f lo-shell lo-cat lo-late lo-end lo-tty'),
   run(
-    "events --since @begin --until @soon --filter container=lo-late --format '{{.Type}} {{.Action}}'",
+    'events --since @begin --until @soon --filter container=lo-late ' +
+      "--format '{{.Type}} {{.Action}}'",
   ),
 ];
 

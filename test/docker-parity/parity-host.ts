@@ -4,7 +4,7 @@
  * before the same engine. Runs in namespaces that `unshare` made, and writes both outputs of each
  * command as JSON.
  *
- *   unshare --net --mount --pid --uts --fork --kill-child --mount-proc node test/docker-parity/parity-host.ts JOB
+ *   unshare --net --mount --pid --uts --fork --kill-child --mount-proc node parity-host.ts JOB
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { inspect } from 'node:util';
