@@ -355,7 +355,9 @@ export class TaskRunner {
         since: now,
       },
     };
-    this.#host.logger.warn('a task has to wait', { taskId: this.taskId, error: error.message });
+    // Once is enough to know: an engine that is away is away for all tasks, at each of their tries.
+    const level = this.#failures === 1 ? 'warn' : 'debug';
+    this.#host.logger[level]('a task has to wait', { taskId: this.taskId, error: error.message });
     if (this.#stale) await this.#wait(now + delayMs, signal);
   }
 }
