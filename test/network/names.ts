@@ -91,6 +91,16 @@ export function registerResolvers(world: () => World): void {
     ]);
   });
 
+  test('an answer that is too long for a datagram comes whole over TCP', async () => {
+    const { stack, outside } = world();
+    const client = await stack.container('client');
+    const { value, error } = await client.query('long.example.org', { type: 'TXT' });
+    assert.equal(error, undefined);
+    const [chunks] = (value ?? []) as readonly (readonly string[])[];
+    assert.equal(chunks?.length, 40);
+    assert.ok(outside.queries.includes(`${outsideAddress} TXT long.example.org over TCP`));
+  });
+
   test('subnets are none that the machine has or has a route to', async () => {
     const { stack } = world();
     const addresses = await Promise.all(

@@ -40,7 +40,7 @@ export class Peer {
   }
 
   query(name: string, more: { readonly type?: string; readonly server?: string } = {}) {
-    return this.#ask<readonly string[]>('query', { name, ...more });
+    return this.#ask<unknown>('query', { name, ...more });
   }
 
   call(to: string): Promise<Answer<Who>> {
