@@ -5,7 +5,7 @@ export type Colour = keyof typeof codes;
 /** Text in a colour, or as it is. */
 export type Paint = (colour: Colour, text: string) => string;
 
-export const plain: Paint = (_colour, text) => text;
+const plain: Paint = (_colour, text) => text;
 
 const coloured: Paint = (colour, text) =>
   text === '' ? '' : `\u001b[${codes[colour]}m${text}\u001b[0m`;

@@ -94,7 +94,7 @@ export function slotOf(view: View, at: { service: Service; slotKey: string }): S
   return new Slot(at.service, byGeneration(view.tasks.by('slot', at.slotKey)));
 }
 
-export function byGeneration(tasks: Iterable<Task>): readonly Task[] {
+function byGeneration(tasks: Iterable<Task>): readonly Task[] {
   return [...tasks].toSorted((left, right) => left.generation - right.generation);
 }
 

@@ -5,7 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { tuttiCommand } from '../../tools/daemon/start-daemon.ts';
-import { plain } from '../../src/cli/paint.ts';
+import { choosePaint } from '../../src/cli/paint.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
 import { runApart, type Finished } from '../fixture/run-apart.ts';
 import { TestNode } from '../fixture/test-node.ts';
@@ -66,8 +66,8 @@ export class CliNode implements AsyncDisposable {
         signal: new AbortController().signal,
         output: {
           terminal: undefined,
-          paint: plain,
-          notePaint: plain,
+          paint: choosePaint(false, {}),
+          notePaint: choosePaint(false, {}),
           write: (text) => void (stdout += text),
           note: (text) => void (stderr += text),
         },
