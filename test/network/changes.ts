@@ -52,7 +52,7 @@ export function registerChanges(world: () => World): void {
     assert.deepEqual(await Promise.all(ways.map(([peer, to]) => peer.call(to))), refused);
     await node.docker('service', 'scale', '--detach', 'net_web=2');
     await node.untilStack('net', ({ services }) =>
-      services.every(({ running, wanted }) => running === wanted),
+      services.some(({ name, running }) => name === 'net_web' && running === 2),
     );
   });
 
@@ -84,7 +84,7 @@ export function registerChanges(world: () => World): void {
       );
     }
     await node.untilStack('net', ({ services }) =>
-      services.every(({ running, wanted }) => running === wanted),
+      services.some(({ name, running }) => name === 'net_web' && running === web.length),
     );
   });
 }

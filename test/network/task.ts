@@ -9,7 +9,7 @@ import { createServer, request, type ServerResponse } from 'node:http';
 import { hostname } from 'node:os';
 
 const port = Number(process.argv[2] ?? '80');
-const callLimitMs = 1_500;
+const callLimitMs = 3_000;
 const streams = new Set<ServerResponse>();
 let isStopping = false;
 
@@ -63,7 +63,7 @@ function send(to: string, from: number): Promise<Answer> {
   const { promise, resolve } = Promise.withResolvers<Answer>();
   const [host = '', toPort = ''] = to.split(':');
   const socket = createSocket('udp4');
-  const timer = setTimeout(() => resolve({ error: 'no-answer' }), callLimitMs / 2);
+  const timer = setTimeout(() => resolve({ error: 'no-answer' }), callLimitMs);
   socket.on('message', (message) => resolve({ value: JSON.parse(message.toString()) as unknown }));
   socket.on('error', (error) => resolve({ error: codeOf(error) }));
   // A connected socket hears of refusals.
