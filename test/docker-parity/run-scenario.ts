@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { runProgram } from '../../tools/bootstrap/run.mjs';
 import { takeSlot } from '../../tools/engine/slot.ts';
 import type { Pair } from './compare.ts';
 import type { ImageSource } from './copy-images.ts';
@@ -20,7 +19,10 @@ export interface ParityJob {
   readonly images: ImageSource;
 }
 
-const tags = ['bb:1', 'bb:2'];
+const images = [
+  { name: 'tutti-test/busybox:1', tag: 'bb:1' },
+  { name: 'tutti-test/busybox:2', tag: 'bb:2' },
+];
 const thisNode = [process.execPath, ...process.execArgv];
 const host = fileURLToPath(new URL('parity-host.ts', import.meta.url));
 
@@ -32,13 +34,14 @@ export async function runScenario(options: {
   readonly client: string;
 }): Promise<readonly Pair[]> {
   const { engineSocket, client } = options;
-  for (const [index, tag] of tags.entries()) {
-    const image = `tutti-test/busybox:${index + 1}`;
-    await runProgram('docker', ['-H', `unix://${engineSocket}`, 'tag', image, tag]);
-  }
   using slot = await takeSlot();
   const { directory, runDirectory } = slot;
-  const job: ParityJob = { directory, runDirectory, client, images: { from: engineSocket, tags } };
+  const job: ParityJob = {
+    directory,
+    runDirectory,
+    client,
+    images: { from: engineSocket, images },
+  };
   const outputs = await runHost(job);
   return stepsOf(scenario).map((step, index) => {
     const swarm = outputs.swarm[index];
