@@ -70,7 +70,7 @@ export async function resolvePackages(options: ResolveOptions): Promise<readonly
   const known = await readAnswer(answerFile);
   if (known !== undefined && known.listsStamp === (await readListsStamp())) return known.packages;
   await mkdir(cacheDirectory, { recursive: true });
-  options.report(`asking apt-get what ${wanted.join(', ')} need`);
+  options.report(`asking apt-get what goes with ${wanted.join(', ')}`);
   const simulate = (pretended: readonly string[]) => simulateInstallation(options, pretended);
   const all = await simulate(notNeeded);
   const unwanted = all.map(({ name }) => name).filter((name) => notNeededPattern.test(name));
