@@ -44,7 +44,7 @@ export class PlacementPasses {
   #pass(serviceId: string, placing: Placing): Pass {
     const startedAt = this.#attempt + 1;
     const pass = this.#passes.get(serviceId) ?? { startedAt, tried: new Map() };
-    if (placing === 'anew') pass.startedAt = startedAt;
+    if (placing !== 'on') pass.startedAt = startedAt;
     this.#passes.set(serviceId, pass);
     return pass;
   }

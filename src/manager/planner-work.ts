@@ -3,10 +3,11 @@ import { unitKey } from '../orchestrator/unit.ts';
 import { UnitQueue } from '../orchestrator/unit-queue.ts';
 
 /**
- * `anew`: something happened that may have made room, so all tasks that wait are tried. `on`: those
- * that were not tried since then, because there are more than fit into one transaction.
+ * `anew`: all tasks that wait are tried. `room`: they are where one of the nodes on which something
+ * changed may take them. `on`: those that were not tried since the last event, because there are
+ * more than fit into one transaction.
  */
-export type Placing = 'anew' | 'on';
+export type Placing = 'anew' | 'room' | 'on';
 
 /** How much of the work one transaction takes. */
 export interface WorkLimits {
@@ -21,6 +22,8 @@ export class PlannerWork {
   readonly ends = new Set<string>();
   /** Services with tasks that wait for a node. */
   readonly place = new Map<string, Placing>();
+  /** Nodes that may have room for them. */
+  readonly room = new Set<string>();
 
   get isEmpty(): boolean {
     return this.units.size === 0 && this.ends.size === 0 && this.place.size === 0;
@@ -31,13 +34,15 @@ export class PlannerWork {
   }
 
   addPlace(serviceId: string, placing: Placing = 'anew'): void {
-    if (placing === 'anew' || !this.place.has(serviceId)) this.place.set(serviceId, placing);
+    const before = this.place.get(serviceId) ?? placing;
+    this.place.set(serviceId, before === placing ? placing : 'anew');
   }
 
   add(other: PlannerWork): void {
     this.addUnits(other.units);
     for (const taskId of other.ends) this.ends.add(taskId);
     for (const [serviceId, placing] of other.place) this.addPlace(serviceId, placing);
+    for (const nodeId of other.room) this.room.add(nodeId);
   }
 
   /** Takes out what one transaction is to do, the widest units first. */
@@ -55,6 +60,8 @@ export class PlannerWork {
     }
     for (const [serviceId, placing] of this.place) taken.place.set(serviceId, placing);
     this.place.clear();
+    for (const nodeId of this.room) taken.room.add(nodeId);
+    this.room.clear();
     return taken;
   }
 
@@ -72,7 +79,7 @@ export class PlannerWork {
     }
     for (const [serviceId, placing] of this.place) {
       const work = new PlannerWork();
-      work.place.set(serviceId, placing);
+      work.place.set(serviceId, placing === 'room' ? 'anew' : placing);
       yield { name: `place/${serviceId}`, work };
     }
   }

@@ -115,3 +115,38 @@ test('1,200 tasks that no node can take all say why, and all go when one can', a
   await world.settle();
   assert.ok(world.liveTasks(service).every((task) => task.nodeId === 'node-2'));
 });
+
+test('an end makes nobody try what still has no place, and everybody what has one now', async () => {
+  const tried: number[] = [];
+  const wrapRounds = (rounds: Rounds): Rounds => ({
+    cursors: rounds.cursors,
+    committed: (change) => rounds.committed(change),
+    reload: () => rounds.reload(),
+    run(tx, work, context) {
+      const outcome = rounds.run(tx, work, context);
+      tried.push(outcome.refusals.size);
+      return outcome;
+    },
+  });
+  const { world, agent } = await ManagerWorld.withCluster({ wrapRounds });
+  const reserving = (gibibytes: number) => ({
+    container: { reservations: { memoryBytes: gibibytes * 1024 ** 3 } },
+  });
+  const large = await world.control.createService(declare('large', 1, reserving(10)));
+  const small = await world.control.createService(declare('small', 1));
+  const waiting = await world.control.createService(declare('waiting', 200, reserving(8)));
+  await world.settle();
+  assert.equal(world.control.view.tasks.count('unplaced', waiting.id), 200);
+  tried.length = 0;
+  const [task] = world.liveTasks(small);
+  await agent.report(task?.id ?? '', { state: 'failed' });
+  await world.settle();
+  assert.notEqual(world.liveTasks(small)[0]?.id, task?.id);
+  assert.deepEqual(new Set(tried), new Set([0]), 'tasks that were refused again');
+  await world.control.removeService(large.id);
+  await world.settle();
+  assert.equal(world.control.view.tasks.count('unplaced', waiting.id), 198);
+  const [, , third] = world.liveTasks(waiting);
+  assert.ok(third);
+  assert.match(world.control.taskStatus(third).reason?.hint ?? '', /needs 8 GiB, free 0 bytes/);
+});

@@ -10,7 +10,7 @@ import { allUnits, slotUnit, unitsOfChange, unitsOfObserved } from '../orchestra
 import type { Store } from '../store/store.ts';
 import type { Change, Commit, Transaction } from '../store/view.ts';
 import type { ObservedState } from './observed-state.ts';
-import { PlannerWork, type WorkLimits } from './planner-work.ts';
+import { type Placing, PlannerWork, type WorkLimits } from './planner-work.ts';
 import type { ReportedEnd, RoundContext, RoundOutcome, Rounds } from './round.ts';
 import { TimerHeap } from './timer-heap.ts';
 import type { Write, WriteContext, Writer } from './writer.ts';
@@ -116,20 +116,26 @@ export class Planner implements Writer {
       const observed = task.end === undefined ? this.#observed.task(task.id) : undefined;
       if (observed !== undefined && isEndState(observed.state)) this.#work.ends.add(task.id);
     }
-    this.#placeWaiting();
+    this.#placeWaiting('anew');
     this.#kick();
   }
 
   committed(commit: Commit): void {
     const { view } = this.#store;
-    let roomier = false;
+    const room = new Set<string>();
+    let roomier: Placing | undefined;
     for (const change of commit.changes) {
       this.#rounds.committed(change);
       this.#work.addUnits(unitsOfChange(view, change));
-      roomier ||= makesRoom(change);
+      if (makesRoom(change)) roomier ??= 'room';
+      // It may refuse for another reason now, and that is to be said.
+      if (change.table === 'nodes') roomier = 'anew';
+      const nodeId = change.table === 'tasks' ? change.before?.nodeId : undefined;
+      if (nodeId !== undefined) room.add(nodeId);
+      if (change.table === 'services') this.#placeAgain(change.id);
       if (change.table === 'tasks') this.#forgetRefusal(change);
     }
-    if (roomier) this.#placeWaiting();
+    if (roomier !== undefined) this.#placeWaiting(roomier, room);
     this.#kick();
   }
 
@@ -145,7 +151,7 @@ export class Planner implements Writer {
 
   nodeChanged(nodeId: string): void {
     this.#work.addUnits([{ kind: 'node', nodeId }]);
-    this.#placeWaiting();
+    this.#placeWaiting('anew');
     this.#kick();
   }
 
@@ -215,8 +221,16 @@ export class Planner implements Writer {
     };
   }
 
-  #placeWaiting(): void {
-    for (const serviceId of this.#store.view.tasks.keys('unplaced')) this.#work.addPlace(serviceId);
+  #placeWaiting(placing: Placing, room: Iterable<string> = []): void {
+    for (const nodeId of room) this.#work.room.add(nodeId);
+    for (const serviceId of this.#store.view.tasks.keys('unplaced')) {
+      this.#work.addPlace(serviceId, placing);
+    }
+  }
+
+  /** Another declaration may allow other nodes. */
+  #placeAgain(serviceId: string): void {
+    if (this.#store.view.tasks.count('unplaced', serviceId) > 0) this.#work.addPlace(serviceId);
   }
 
   /**
@@ -271,7 +285,11 @@ export class Planner implements Writer {
     const ends = [...work.ends]
       .map((taskId) => this.#reportedEnd(taskId))
       .filter((end) => end !== undefined);
-    return this.#rounds.run(tx, { units: work.units, ends, place: work.place }, context);
+    return this.#rounds.run(
+      tx,
+      { units: work.units, ends, place: work.place, room: work.room },
+      context,
+    );
   }
 
   #reportedEnd(taskId: string): ReportedEnd | undefined {
@@ -429,7 +447,7 @@ function leftOver(outcome: RoundOutcome): PlannerWork {
   return work;
 }
 
-/** Whether a change may let a task in that found no place before. */
+/** Whether a change may let a task in that found no place, or no address, before. */
 function makesRoom(change: Change): boolean {
   switch (change.table) {
     case 'nodes':
@@ -437,7 +455,7 @@ function makesRoom(change: Change): boolean {
     case 'tasks':
       return change.before?.end !== change.after?.end || change.after === undefined;
     case 'services':
-      return change.before !== undefined;
+      return change.before?.virtualAddresses !== change.after?.virtualAddresses;
     case 'networks':
       return true;
     case 'clusters':

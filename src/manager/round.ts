@@ -12,7 +12,7 @@ import { recordEnd } from '../orchestrator/record-end.ts';
 import { applySteps } from '../orchestrator/step.ts';
 import type { Unit } from '../orchestrator/unit.ts';
 import { NodeLoads, type Trial } from '../scheduler/node-loads.ts';
-import { placeTasks } from '../scheduler/place-tasks.ts';
+import { mayFit, placeTasks } from '../scheduler/place-tasks.ts';
 import type { Change, Transaction, View } from '../store/view.ts';
 import { PlacementPasses } from './placement-pass.ts';
 import type { Placing } from './planner-work.ts';
@@ -24,6 +24,8 @@ export interface RoundWork {
   readonly ends: Iterable<ReportedEnd>;
   /** Services whose tasks without a node may find one now. */
   readonly place: ReadonlyMap<string, Placing>;
+  /** Nodes that may have room for those that are to be placed only there. */
+  readonly room: ReadonlySet<string>;
 }
 
 export interface ReportedEnd {
@@ -76,6 +78,8 @@ export class CoreRounds implements Rounds {
   readonly cursors = new AddressCursors();
   readonly #loads: NodeLoads;
   readonly #passes = new PlacementPasses();
+  /** Services of which no node could take a task when all that wait were tried. */
+  readonly #homeless = new Map<string, Homeless>();
 
   constructor(view: View) {
     this.#loads = new NodeLoads(view);
@@ -86,7 +90,7 @@ export class CoreRounds implements Rounds {
     try {
       return this.#run(tx, work, { ...context, trial });
     } catch (error) {
-      trial.undo();
+      this.#undo(trial);
       throw error;
     }
   }
@@ -99,6 +103,7 @@ export class CoreRounds implements Rounds {
   reload(): void {
     this.#loads.reload();
     this.#passes.clear();
+    this.#homeless.clear();
   }
 
   #run(
@@ -118,8 +123,12 @@ export class CoreRounds implements Rounds {
     const refusals = new Map<string, Reason>();
     // What was made in this transaction is placed in it, whatever else waits.
     const place = new Map<string, Placing>();
-    for (const serviceId of unplaced) place.set(serviceId, work.place.get(serviceId) ?? 'on');
-    for (const [serviceId, placing] of work.place) place.set(serviceId, placing);
+    for (const serviceId of unplaced) place.set(serviceId, 'on');
+    for (const [serviceId, placing] of work.place) {
+      const isAsked = placing === 'room' && !unplaced.has(serviceId);
+      if (isAsked && !this.#mayFit(tx, serviceId, { ...context, room: work.room })) continue;
+      place.set(serviceId, placing === 'room' ? 'anew' : placing);
+    }
     const later = new Map<string, Placing>();
     let tried = 0;
     for (const [serviceId, placing] of place) {
@@ -131,7 +140,13 @@ export class CoreRounds implements Rounds {
       tried += attempt.tried;
       if (attempt.more) later.set(serviceId, 'on');
     }
-    return { left: { units: left, place: later }, wakes, refusals, undo: () => trial.undo() };
+    return { left: { units: left, place: later }, wakes, refusals, undo: () => this.#undo(trial) };
+  }
+
+  #undo(trial: Trial): void {
+    trial.undo();
+    // What had no place beside placements that are taken back may have one.
+    this.#homeless.clear();
   }
 
   /** A service that was rolled back may need other addresses and ports than the ones it had. */
@@ -150,6 +165,27 @@ export class CoreRounds implements Rounds {
     }
   }
 
+  /**
+   * Whether a node that changed may take a task of the service: while the same tasks wait that all
+   * nodes refused, the others need not be asked again.
+   */
+  #mayFit(
+    tx: Transaction,
+    serviceId: string,
+    context: RoundContext & { readonly room: ReadonlySet<string> },
+  ): boolean {
+    const known = this.#homeless.get(serviceId);
+    const service = tx.services.get(serviceId);
+    if (known === undefined || service === undefined || service.spec !== known.spec) return true;
+    if (tx.tasks.count('unplaced', serviceId) !== known.count) return true;
+    const { observed, room: nodeIds } = context;
+    return known.templateIds.some((templateId) => {
+      const template = tx.templates.get(templateId);
+      if (template === undefined) return false;
+      return mayFit(this.#loads, { view: tx, service, template, observed, nodeIds });
+    });
+  }
+
   /** Tries tasks of the service; says how many, and whether some are left. */
   #place(
     tx: Transaction,
@@ -161,14 +197,23 @@ export class CoreRounds implements Rounds {
     const { placing, stepLimit: limit } = context;
     const waiting = [...tx.tasks.by('unplaced', serviceId)];
     const { tasks, more } = this.#passes.next(serviceId, { waiting, placing, limit });
-    for (const [templateId, group] of Map.groupBy(tasks, (task) => task.templateId)) {
+    const groups = Map.groupBy(tasks, (task) => task.templateId);
+    let homeless = tasks.length === waiting.length && waiting.every(isPlain);
+    for (const [templateId, group] of groups) {
       const template = tx.templates.get(templateId);
-      if (template !== undefined)
-        this.#placeGroup(tx, { service, template, tasks: group }, context);
+      if (template === undefined) continue;
+      const refused = this.#placeGroup(tx, { service, template, tasks: group }, context);
+      homeless &&= refused;
+    }
+    this.#homeless.delete(serviceId);
+    if (homeless) {
+      const templateIds = [...groups.keys()];
+      this.#homeless.set(serviceId, { spec: service.spec, count: waiting.length, templateIds });
     }
     return { tried: tasks.length, more };
   }
 
+  /** Returns whether no node could take any of them. */
   #placeGroup(
     tx: Transaction,
     group: {
@@ -177,16 +222,18 @@ export class CoreRounds implements Rounds {
       readonly tasks: readonly Task[];
     },
     context: PlaceContext,
-  ): void {
+  ): boolean {
     const { service, template } = group;
     const { now, observed, trial } = context;
     const request = { view: tx, ...group, observed, now, trial };
+    let refusedByAll = true;
     for (const placement of placeTasks(this.#loads, request)) {
       const { task } = placement;
       if (placement.kind === 'refused') {
         context.refusals.set(task.id, keepSince(placement.reason, task, context));
         continue;
       }
+      refusedByAll = false;
       const got = allocateTask(tx, { service, template, cursors: this.cursors, now });
       if (got.kind === 'refused') {
         trial.remove(task.id);
@@ -195,7 +242,20 @@ export class CoreRounds implements Rounds {
       }
       tx.tasks.put({ ...task, nodeId: placement.nodeId, addresses: got.addresses });
     }
+    return refusedByAll;
   }
+}
+
+interface Homeless {
+  readonly spec: Service['spec'];
+  /** How many tasks wait. */
+  readonly count: number;
+  readonly templateIds: readonly string[];
+}
+
+/** Any node may take it, and no task has to go for it first. */
+function isPlain(task: Task): boolean {
+  return task.targetNodeId === undefined && (task.desired !== 'ready' || task.generation < 2);
 }
 
 interface PlaceContext extends RoundContext {

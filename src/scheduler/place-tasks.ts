@@ -40,6 +40,27 @@ export function placeTasks(loads: NodeLoads, request: PlacementRequest): readonl
   return loads.asOf(request.view, () => placeAll(loads, request));
 }
 
+/**
+ * Whether one of the nodes may take a task of the service now, where none could before: only they
+ * changed since. Costs what they are, and none of the others.
+ */
+export function mayFit(
+  loads: NodeLoads,
+  request: Omit<PlacementRequest, 'tasks' | 'now' | 'trial'> & {
+    readonly nodeIds: Iterable<string>;
+  },
+): boolean {
+  const filters = filtersFor(demandOf(request));
+  for (const nodeId of request.nodeIds) {
+    const load = loads.get(nodeId);
+    const row = request.view.nodes.get(nodeId);
+    if (load === undefined || row === undefined) continue;
+    // What the transaction changed of the node is for the scheduler to judge.
+    if (row !== load.node || refusedBy(filters, load) === undefined) return true;
+  }
+  return false;
+}
+
 function placeAll(loads: NodeLoads, request: PlacementRequest): readonly Placement[] {
   const demand = demandOf(request);
   const filters = filtersFor(demand);
