@@ -34,9 +34,16 @@ export function describeFaults(episodes: readonly EpisodeResult[]): ProofResult 
       lostPorts,
       lostNetworks,
       engineLeft,
-      episodes,
+      runs: faults.map(oneLine),
     },
   };
+}
+
+function oneLine(one: FaultRecord): string {
+  const what = one.power ? 'power' : one.killed.join('+');
+  const mended = one.mended === undefined ? '' : `, ${one.mended} put right by hand`;
+  const engine = one.liveRestore ? 'live-restore' : 'plain';
+  return `${one.seed}/${one.fault} ${what} (${engine}), ${one.action}: ${seconds(one.convergedMs)}${mended}`;
 }
 
 function describeTimes(faults: readonly FaultRecord[]): {
