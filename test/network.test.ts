@@ -4,7 +4,7 @@ import { type MachineState, readMachineState } from './fixture/machine-state.ts'
 import { onOwnHost } from './fixture/on-own-host.ts';
 import { registerAttached, registerChanges } from './network/changes.ts';
 import { registerConnections, registerPorts } from './network/connections.ts';
-import { endEngine, registerDrift, registerRestarts } from './network/drift.ts';
+import { registerDrift, registerRestarts } from './network/drift.ts';
 import { expectRun } from './network/expect-run.ts';
 import { registerNames, registerResolvers, registerWhy } from './network/names.ts';
 import { World } from './network/world.ts';
@@ -26,10 +26,7 @@ function register(): void {
     world = await World.start();
     await world.deploy();
   });
-  after(async () => {
-    await world[Symbol.asyncDispose]();
-    await endEngine(world.node.engineSocket);
-  });
+  after(() => world[Symbol.asyncDispose]());
   describe('names', () => {
     registerNames(theWorld);
     registerResolvers(theWorld);

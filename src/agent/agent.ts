@@ -297,7 +297,9 @@ export class Agent {
     }
   }
 
-  /** What an agent before this one left and nobody wants: containers first, they are on networks. */
+  /**
+   * What an agent before this one left and nobody wants: containers first, they are on networks.
+   */
   #removeStrangers(what: { readonly shown: Promise<void>; readonly signal: AbortSignal }): void {
     const { network, logger } = this.#options;
     Promise.all([what.shown, this.#requireTasks().removeStrangers(what.signal)])

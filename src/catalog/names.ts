@@ -176,7 +176,9 @@ export class Names {
   }
 }
 
-/** A service's own name is never taken by another's alias; services that share an alias share it. */
+/**
+ * A service's own name is never taken by another's alias; services that share an alias share it.
+ */
 function addName(
   names: Map<string, readonly NameMeaning[]>,
   name: string,

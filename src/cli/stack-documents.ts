@@ -83,7 +83,9 @@ async function readEnvironment(
   return { ...values, ...options.environment };
 }
 
-/** As Docker Compose does: `COMPOSE_FILE`, or the document of the directory and what lies over it. */
+/**
+ * As Docker Compose does: `COMPOSE_FILE`, or the document of the directory and what lies over it.
+ */
 function findDocuments({ environment, note }: StackDocumentOptions): readonly string[] {
   const named = (environment['COMPOSE_FILE'] ?? '').split(':').filter((path) => path !== '');
   if (named.length > 0) return named;

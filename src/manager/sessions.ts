@@ -137,8 +137,9 @@ export class Sessions {
 
   /**
    * Tells all nodes that the cluster is gone and waits until each has said that it cleaned up, at
-   * most `withinMs`; one whose session breaks meanwhile is told again when it comes back. Until `finishLeaving` no node of the cluster gets assignments
-   * again. Returns the nodes that did not confirm.
+   * most `withinMs`; one whose session breaks meanwhile is told again when it comes back. Until
+   * `finishLeaving` no node of the cluster gets assignments again. Returns the nodes that did not
+   * confirm.
    */
   async leave(withinMs: number): Promise<readonly string[]> {
     this.#leaving ??= Promise.withResolvers<void>();

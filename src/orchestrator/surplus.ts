@@ -7,7 +7,9 @@ import type { PlanContext, PlanDraft } from './plan.ts';
 import { reasonOf } from './plan.ts';
 import { removeAll, slotOf } from './slot.ts';
 
-/** Gives up that many slots of a replicated service. Looks at the task that stands for each slot. */
+/**
+ * Gives up that many slots of a replicated service. Looks at the task that stands for each slot.
+ */
 export function giveUpSlots(
   view: View,
   of: { readonly service: Service; readonly count: number; readonly context: PlanContext },

@@ -38,7 +38,9 @@ export class SecureClient {
     this.#options = options;
   }
 
-  /** @throws TuttiError `unavailable`, or `unauthenticated` where the peer is not to be believed. */
+  /**
+   * @throws TuttiError `unavailable`, or `unauthenticated` where the peer is not to be believed.
+   */
   async connect(address: ManagerAddress): Promise<http2.ClientHttp2Session> {
     const socket = await this.#handshake(address);
     const { settings, maxSessionMemory } = this.#options;

@@ -47,7 +47,7 @@ export function registerBadInputTests(cli: () => CliNode): void {
       assert.deepEqual(error, {
         code: 'invalid-argument',
         message:
-          'services.web.container_name: ignored: containers are named after service, slot and task',
+          'services.web.container_name: ignored: containers are named after service, slot and task; networks know this name',
         field: 'services.web.container_name',
         hint: 'Without --strict these are warnings.',
         exitCode: 2,

@@ -46,7 +46,8 @@ export class CliNode implements AsyncDisposable {
     const socket = this.node.daemon.socketPath;
     return runApart('script', parameters, {
       cwd: this.folder,
-      env: { TERM: 'xterm', ...env, PATH: path, TUTTI_SOCKET: socket },
+      // Whoever runs these tests may want no colours; whether `tutti` does is what they try.
+      env: { TERM: 'xterm', NO_COLOR: undefined, ...env, PATH: path, TUTTI_SOCKET: socket },
     });
   }
 

@@ -5,7 +5,9 @@ export interface Refusal {
   readonly reason: string;
   /** A part of the command that no other has. */
   readonly command: string;
-  /** What Swarm says (masked) behind `Error response from daemon:`; null: it accepts the command. */
+  /**
+   * What Swarm says (masked) behind `Error response from daemon:`; null: it accepts the command.
+   */
   readonly swarm: string | null;
   readonly tutti: string;
   /** The versions of the docker client that show it; absent: all. */

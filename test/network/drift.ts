@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import { engineAnswers } from '../../tools/engine/engine-request.ts';
 import { bridgeName } from '../../src/overlay/bridge-name.ts';
@@ -150,7 +149,7 @@ export function registerRestarts(world: () => World): void {
   });
 }
 
-/** Ends the engine of this host and starts it as it was started; resolves with its process. */
+/** Ends the engine of this host and starts it as it was started; it stays for other tests. */
 async function restartEngine(socketPath: string): Promise<void> {
   const [pid, command] = engineProcess(socketPath);
   process.kill(pid, 'SIGTERM');
@@ -164,13 +163,6 @@ async function restartEngine(socketPath: string): Promise<void> {
     () => engineAnswers(socketPath),
     (answers) => answers,
   );
-}
-
-/** Ends the engine, so that whoever started the first one starts it anew. */
-export async function endEngine(socketPath: string): Promise<void> {
-  const [pid] = engineProcess(socketPath);
-  process.kill(pid, 'SIGTERM');
-  while (commandOf(String(pid)).length > 0) await sleep(20);
 }
 
 function engineProcess(socketPath: string): readonly [number, readonly string[]] {

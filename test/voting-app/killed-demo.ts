@@ -1,4 +1,6 @@
-/** Kills a demo in the middle, and runs another to its end. For a host without a container engine. */
+/**
+ * Kills a demo in the middle, and runs another to its end. For a host without a container engine.
+ */
 import { runDemo } from './run-demo.ts';
 
 const killed = await runDemo({

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
 
-/** What container engines and daemons make in fixed places of a machine, the inner before the outer. */
+/**
+ * What container engines and daemons make in fixed places of a machine, the inner before the outer.
+ */
 const fixedPlaces = [
   '/etc/docker/key.json',
   '/etc/docker',

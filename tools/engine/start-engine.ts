@@ -70,8 +70,12 @@ export async function startEngine(options: StartEngineOptions): Promise<PrivateE
   };
   const dispose = async () => {
     try {
-      // Only a running engine can remove its containers whole.
-      if (dockerd?.end() !== undefined) await start();
+      // Only a running engine can remove its containers whole. Where a test ended ours and started
+      // it again, that one would be in the way.
+      if (dockerd?.end() !== undefined) {
+        await endForgottenEngine(runDirectory);
+        await start();
+      }
       await emptyEngine(socketPath);
     } finally {
       await dockerd?.stop('SIGTERM');
