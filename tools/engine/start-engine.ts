@@ -74,6 +74,7 @@ export async function startEngine(options: StartEngineOptions): Promise<PrivateE
       // it again, that one would be in the way.
       if (dockerd?.end() !== undefined) {
         await endForgottenEngine(runDirectory);
+        await containerd.ended;
         await start();
       }
       await emptyEngine(socketPath);
