@@ -59,6 +59,8 @@ export async function startEngine(options: StartEngineOptions): Promise<PrivateE
   );
   await endForgottenEngine(runDirectory);
   await rm(join(directory, 'engine.log'), { force: true });
+  // A run that was killed while it compared with Docker Swarm left its engine in a swarm.
+  await rm(join(directory, 'data/swarm'), { recursive: true, force: true });
   let containerd = startChild(containerdProgram(options));
   let dockerd: Child | undefined;
   const start = async () => {
