@@ -104,8 +104,10 @@ async function withTutti<T>(
         () => true,
         () => false,
       ))
-    )
+    ) {
+      if (daemon.exitCode !== null) throw new Error('the daemon of Tutti ended; run it by hand');
       await sleep(pollMs);
+    }
     const result = await work(tutti);
     await docker(tutti, ['swarm', 'leave', '--force']);
     return result;
