@@ -45,18 +45,24 @@ async function remove(socketPath: string, path: string): Promise<void> {
 }
 
 /**
- * Ends what a run that was killed left running in a directory: an engine and its containerd. The
- * containers stay, for the next engine to adopt and remove.
+ * Ends the engine of a directory that nobody holds any more. The containers stay, for the next
+ * engine to adopt and remove.
  */
 export async function endForgottenEngine(runDirectory: string): Promise<void> {
-  const marks = [`--pidfile=${runDirectory}/`, `--address=${runDirectory}/`];
-  const forgotten = readdirSync('/proc').filter(
-    (entry) =>
-      /^\d+$/.test(entry) &&
-      commandLine(entry).some((word) => marks.some((mark) => word.startsWith(mark))),
+  await endProcesses(`--pidfile=${runDirectory}/`);
+}
+
+/** The same for its containerd. */
+export async function endForgottenContainerd(runDirectory: string): Promise<void> {
+  await endProcesses(`--address=${runDirectory}/`);
+}
+
+async function endProcesses(parameter: string): Promise<void> {
+  const pids = readdirSync('/proc').filter(
+    (entry) => /^\d+$/.test(entry) && commandLine(entry).some((word) => word.startsWith(parameter)),
   );
-  for (const pid of forgotten) process.kill(Number(pid), 'SIGKILL');
-  while (forgotten.some((pid) => existsSync(`/proc/${pid}/exe`))) await sleep(pollMs);
+  for (const pid of pids) process.kill(Number(pid), 'SIGKILL');
+  while (pids.some((pid) => existsSync(`/proc/${pid}/exe`))) await sleep(pollMs);
 }
 
 function commandLine(pid: string): readonly string[] {

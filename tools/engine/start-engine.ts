@@ -8,7 +8,12 @@ import { startChild, type Child } from './child.ts';
 import { engineAnswers } from './engine-request.ts';
 import { rememberFixedPlaces } from './fixed-places.ts';
 import { clearMemory, endContainers } from './power-failure.ts';
-import { emptyEngine, endForgottenEngine, unmountBelow } from './leftovers.ts';
+import {
+  emptyEngine,
+  endForgottenContainerd,
+  endForgottenEngine,
+  unmountBelow,
+} from './leftovers.ts';
 
 export interface StartEngineOptions {
   /** Images stay here between runs; nobody else may use it at the same time. */
@@ -58,6 +63,7 @@ export async function startEngine(options: StartEngineOptions): Promise<PrivateE
     'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n',
   );
   await endForgottenEngine(runDirectory);
+  await endForgottenContainerd(runDirectory);
   await rm(join(directory, 'engine.log'), { force: true });
   // A run that was killed while it compared with Docker Swarm left its engine in a swarm.
   await rm(join(directory, 'data/swarm'), { recursive: true, force: true });
@@ -76,7 +82,6 @@ export async function startEngine(options: StartEngineOptions): Promise<PrivateE
       // it again, that one would be in the way.
       if (dockerd?.end() !== undefined) {
         await endForgottenEngine(runDirectory);
-        await containerd.ended;
         await start();
       }
       await emptyEngine(socketPath);
