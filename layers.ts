@@ -39,6 +39,7 @@ const pureCores = [
   'catalog',
   'compose',
   'ca',
+  'liveness',
 ];
 /** What dialects may know of the manager: the door, not the house. */
 const controlPlane = 'manager/control-plane.ts';
@@ -59,6 +60,7 @@ export const layers = {
   catalog: { kind: 'pure', imports: [...ground, 'host'] },
   compose: { kind: 'pure', imports: ground, uses: ['yaml'] },
   ca: { kind: 'pure', imports: ground },
+  liveness: { kind: 'pure', imports: ground },
 
   manager: {
     kind: 'shell',
@@ -73,13 +75,14 @@ export const layers = {
       // Admission fills placeholders in as agents will.
       'task/template.ts',
       'ca',
+      'liveness',
     ],
     // Scripts for the whole manager, on a simulated disk and link.
     tests: { imports: ['sim'] },
   },
   agent: {
     kind: 'shell',
-    imports: [...ground, 'wire', 'host', 'task', 'overlay', 'catalog'],
+    imports: [...ground, 'wire', 'host', 'task', 'overlay', 'catalog', 'liveness'],
   },
   os: {
     kind: 'real',
@@ -152,4 +155,5 @@ export const kindOutside: Readonly<Record<string, Kind>> = {
   // Virtual time waits until everything that needs no time has happened.
   'sim/clock.ts': 'real',
   'sim/main.ts': 'real',
+  'sim/liveness/main.ts': 'real',
 };
