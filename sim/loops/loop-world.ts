@@ -44,6 +44,8 @@ export class LoopWorld {
   now = 1_000_000;
   /** Sees every commit before the loops do. */
   onCommit: ((changes: readonly Change[]) => void) | undefined;
+  /** Changes more in each transaction of the loops: a planted bug. */
+  planted: ((tx: Transaction) => void) | undefined;
   /** Plans of units since the start. */
   planned = 0;
   readonly #observedTasks = new Map<string, ObservedTask>();
@@ -263,6 +265,7 @@ export class LoopWorld {
         else this.#wakes.set(key, wake);
       }
       for (const serviceId of new Set([...place, ...unplaced])) this.#place(tx, serviceId);
+      this.planted?.(tx);
     });
   }
 

@@ -14,7 +14,7 @@ function worldWith(nodes: number, replicas: number): LoopWorld {
 const nodesOf = (world: LoopWorld): readonly (string | undefined)[] =>
   world.running('web').map((task) => task.nodeId);
 
-test('a drained node loses its tasks to others, each once its successor is prepared', () => {
+test('a drained node loses its tasks to others, each once its successor can take over', () => {
   const world = worldWith(2, 4);
   world.changeNode('n1', { availability: 'drain' });
   world.plan();
@@ -144,7 +144,9 @@ test('an update waits for its task in the place where it was moved to', () => {
 
 test('what replaces a lost successor waits for the task before that, too', () => {
   const world = worldWith(3, 1);
-  const spec = { mode: { kind: 'replicated', replicas: 1 } } as const;
+  const update = { order: 'stop-first' } as const;
+  const spec = { mode: { kind: 'replicated', replicas: 1 }, update } as const;
+  world.declare('web', { spec });
   world.changeNode('n1', { availability: 'drain' });
   world.plan();
   const [first, second] = world.tasks('web');

@@ -9,6 +9,13 @@ export interface TaskAddress {
   readonly address: string;
 }
 
+/** That a task was made to take its slot to another node, and how far it is. */
+export interface TaskMove {
+  readonly cause: 'eviction' | 'rebalance';
+  /** `held`: the service moves no other task until this one runs, as its update settings say. */
+  readonly turn: 'held' | 'over';
+}
+
 /** How a task ended. Durable: counters that follow from it are written in the same transaction. */
 export interface TaskEnd {
   readonly state: EndState;
@@ -54,6 +61,9 @@ export interface Task {
   readonly outgoing?: boolean;
   /** The service's placement was changed and no longer allows its node: the update moves it. */
   readonly misplaced?: boolean;
+  /** It serves, has to leave its node, and waits for its turn to be moved. */
+  readonly evicted?: boolean;
+  readonly move?: TaskMove;
   /** Why it is no longer wanted; set together with desired `shutdown` or `removed`. */
   readonly retirement?: Reason;
   /**

@@ -4,10 +4,11 @@ import { compareTaskStates } from '../model/task-state.ts';
 import { isLive } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 import { reasonToEvict, reasonToLeave } from './eviction.ts';
+import { handoverOrder, isHomeless } from './move.ts';
 import type { PlanContext } from './plan.ts';
 import { reasonOf } from './plan.ts';
 import type { Slot } from './slot.ts';
-import { isPaused, updateSettings } from './update-settings.ts';
+import { isPaused } from './update-settings.ts';
 
 /**
  * Retires what the head replaces as soon as the head can take over: with `stop-first` when it is
@@ -22,9 +23,8 @@ export function planHandover(view: View, slot: Slot, context: PlanContext): void
     const of = { service, task: elder, now: context.now };
     const eviction = reasonToEvict(view, of);
     if (eviction === undefined && isFrozen(slot, elder)) continue;
-    const isHomeless =
-      eviction !== undefined && head.nodeId === undefined && isRefused(head, context);
-    if (!isHomeless && !canTakeOver(slot, { head, elder }, context)) continue;
+    const leaves = eviction !== undefined && isHomeless(view, slot, context);
+    if (!leaves && !canTakeOver(view, slot, { elder, context })) continue;
     const reason = eviction ?? reasonToLeave(view, of) ?? updated(slot, context);
     slot.retire(elder, { desired: 'shutdown', reason });
   }
@@ -40,24 +40,23 @@ export function isHeldByPause(slot: Slot): boolean {
   return slot.elders.some((elder) => isLive(elder) && isFrozen(slot, elder));
 }
 
-function isRefused(head: Task, context: PlanContext): boolean {
-  return context.refusedSince(head.id) !== undefined;
-}
-
 /** An elder that was never let start serves nobody, and one that has no place even less. */
 function canTakeOver(
+  view: View,
   slot: Slot,
-  { head, elder }: { readonly head: Task; readonly elder: Task },
-  context: PlanContext,
+  { elder, context }: { readonly elder: Task; readonly context: PlanContext },
 ): boolean {
   if (elder.nodeId === undefined) return true;
-  const state = context.observed.task(head.id)?.state ?? 'new';
-  const startsFirst = updateSettings(slot.service).order === 'start-first';
+  const state = context.observed.task(slot.head?.id ?? '')?.state ?? 'new';
+  const startsFirst = handoverOrder(view, slot) === 'start-first';
   const needed = startsFirst && elder.desired !== 'ready' ? 'running' : 'ready';
   return compareTaskStates(state, needed) >= 0;
 }
 
 function updated(slot: Slot, context: PlanContext): Reason {
-  const message = `replaced by an update of ${slot.service.spec.name}`;
+  const message =
+    slot.head?.move === undefined
+      ? `replaced by an update of ${slot.service.spec.name}`
+      : 'moved to another node';
   return reasonOf('superseded', { message, since: context.now });
 }

@@ -24,7 +24,7 @@ export function newTask(
     /** Prepare only, and be promoted later. */
     readonly hold?: boolean;
     readonly with?: Partial<
-      Pick<Task, 'templateId' | 'startAfter' | 'restarts' | 'attempts' | 'rollout'>
+      Pick<Task, 'templateId' | 'startAfter' | 'restarts' | 'attempts' | 'rollout' | 'move'>
     >;
   },
 ): Task {

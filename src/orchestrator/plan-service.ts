@@ -25,6 +25,7 @@ export function planService(view: View, serviceId: string): Plan {
   followMode(view, service, draft);
   if (!mayStart(view, service)) draft.follow({ kind: 'dependencies', serviceId });
   draft.follow({ kind: 'update', serviceId });
+  draft.follow({ kind: 'moves', serviceId });
   return draft.finish();
 }
 

@@ -3,17 +3,19 @@ import { isLive } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 import { mayStart } from './dependencies.ts';
 import { isHeldByPause } from './handover.ts';
+import { handoverOrder } from './move.ts';
 import { desiredInTheEnd } from './new-task.ts';
 import type { PlanContext } from './plan.ts';
 import type { Slot } from './slot.ts';
-import { updateSettings } from './update-settings.ts';
 
 /** What a prepared task waits for before it may start. */
 type Gate =
   | { readonly kind: 'delay'; readonly until: number }
   | { readonly kind: 'dependency' }
   | { readonly kind: 'predecessor'; readonly task: Task }
-  | { readonly kind: 'pause' };
+  | { readonly kind: 'pause' }
+  /** Its elder serves on, and may yet stay. */
+  | { readonly kind: 'placement' };
 
 /** Lets the head start once nothing holds it back. */
 export function planPromotion(view: View, slot: Slot, context: PlanContext): void {
@@ -39,7 +41,10 @@ function gateOf(view: View, slot: Slot, context: PlanContext): Gate | undefined 
   }
   if (!mayStart(view, service)) return { kind: 'dependency' };
   if (isHeldByPause(slot)) return { kind: 'pause' };
-  const startsFirst = updateSettings(service).order === 'start-first';
+  if (head?.move !== undefined && head.nodeId === undefined && slot.elders.some(isLive)) {
+    return { kind: 'placement' };
+  }
+  const startsFirst = handoverOrder(view, slot) === 'start-first';
   const before = slot.tasks.find(
     (task) =>
       task !== head &&

@@ -3,6 +3,7 @@ import type { Instant } from '../model/instant.ts';
 import type { Transaction, View } from '../store/view.ts';
 import { planDependencies } from './dependencies.ts';
 import type { Plan, PlanContext } from './plan.ts';
+import { planMoves } from './plan-moves.ts';
 import { planScale } from './scale.ts';
 import { planService } from './plan-service.ts';
 import { planSlot } from './plan-slot.ts';
@@ -54,6 +55,8 @@ function planUnit(view: View, unit: Unit, context: PlanContext): Plan {
       return planSlot(view, unit, context);
     case 'update':
       return planUpdate(view, unit.serviceId, context);
+    case 'moves':
+      return planMoves(view, unit.serviceId, context);
     case 'template':
       return planTemplate(view, unit.templateId);
     case 'network':

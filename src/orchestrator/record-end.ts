@@ -78,6 +78,7 @@ function countEnd(
   }
   // Its turn in the update is over, whether that counts it or not.
   if (task.rollout !== undefined) draft.follow({ kind: 'update', serviceId });
+  if (task.move?.turn === 'held') draft.follow({ kind: 'moves', serviceId });
   if (!isInProgress(service) || task.templateId !== service.templateId) return;
   if (!isFailureOfUpdate(view, of)) return;
   draft.push({ kind: 'settle-rollout', taskId: task.id, rollout: 'failed' });

@@ -1,6 +1,7 @@
 import type { Reason } from '../model/reason.ts';
 import type { Service } from '../model/service.ts';
 import type { Task } from '../model/task.ts';
+import type { RestartPolicy } from '../model/template.ts';
 import { isLive } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 import { isClean, isLost, reasonToEvict } from './eviction.ts';
@@ -8,6 +9,7 @@ import { planHandover } from './handover.ts';
 import { trimHistory } from './history.ts';
 import { markMisplaced } from './misplaced.ts';
 import { isJob, newTask, placeAfter } from './new-task.ts';
+import { keepsElder, needsTurn, planTurn } from './move.ts';
 import type { PlanContext } from './plan.ts';
 import { reasonOf } from './plan.ts';
 import { planPromotion } from './promotion.ts';
@@ -49,7 +51,9 @@ function settleHead(view: View, slot: Slot, context: PlanContext): void {
   const { head } = slot;
   if (head === undefined || head.spent === true) return;
   if (head.end !== undefined) {
-    for (const elder of slot.elders) slot.retire(elder, supersededBy(slot, context));
+    if (!keepsElder(slot, context)) {
+      for (const elder of slot.elders) slot.retire(elder, supersededBy(slot, context));
+    }
     restart(view, slot, { head, context });
     return;
   }
@@ -57,6 +61,7 @@ function settleHead(view: View, slot: Slot, context: PlanContext): void {
   else evict(view, slot, { service, head, context });
   planPromotion(view, slot, context);
   planRollout(view, slot, context);
+  planTurn(view, slot, context);
 }
 
 /**
@@ -99,7 +104,11 @@ function restart(
   const { now } = context;
   const { end } = head;
   if (end === undefined) return;
-  const policy = view.templates.get(head.templateId)?.spec.restart;
+  const declared = view.templates.get(head.templateId)?.spec.restart;
+  // A move costs no attempts: as long as the task before serves, the next one is tried again.
+  const policy: RestartPolicy | undefined = keepsElder(slot, context)
+    ? { ...declared, condition: 'any', maxAttempts: 0 }
+    : declared;
   const decision = decideRestart(policy, { task: head, end, now, isJob: isJob(slot.service) });
   if (decision.kind === 'done') {
     // A job's task that completed stays desired `complete`: it counts as done, not as given up.
@@ -140,6 +149,7 @@ function restartAt(
   const isEarly = startAfter > context.now;
   if (isEarly) slot.draft.wake(startAfter);
   if (isEarly && head.end?.state === 'rejected') return;
+  const keeps = keepsElder(slot, context);
   slot.retire(head, supersededBy(slot, context));
   const isMove = head.end?.state === 'orphaned';
   slot.step({
@@ -148,9 +158,10 @@ function restartAt(
       context,
       at: placeAfter(slot.tasks, head),
       // The task before may still be stopping: the head was to take its place.
-      hold: isEarly || slot.leaving.length > 0,
+      hold: isEarly || keeps || slot.leaving.length > 0,
       with: {
         ...(isMove ? carriedOver(head) : { templateId: head.templateId }),
+        ...((keeps || head.move?.turn === 'held') && { move: head.move }),
         ...counters,
         ...(isEarly ? { startAfter } : {}),
       },
@@ -158,7 +169,10 @@ function restartAt(
   });
 }
 
-/** A task that may not stay gets a successor elsewhere; in global services it just goes. */
+/**
+ * A task that may not stay gets a successor elsewhere, when it is its turn if it serves; in global
+ * services it just goes.
+ */
 function evict(
   view: View,
   slot: Slot,
@@ -166,16 +180,30 @@ function evict(
 ): void {
   const { service, head, context } = of;
   const reason = reasonToEvict(view, { service, task: head, now: context.now });
-  if (reason === undefined) return;
+  if (reason === undefined) {
+    if (head.evicted === true) {
+      slot.step({ kind: 'mark-evicted', taskId: head.id, evicted: false });
+    }
+    return;
+  }
   if (head.targetNodeId !== undefined) {
     slot.retire(head, { desired: 'shutdown', reason });
     return;
   }
-  replaceHead(view, slot, { context, with: carriedOver(head) });
+  if (needsTurn(slot, context)) {
+    if (head.evicted !== true) {
+      slot.step({ kind: 'mark-evicted', taskId: head.id, evicted: true });
+    }
+    slot.draft.follow({ kind: 'moves', serviceId: service.id });
+    return;
+  }
+  const move =
+    head.move?.turn === 'held' ? head.move : ({ cause: 'eviction', turn: 'over' } as const);
+  replaceHead(view, slot, { context, with: { ...carriedOver(head), move } });
 }
 
 /** A move is no restart: it keeps what the slot has of template, attempts, and update. */
-function carriedOver(
+export function carriedOver(
   head: Task,
 ): Pick<Task, 'templateId' | 'restarts'> & Partial<Pick<Task, 'attempts' | 'rollout'>> {
   const { rollout } = head;
@@ -192,7 +220,7 @@ export function replaceHead(
   slot: Slot,
   of: {
     readonly context: PlanContext;
-    readonly with: Partial<Pick<Task, 'templateId' | 'restarts' | 'attempts' | 'rollout'>>;
+    readonly with: Partial<Pick<Task, 'templateId' | 'restarts' | 'attempts' | 'rollout' | 'move'>>;
   },
 ): void {
   const { head } = slot;

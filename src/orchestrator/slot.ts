@@ -50,6 +50,7 @@ export class Slot {
       const after = taskAfter(task, step);
       if (isAwaited(task) && (after === undefined || !isAwaited(after))) {
         this.draft.follow({ kind: 'update', serviceId: task.serviceId });
+        this.draft.follow({ kind: 'moves', serviceId: task.serviceId });
       }
       return after === undefined ? [] : [after];
     });
@@ -80,9 +81,9 @@ export class Slot {
   }
 }
 
-/** An update waits for its start. */
+/** An update or a move waits for its start. */
 function isAwaited(task: Task): boolean {
-  return task.rollout === 'starting' && isLive(task);
+  return (task.rollout === 'starting' || task.move?.turn === 'held') && isLive(task);
 }
 
 /** Wanted, or spent: a slot whose task is through still is a slot. */

@@ -27,6 +27,9 @@ export type TaskStep =
   | { readonly kind: 'spend-task'; readonly taskId: string; readonly reason?: Reason }
   | { readonly kind: 'mark-outgoing'; readonly taskId: string; readonly outgoing: boolean }
   | { readonly kind: 'mark-misplaced'; readonly taskId: string; readonly misplaced: boolean }
+  | { readonly kind: 'mark-evicted'; readonly taskId: string; readonly evicted: boolean }
+  /** The service may move its next task. */
+  | { readonly kind: 'end-turn'; readonly taskId: string }
   | {
       readonly kind: 'settle-rollout';
       readonly taskId: string;
@@ -77,6 +80,10 @@ export function taskAfter(task: Task, step: TaskStep): Task | undefined {
       return { ...task, outgoing: step.outgoing };
     case 'mark-misplaced':
       return { ...task, misplaced: step.misplaced };
+    case 'mark-evicted':
+      return { ...task, evicted: step.evicted };
+    case 'end-turn':
+      return task.move === undefined ? task : { ...task, move: { ...task.move, turn: 'over' } };
     case 'settle-rollout':
       return { ...task, rollout: step.rollout };
     case 'delete-task':
@@ -120,6 +127,8 @@ function applyStep(tx: Transaction, step: Step): void {
     case 'spend-task':
     case 'mark-outgoing':
     case 'mark-misplaced':
+    case 'mark-evicted':
+    case 'end-turn':
     case 'settle-rollout':
     case 'delete-task':
       return changeTask(tx, step);

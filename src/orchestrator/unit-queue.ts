@@ -9,6 +9,7 @@ const order: readonly Unit['kind'][] = [
   'scale',
   'slot',
   'update',
+  'moves',
   'template',
   'network',
 ];

@@ -14,6 +14,8 @@ export type Unit =
   | { readonly kind: 'scale'; readonly serviceId: string }
   /** The next slots of a service's update, and whether it is over. */
   | { readonly kind: 'update'; readonly serviceId: string }
+  /** The next tasks of a service that have to leave their nodes. */
+  | { readonly kind: 'moves'; readonly serviceId: string }
   /** Whether a service may start its tasks for the first time. */
   | { readonly kind: 'dependencies'; readonly serviceId: string }
   | SlotUnit
@@ -36,6 +38,7 @@ export function unitKey(unit: Unit): string {
     case 'service':
     case 'scale':
     case 'update':
+    case 'moves':
     case 'dependencies':
       return `${unit.kind}/${unit.serviceId}`;
     case 'slot':
@@ -96,6 +99,8 @@ function unitsOfService(
   const { before, after, id } = change;
   const units: Unit[] = [];
   if (after !== undefined) units.push({ kind: onlyProgressed(before, after), serviceId: id });
+  // An update that ended or paused leaves its turns to others.
+  if (view.tasks.count('evicted', id) > 0) units.push({ kind: 'moves', serviceId: id });
   const name = (after ?? before)?.spec.name;
   const isThere = (row: Service | undefined): boolean => row !== undefined && row.removing !== true;
   if (name !== undefined && isThere(before) !== isThere(after)) {

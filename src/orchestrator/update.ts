@@ -23,9 +23,10 @@ export function planUpdate(view: View, serviceId: string, context: PlanContext):
   if (isPaused(service)) return nothingToDo;
   const draft = new PlanDraft();
   const inFlight = view.tasks.count('rollout', service.templateId);
+  const moving = view.tasks.count('moving', serviceId);
   begin(view, service, { draft, context, inFlight });
   const { parallelism } = updateSettings(service);
-  const free = parallelism === 0 ? Number.POSITIVE_INFINITY : parallelism - inFlight;
+  const free = parallelism === 0 ? Number.POSITIVE_INFINITY : parallelism - inFlight - moving;
   const taken = takeSlots(view, service, { draft, context, free });
   if (taken === 0 && inFlight === 0) complete(service, { draft, context });
   return draft.finish();

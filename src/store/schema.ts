@@ -109,6 +109,11 @@ export const tableIndexes = {
      */
     misplaced: (task: Task) =>
       task.misplaced === true && isCurrent(task) && isLive(task) ? [task.templateId] : [],
+    /** Tasks of a service that have to leave their nodes and wait for their turn. */
+    evicted: (task: Task) =>
+      task.evicted === true && isCurrent(task) && isLive(task) ? [task.serviceId] : [],
+    /** Tasks of a service that are on the move and hold a turn. */
+    moving: (task: Task) => (task.move?.turn === 'held' && isLive(task) ? [task.serviceId] : []),
     /** By template, the tasks whose start an update waits for. */
     rollout: (task: Task) => (task.rollout === 'starting' && isLive(task) ? [task.templateId] : []),
   },
