@@ -84,6 +84,8 @@ export const layers = {
     kind: 'shell',
     imports: [...ground, 'wire', 'host', 'task', 'overlay', 'catalog', 'liveness'],
   },
+  // Hosts on one machine; knows no more of clusters than the docker command does.
+  playground: { kind: 'shell', imports: [...ground, 'host'] },
   os: {
     kind: 'real',
     imports: [...ground, 'wire', 'host'],
@@ -104,7 +106,7 @@ export const layers = {
   client: { kind: 'real', imports: ground, uses: ['node:*'] },
   cli: {
     kind: 'real',
-    imports: [...ground, 'compose', 'client'],
+    imports: [...ground, 'compose', 'playground', 'client'],
     uses: ['node:*', 'commander'],
   },
   /** The files of `compositionRoot`. */
@@ -117,6 +119,7 @@ export const layers = {
       ...pureCores,
       'manager',
       'agent',
+      'playground',
       'os',
       'docker',
       'api',

@@ -1,6 +1,7 @@
 import type { DaemonOptions, ProgramHost } from './cli/program-host.ts';
 import type { Logger } from './host/logger.ts';
 import { TuttiError } from './lib/error.ts';
+import type { Playgrounds } from './playground/playground.ts';
 
 /** Of Tutti itself; package.json says the same, and a test holds them together. */
 const version = '0.1.0';
@@ -37,7 +38,14 @@ async function runCommand(signal: AbortSignal): Promise<number> {
     environment: process.env,
     output: await openOutput(),
     runDaemon: (options) => runDaemon(options, signal),
+    openPlaygrounds,
   });
+}
+
+async function openPlaygrounds(): Promise<Playgrounds> {
+  const { LinuxPlaygroundMachine } = await import('./os/playground-machine.ts');
+  const { Playgrounds } = await import('./playground/playground.ts');
+  return new Playgrounds(new LinuxPlaygroundMachine({ entry: process.argv[1] ?? '' }));
 }
 
 async function openOutput(): Promise<ProgramHost['output']> {

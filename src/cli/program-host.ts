@@ -1,3 +1,4 @@
+import type { Playgrounds } from '../playground/playground.ts';
 import type { Output } from './context.ts';
 
 /** Settings of `tutti daemon`, as they were typed. */
@@ -15,6 +16,8 @@ export interface ProgramHost {
   readonly signal: AbortSignal;
   readonly environment: Readonly<Record<string, string | undefined>>;
   runDaemon(options: DaemonOptions): Promise<number>;
+  /** Of this machine. */
+  openPlaygrounds(): Promise<Playgrounds>;
   /** Told the exit code of the command that ran. */
   finish(exitCode: number): void;
 }

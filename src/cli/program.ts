@@ -1,6 +1,8 @@
 import { Command, Option } from 'commander';
 import { TuttiError } from '../lib/error.ts';
 import { checkDaemonOptions } from './daemon-options.ts';
+import { addNode } from './node-command.ts';
+import { addPlayground } from './playground-command.ts';
 import type { DaemonOptions, ProgramHost } from './program-host.ts';
 import { runCommand, socketOf } from './run-command.ts';
 import { addStack } from './stack-command.ts';
@@ -22,7 +24,9 @@ export function buildProgram(host: ProgramHost): Command {
     .addHelpText('after', programExamples);
   addDaemon(program, host);
   addStack(program, host);
+  addNode(program, host);
   addWhy(program, host);
+  addPlayground(program, host);
   program
     .command('status')
     .summary('the cluster at a glance, what is wrong first')

@@ -25,7 +25,8 @@ export async function runProgram(
     exitCode = code;
   };
   try {
-    await buildProgram({ ...host, finish }).parseAsync(parameters, { from: 'user' });
+    const words = keepSeparator(parameters);
+    await buildProgram({ ...host, finish }).parseAsync(words, { from: 'user' });
     return exitCode;
   } catch (reason) {
     if (!isCommanderError(reason)) return tellError(reason, { parameters, host });
@@ -37,6 +38,17 @@ export async function runProgram(
     });
     return tellError(wrong, { parameters, host });
   }
+}
+
+/**
+ * Each of three levels of commands takes a `--` for its own; the last must still see one, or
+ * options of the program that `playground exec` runs would be read as its own.
+ */
+function keepSeparator(parameters: readonly string[]): readonly string[] {
+  const at = parameters.indexOf('--');
+  const before = parameters.slice(0, Math.max(at, 0));
+  if (!before.includes('playground') || !before.includes('exec')) return parameters;
+  return [...before, '--', '--', ...parameters.slice(at)];
 }
 
 function isCommanderError(

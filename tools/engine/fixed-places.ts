@@ -12,6 +12,8 @@ const fixedPlaces = [
   '/run/containerd/s',
   '/run/containerd',
   '/run/tutti',
+  '/run/tutti-playground',
+  '/var/lib/tutti-playground',
 ];
 
 /** Remembers which fixed places are not there yet; the answer removes those, where empty. */

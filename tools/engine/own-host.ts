@@ -34,7 +34,15 @@ const startWord = 'start';
 const pollMs = 50;
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Directories of which the host has its own. */
-const ownPlaces = ['/etc/docker', '/run/containerd', '/run/docker', '/run/netns', '/run/tutti'];
+const ownPlaces = [
+  '/etc/docker',
+  '/run/containerd',
+  '/run/docker',
+  '/run/netns',
+  '/run/tutti',
+  '/run/tutti-playground',
+  '/var/lib/tutti-playground',
+];
 const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
 
 async function main(parameters: readonly string[]): Promise<number> {

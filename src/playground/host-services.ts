@@ -1,0 +1,130 @@
+import type { PlaygroundMachine } from '../host/playground-machine.ts';
+import { TuttiError } from '../lib/error.ts';
+import { hostCgroup } from './cgroups.ts';
+import { containerdConfig, containerdParameters, dockerdParameters } from './engine-parameters.ts';
+import type { HostSite } from './host-power.ts';
+import { leftOnHost } from './namespace-call.ts';
+import { hostPlaces, insideHost } from './places.ts';
+import { findPlayground, type HostPart, hostVariable, idVariable, marks } from './processes.ts';
+import { until } from './programs.ts';
+
+const readyLimitMs = 60_000;
+const shownLines = 10;
+
+export interface PoweredHost extends HostSite {
+  readonly firstPid: number;
+  readonly signal: AbortSignal;
+}
+
+/** Starts the host's container engine where none runs, and waits until it answers. */
+export async function startEngine(machine: PlaygroundMachine, host: PoweredHost): Promise<void> {
+  const places = hostPlaces(host.state, host.host);
+  const running = partsOf(machine, host);
+  await machine.writeFile(places.containerdConfig, containerdConfig);
+  await machine.writeFile(places.engineConfig, '{}\n');
+  if (!running.has('containerd')) {
+    await leave(machine, host, {
+      program: 'containerd',
+      parameters: containerdParameters({
+        config: places.containerdConfig,
+        root: `${places.dataDirectory}/containerd`,
+        state: insideHost.containerdState,
+        socket: insideHost.containerdSocket,
+      }),
+      logFile: places.engineLog,
+    });
+  }
+  if (!running.has('engine')) {
+    // The number in it may belong to another process by now.
+    await machine.removeTree(`${places.runDirectory}/docker.pid`);
+    await leave(machine, host, {
+      program: 'dockerd',
+      parameters: dockerdParameters({
+        config: places.engineConfig,
+        root: `${places.dataDirectory}/engine`,
+        state: insideHost.engineState,
+        pidFile: insideHost.enginePidFile,
+        socket: insideHost.engineSocket,
+        containerdSocket: insideHost.containerdSocket,
+        liveRestore: true,
+        cgroupParent: hostCgroup(host.state, host.host.name),
+      }),
+      logFile: places.engineLog,
+    });
+  }
+  await untilAnswers(machine, host, { part: 'engine', socketPath: places.engineSocket });
+}
+
+/** Starts the host's `tutti daemon` where none runs, and waits until it answers. */
+export async function startDaemon(machine: PlaygroundMachine, host: PoweredHost): Promise<void> {
+  const places = hostPlaces(host.state, host.host);
+  if (!partsOf(machine, host).has('daemon')) {
+    const [program, ...first] = machine.tuttiCommand;
+    await leave(machine, host, {
+      program,
+      parameters: [
+        ...first,
+        'daemon',
+        `--data-dir=${places.dataDirectory}/tutti`,
+        `--socket=${insideHost.apiSocket}`,
+        `--container-engine=unix://${insideHost.engineSocket}`,
+        `--node-name=${host.host.name}`,
+      ],
+      logFile: places.daemonLog,
+    });
+  }
+  await untilAnswers(machine, host, { part: 'daemon', socketPath: places.apiSocket });
+}
+
+function partsOf(
+  machine: PlaygroundMachine,
+  { state, host }: HostSite,
+): ReadonlyMap<HostPart, number> {
+  const ownPidNamespace = machine.namespaceOf('self', 'pid');
+  const found = findPlayground(machine.listProcesses(marks), { id: state.id, ownPidNamespace });
+  const running = Object.entries(found.hosts.get(host.name)?.parts ?? {});
+  return new Map(running.map(([part, process]) => [part as HostPart, process.pid]));
+}
+
+async function leave(
+  machine: PlaygroundMachine,
+  { state, host, firstPid }: PoweredHost,
+  call: {
+    readonly program: string;
+    readonly parameters: readonly string[];
+    readonly logFile: string;
+  },
+): Promise<void> {
+  const environment = { [idVariable]: state.id, [hostVariable]: host.name };
+  await machine.start({ ...leftOnHost(firstPid, call), environment, logFile: call.logFile });
+}
+
+async function untilAnswers(
+  machine: PlaygroundMachine,
+  host: PoweredHost,
+  { part, socketPath }: { readonly part: 'engine' | 'daemon'; readonly socketPath: string },
+): Promise<void> {
+  const places = hostPlaces(host.state, host.host);
+  const log = part === 'engine' ? places.engineLog : places.daemonLog;
+  const peer = machine.openPeer(socketPath);
+  const what = part === 'engine' ? 'container engine' : 'daemon';
+  const { signal } = host;
+  await until(machine, {
+    look: async () => {
+      const answer = await peer.call({ method: 'GET', target: '/_ping', signal }).catch(whenSilent);
+      return answer?.status === 200 ? true : undefined;
+    },
+    limitMs: readyLimitMs,
+    late: async () => {
+      const said = (await machine.readFile(log)) ?? '';
+      const last = said.trimEnd().split('\n').slice(-shownLines).join('\n');
+      return `the ${what} of ${host.host.name} does not answer; its log ends with:\n${last}`;
+    },
+    signal,
+  });
+}
+
+function whenSilent(error: unknown): undefined {
+  if (error instanceof TuttiError && error.code === 'unavailable') return undefined;
+  throw error;
+}

@@ -1,0 +1,72 @@
+import type { PlaygroundHost, PlaygroundState } from './state.ts';
+
+/** What is known of playgrounds, gone with the next boot. */
+export const runRoot = '/run/tutti-playground';
+/** Disks of hosts. */
+export const dataRoot = '/var/lib/tutti-playground';
+
+export interface PlaygroundPlaces {
+  readonly runDirectory: string;
+  readonly stateFile: string;
+  readonly dataDirectory: string;
+  readonly fabricLog: string;
+  /** Images on their way into the hosts. */
+  readonly imageArchive: string;
+}
+
+export function placesOf(name: string): PlaygroundPlaces {
+  const runDirectory = `${runRoot}/${name}`;
+  const dataDirectory = `${dataRoot}/${name}`;
+  return {
+    runDirectory,
+    dataDirectory,
+    stateFile: `${runDirectory}/state.json`,
+    fabricLog: `${runDirectory}/fabric.log`,
+    imageArchive: `${dataDirectory}/images.tar`,
+  };
+}
+
+/** Where a host's things stand, as the machine sees them. */
+export interface HostPlaces {
+  /** `/run` of the host. */
+  readonly runDirectory: string;
+  /** Its disk. */
+  readonly dataDirectory: string;
+  readonly apiSocket: string;
+  readonly engineSocket: string;
+  readonly hostLog: string;
+  readonly daemonLog: string;
+  readonly engineLog: string;
+  readonly containerdConfig: string;
+  readonly engineConfig: string;
+}
+
+export function hostPlaces(
+  { name: playground }: Pick<PlaygroundState, 'name'>,
+  { name }: Pick<PlaygroundHost, 'name'>,
+): HostPlaces {
+  const { runDirectory: playgroundRun, dataDirectory: playgroundData } = placesOf(playground);
+  const runDirectory = `${playgroundRun}/${name}`;
+  const dataDirectory = `${playgroundData}/${name}`;
+  return {
+    runDirectory,
+    dataDirectory,
+    apiSocket: `${runDirectory}/tutti.sock`,
+    engineSocket: `${runDirectory}/docker.sock`,
+    hostLog: `${dataDirectory}/host.log`,
+    daemonLog: `${dataDirectory}/daemon.log`,
+    engineLog: `${dataDirectory}/engine.log`,
+    containerdConfig: `${dataDirectory}/containerd.toml`,
+    engineConfig: `${dataDirectory}/daemon.json`,
+  };
+}
+
+/** As the host sees them. */
+export const insideHost = {
+  apiSocket: '/run/tutti.sock',
+  engineSocket: '/run/docker.sock',
+  containerdSocket: '/run/containerd/containerd.sock',
+  containerdState: '/run/containerd',
+  enginePidFile: '/run/docker.pid',
+  engineState: '/run/docker',
+} as const;

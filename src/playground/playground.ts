@@ -1,0 +1,341 @@
+import type { PlaygroundMachine, ProgramRun } from '../host/playground-machine.ts';
+import { TuttiError } from '../lib/error.ts';
+import { toBase36 } from '../lib/base36.ts';
+import { initCluster, joinCluster } from './cluster.ts';
+import { loadRules, startFabric } from './fabric.ts';
+import { powerOff, powerOn } from './host-power.ts';
+import { startDaemon, startEngine } from './host-services.ts';
+import { StateKeeper } from './keeper.ts';
+import { onHost } from './namespace-call.ts';
+import { requirePrograms, requireRoot } from './needed-programs.ts';
+import { hostPlaces, insideHost, placesOf } from './places.ts';
+import { checkPlaygroundName, planPlayground, subnetsOfRoutes } from './plan.ts';
+import {
+  findPlayground,
+  type HostPart,
+  hostVariable,
+  idVariable,
+  marks,
+  type PlaygroundProcesses,
+  treeOf,
+} from './processes.ts';
+import { succeed } from './programs.ts';
+import { type PlaygroundReport, reportPlayground } from './report.ts';
+import { findHost, type PlaygroundHost, type PlaygroundState } from './state.ts';
+import { removeFiles, removePlayground } from './take-down.ts';
+
+const idLength = 8;
+const idBytes = 5;
+/** Machines have few cores: more engines at a time start no sooner. */
+const hostsAtATime = 2;
+
+export interface UpRequest {
+  readonly name: string;
+  readonly managers: number;
+  readonly workers: number;
+  /** Images of this machine's container engine that every host gets. */
+  readonly images: readonly string[];
+  /** Files with images, as `docker save` writes them. */
+  readonly archives: readonly string[];
+  /** Whether the hosts become one cluster; else each is left by itself. */
+  readonly cluster: boolean;
+}
+
+export interface PlaygroundCall {
+  readonly signal: AbortSignal;
+  /** Told what is being done, a line at a time. */
+  readonly note: (line: string) => void;
+}
+
+/** What of a host: a process of it, or its power. */
+export type HostTarget = HostPart | 'all';
+
+/** Hosts on one machine: each with a network, a container engine and a daemon of its own. */
+export class Playgrounds {
+  readonly #machine: PlaygroundMachine;
+  readonly #keeper: StateKeeper;
+
+  constructor(machine: PlaygroundMachine) {
+    this.#machine = machine;
+    this.#keeper = new StateKeeper(machine);
+  }
+
+  /** Makes a playground; what was made is removed again where that fails. */
+  async up(request: UpRequest, call: PlaygroundCall): Promise<PlaygroundReport> {
+    requireRoot(this.#machine);
+    const { name } = request;
+    await using _turn = await this.#keeper.takeTurn(checkPlaygroundName(name), call.signal);
+    if ((await this.#keeper.read(name)) !== undefined) {
+      throw new TuttiError('already-exists', `--name: there is a playground ${name} already`, {
+        field: '--name',
+        hint: `Remove it with: tutti playground down --name ${name}`,
+      });
+    }
+    requirePrograms(this.#machine);
+    const taken = await this.#takenSubnets();
+    const id = toBase36(this.#machine.random.bytes(idBytes), idLength);
+    const state = await this.#keeper.write(planPlayground(request, { id, taken }));
+    try {
+      await this.#make(state, { request, call });
+      return this.#report(await this.#keeper.write({ ...state, phase: 'up' }));
+    } catch (error) {
+      call.note('it failed; removing what was made');
+      await removePlayground(this.#machine, state);
+      throw error;
+    }
+  }
+
+  async #make(
+    state: PlaygroundState,
+    { request, call }: { readonly request: UpRequest; readonly call: PlaygroundCall },
+  ): Promise<void> {
+    const machine = this.#machine;
+    const { signal, note } = call;
+    const archives = await this.#collectImages(state, { request, call });
+    const fabric = await startFabric(machine, state);
+    note(`fabric ${state.subnet}, this machine is ${state.machineAddress}`);
+    await eachOf(state.hosts, async (host) => {
+      signal.throwIfAborted();
+      const site = { state, host, fabric };
+      const powered = { ...site, firstPid: await powerOn(machine, site), signal };
+      await startEngine(machine, powered);
+      for (const archive of archives) {
+        const { engineSocket: socketPath } = hostPlaces(state, host);
+        await machine.loadImages({ socketPath, archive, signal });
+      }
+      await startDaemon(machine, powered);
+      note(`${host.name} is up at ${host.address}`);
+    });
+    await machine.removeTree(placesOf(state.name).imageArchive);
+    if (!request.cluster) return;
+    await initCluster(machine, { state, signal });
+    const [, ...others] = state.hosts;
+    for (const host of others) await joinCluster(machine, { state, host, signal });
+    note(`a cluster of ${state.hosts.length}`);
+  }
+
+  /** Archives for the hosts; what is asked of this machine's engine is asked once. */
+  async #collectImages(
+    state: PlaygroundState,
+    { request, call }: { readonly request: UpRequest; readonly call: PlaygroundCall },
+  ): Promise<readonly string[]> {
+    const { images, archives } = request;
+    if (images.length === 0) return archives;
+    const { imageArchive, dataDirectory } = placesOf(state.name);
+    const { engineSocket: socketPath } = this.#machine;
+    call.note(`copying ${images.join(', ')} from ${socketPath}`);
+    await this.#machine.makeDirectory(dataDirectory);
+    const { signal } = call;
+    await this.#machine.saveImages(images, { socketPath, archive: imageArchive, signal });
+    return [...archives, imageArchive];
+  }
+
+  async #takenSubnets(): Promise<readonly string[]> {
+    const parameters = ['-json', '-4', 'route', 'show', 'table', 'all'];
+    const routes = await succeed(this.#machine, { program: 'ip', parameters });
+    const others = await this.#keeper.readAll();
+    return [...subnetsOfRoutes(routes), ...others.map(({ subnet }) => subnet)];
+  }
+
+  /** All playgrounds, or the one of that name. */
+  async list(name?: string): Promise<readonly PlaygroundReport[]> {
+    requireRoot(this.#machine);
+    const states =
+      name === undefined ? await this.#keeper.readAll() : [await this.#keeper.find(name)];
+    return states.map((state) => this.#report(state));
+  }
+
+  #report(state: PlaygroundState): PlaygroundReport {
+    return reportPlayground(this.#machine, state);
+  }
+
+  /** Runs a program on a host, on the terminal of this process; resolves to its exit code. */
+  async exec(
+    name: string | undefined,
+    { host, command }: { readonly host: string; readonly command: readonly [string, ...string[]] },
+  ): Promise<number> {
+    requireRoot(this.#machine);
+    const state = await this.#keeper.find(name);
+    const firstPid = this.#firstPid(state, findHost(state, host));
+    const [program, ...parameters] = command;
+    const environment = {
+      [idVariable]: state.id,
+      [hostVariable]: host,
+      DOCKER_HOST: `unix://${insideHost.apiSocket}`,
+      TUTTI_SOCKET: insideHost.apiSocket,
+    };
+    const call: ProgramRun = onHost(firstPid, { program, parameters, environment });
+    return await this.#machine.runOnTerminal(call);
+  }
+
+  /** Changes what the fabric drops. */
+  async changeLinks(
+    name: string | undefined,
+    change: (state: PlaygroundState) => PlaygroundState,
+    call: Pick<PlaygroundCall, 'signal'>,
+  ): Promise<PlaygroundReport> {
+    return await this.#inTurn(name, call, async (state) => {
+      const { fabric } = this.#look(state);
+      if (fabric === undefined) throw notUp(state);
+      const changed = change(state);
+      await loadRules(this.#machine, { pid: fabric.pid, state: changed });
+      return this.#report(await this.#keeper.write(changed));
+    });
+  }
+
+  /** Ends a process of a host as a crash would, or takes the host's power. */
+  async kill(
+    name: string | undefined,
+    { host: hostName, target }: { readonly host: string; readonly target: HostTarget },
+    call: Pick<PlaygroundCall, 'signal'>,
+  ): Promise<PlaygroundReport> {
+    return await this.#inTurn(name, call, async (state) => {
+      const host = findHost(state, hostName);
+      const { fabric, hosts } = this.#look(state);
+      const running = hosts.get(hostName);
+      if (running === undefined || fabric === undefined) throw withoutPower(state, host);
+      if (target === 'all') {
+        const site = { state, host, fabric: fabric.pid };
+        await powerOff(this.#machine, { site, firstPid: running.first.pid });
+      } else {
+        this.#machine.signal(this.#partOf(state, { host, target }), 'SIGKILL');
+      }
+      return this.#report(state);
+    });
+  }
+
+  /** Stops processes of a host where they are, as a machine that hangs does. */
+  async freeze(
+    name: string | undefined,
+    { host: hostName, target }: { readonly host: string; readonly target: HostTarget },
+    call: Pick<PlaygroundCall, 'signal'>,
+  ): Promise<PlaygroundReport> {
+    return await this.#inTurn(name, call, async (state) => {
+      const host = findHost(state, hostName);
+      const firstPid = this.#firstPid(state, host);
+      const pids =
+        target === 'all'
+          ? this.#below(firstPid).map(({ pid }) => pid)
+          : [this.#partOf(state, { host, target })];
+      for (const pid of pids) this.#machine.signal(pid, 'SIGSTOP');
+      return this.#report(state);
+    });
+  }
+
+  /** Brings back what does not run of a host, its power first, and lets go on what is frozen. */
+  async start(
+    name: string | undefined,
+    { host: hostName }: { readonly host: string },
+    call: Pick<PlaygroundCall, 'signal'>,
+  ): Promise<PlaygroundReport> {
+    requireRoot(this.#machine);
+    requirePrograms(this.#machine);
+    return await this.#inTurn(name, call, async (state) => {
+      const machine = this.#machine;
+      const host = findHost(state, hostName);
+      const { fabric, hosts } = this.#look(state);
+      if (fabric === undefined) throw notUp(state);
+      const site = { state, host, fabric: fabric.pid };
+      const firstPid = hosts.get(hostName)?.first.pid ?? (await powerOn(machine, site));
+      for (const process of this.#below(firstPid)) {
+        if (process.isStopped) machine.signal(process.pid, 'SIGCONT');
+      }
+      const powered = { ...site, firstPid, signal: call.signal };
+      await startEngine(machine, powered);
+      await startDaemon(machine, powered);
+      return this.#report(state);
+    });
+  }
+
+  /** Removes a playground; says whether there was one. */
+  async down(name: string | undefined, call: PlaygroundCall): Promise<string | undefined> {
+    requireRoot(this.#machine);
+    const names = await this.#keeper.names();
+    const chosen = name === undefined && names.length <= 1 ? names[0] : name;
+    if (chosen === undefined && names.length === 0) return undefined;
+    if (chosen === undefined) return (await this.#keeper.find(undefined)).name;
+    await using _turn = await this.#keeper.takeTurn(checkPlaygroundName(chosen), call.signal);
+    const state = await this.#keeper.read(chosen);
+    if (state !== undefined) {
+      await removePlayground(
+        this.#machine,
+        await this.#keeper.write({ ...state, phase: 'leaving' }),
+      );
+    } else if (names.includes(chosen)) {
+      await removeFiles(this.#machine, chosen);
+    } else {
+      return undefined;
+    }
+    return chosen;
+  }
+
+  async #inTurn<Result>(
+    name: string | undefined,
+    { signal }: Pick<PlaygroundCall, 'signal'>,
+    change: (state: PlaygroundState) => Promise<Result>,
+  ): Promise<Result> {
+    requireRoot(this.#machine);
+    const found = await this.#keeper.find(name);
+    await using _turn = await this.#keeper.takeTurn(found.name, signal);
+    // It may have changed while others had their turn.
+    return await change(await this.#keeper.find(found.name));
+  }
+
+  #look({ id }: PlaygroundState): PlaygroundProcesses {
+    const ownPidNamespace = this.#machine.namespaceOf('self', 'pid');
+    return findPlayground(this.#machine.listProcesses(marks), { id, ownPidNamespace });
+  }
+
+  /** Everything on a host but its first process, which would be nobody's to wake. */
+  #below(firstPid: number) {
+    return treeOf(firstPid, this.#machine.listProcesses([])).filter(({ pid }) => pid !== firstPid);
+  }
+
+  #firstPid(state: PlaygroundState, host: PlaygroundHost): number {
+    const running = this.#look(state).hosts.get(host.name);
+    if (running === undefined) throw withoutPower(state, host);
+    return running.first.pid;
+  }
+
+  #partOf(
+    state: PlaygroundState,
+    { host, target }: { readonly host: PlaygroundHost; readonly target: HostPart },
+  ): number {
+    const process = this.#look(state).hosts.get(host.name)?.parts[target];
+    if (process !== undefined) return process.pid;
+    throw new TuttiError('failed-precondition', `no ${target} runs on ${host.name}`, {
+      hint: `tutti playground start ${host.name} brings back what was killed.`,
+    });
+  }
+}
+
+async function eachOf<Item>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const waiting = [...items];
+  const one = async (): Promise<void> => {
+    try {
+      for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
+    } catch (error) {
+      // What has not begun need not begin.
+      waiting.length = 0;
+      throw error;
+    }
+  };
+  const runs = await Promise.allSettled(Array.from({ length: hostsAtATime }, one));
+  const failed = runs.find((run) => run.status === 'rejected');
+  if (failed !== undefined) throw TuttiError.from(failed.reason);
+}
+
+function notUp({ name }: PlaygroundState): TuttiError {
+  return new TuttiError('failed-precondition', `the playground ${name} is not up`, {
+    hint: `Remove it with: tutti playground down --name ${name}`,
+  });
+}
+
+function withoutPower({ name }: PlaygroundState, host: PlaygroundHost): TuttiError {
+  return new TuttiError('failed-precondition', `${host.name} has no power`, {
+    hint: `Start it with: tutti playground start --name ${name} ${host.name}`,
+  });
+}
