@@ -141,7 +141,8 @@ function hasStalled({ state }: UpdateStatus): boolean {
   return state === 'paused' || state === 'rollback_paused' || state === 'rollback_completed';
 }
 
-function reportNode(controlPlane: ControlPlane, nodeId: string): NodeReport {
+/** A node at a glance. */
+export function reportNode(controlPlane: ControlPlane, nodeId: string): NodeReport {
   const { view } = controlPlane;
   const node = view.nodes.get(nodeId);
   const tasks = [...view.tasks.by('node', nodeId)].filter(

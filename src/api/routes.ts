@@ -3,6 +3,8 @@ import { type ErrorCode, TuttiError } from '../lib/error.ts';
 import type { ControlPlane } from '../manager/control-plane.ts';
 import { parseStackRequest } from './declaration-schema.ts';
 import { explainService, explainTask } from './explain.ts';
+import { findNode, inspectNode, listNodes, setAvailability, watchDrain } from './nodes.ts';
+import { reportDrain } from './drain-report.ts';
 import { reportStack, reportStatus, stackNames } from './reports.ts';
 import { watchStack } from './watch.ts';
 
@@ -62,6 +64,7 @@ async function route(controlPlane: ControlPlane, request: HttpRequest): Promise<
   const [kind = '', name, verb, ...rest] = segmentsOf(request.path);
   if (rest.length > 0) throw unknownRoute(request);
   if (kind === 'stacks') return await routeStacks(controlPlane, { request, name, verb });
+  if (kind === 'nodes') return await routeNodes(controlPlane, { request, name, verb });
   const action = `${request.method} ${kind}`;
   if (action === 'GET status' && name === undefined) return json(200, reportStatus(controlPlane));
   if (name === undefined || verb !== 'why') throw unknownRoute(request);
@@ -70,14 +73,36 @@ async function route(controlPlane: ControlPlane, request: HttpRequest): Promise<
   throw unknownRoute(request);
 }
 
-async function routeStacks(
-  controlPlane: ControlPlane,
-  call: {
-    readonly request: HttpRequest;
-    readonly name: string | undefined;
-    readonly verb: string | undefined;
-  },
-): Promise<HttpReply> {
+interface Call {
+  readonly request: HttpRequest;
+  readonly name: string | undefined;
+  readonly verb: string | undefined;
+}
+
+async function routeNodes(controlPlane: ControlPlane, call: Call): Promise<HttpReply> {
+  const { request, name, verb } = call;
+  const action = `${request.method} ${verb ?? ''}`.trim();
+  if (name === undefined) {
+    if (action !== 'GET') throw unknownRoute(request);
+    return json(200, { nodes: listNodes(controlPlane) });
+  }
+  switch (action) {
+    case 'GET':
+      return json(200, inspectNode(controlPlane, findNode(controlPlane, name)));
+    case 'GET drain':
+      return json(200, reportDrain(controlPlane, findNode(controlPlane, name).id));
+    case 'GET watch':
+      return watchDrain(controlPlane, { node: findNode(controlPlane, name), request });
+    case 'PUT availability': {
+      const node = findNode(controlPlane, name);
+      return json(200, await setAvailability(controlPlane, { node, request }));
+    }
+    default:
+      throw unknownRoute(request);
+  }
+}
+
+async function routeStacks(controlPlane: ControlPlane, call: Call): Promise<HttpReply> {
   const { request, name, verb } = call;
   const action = `${request.method} ${verb ?? ''}`.trim();
   if (name === undefined) {

@@ -4,43 +4,65 @@ import { stackLabel } from '../model/labels.ts';
 import type { StackReport } from '../model/report.ts';
 import { reportStack } from './reports.ts';
 
+type CommitChange = Parameters<Parameters<ControlPlane['onCommit']>[0]>[0]['changes'][number];
+
+/** What is to be reported again and again. */
+interface Watched {
+  readonly signal: AbortSignal;
+  report(): unknown;
+  /** Whether the report may be another one after the change. */
+  isChangedBy(change: CommitChange): boolean;
+  /** The same for what was observed of a task. */
+  isChangedByTask(taskId: string): boolean;
+}
+
 /**
- * A stream of stack reports, one a line: the present one at once, another after each change;
- * changes that come while the reader is slow become one report. A stack that is not there is an
- * empty one.
+ * A stream of reports, one a line: the present one at once, another after each change; changes that
+ * come while the reader is slow become one report.
  */
-export function watchStack(
-  controlPlane: ControlPlane,
-  options: { readonly name: string; readonly signal: AbortSignal },
-): HttpReply {
+export function watchReport(controlPlane: ControlPlane, watched: Watched): HttpReply {
   return {
     kind: 'stream',
     status: 200,
     headers: { 'Content-Type': 'application/x-ndjson' },
-    chunks: reports(controlPlane, options),
+    chunks: reports(controlPlane, watched),
   };
 }
 
-async function* reports(
+/** Reports of a stack. A stack that is not there is an empty one. */
+export function watchStack(
   controlPlane: ControlPlane,
   options: { readonly name: string; readonly signal: AbortSignal },
-): AsyncGenerator<string> {
+): HttpReply {
   const { name, signal } = options;
+  return watchReport(controlPlane, {
+    signal,
+    report: () => reportStack(controlPlane, name) ?? emptyStack(name),
+    isChangedBy: (change) => belongsTo(controlPlane, { change, name }),
+    isChangedByTask: (taskId) => {
+      const task = controlPlane.view.tasks.get(taskId);
+      const service =
+        task === undefined ? undefined : controlPlane.view.services.get(task.serviceId);
+      return service === undefined || service.spec.labels[stackLabel] === name;
+    },
+  });
+}
+
+async function* reports(controlPlane: ControlPlane, watched: Watched): AsyncGenerator<string> {
+  const { signal } = watched;
   let wake = Promise.withResolvers<void>();
   const look = (): void => wake.resolve();
   const stopCommits = controlPlane.onCommit((commit) => {
-    if (commit.changes.some((change) => belongsTo(controlPlane, { change, name }))) look();
+    if (commit.changes.some((change) => watched.isChangedBy(change))) look();
   });
   const stopObserved = controlPlane.onObserved((taskId) => {
-    const task = controlPlane.view.tasks.get(taskId);
-    const service = task === undefined ? undefined : controlPlane.view.services.get(task.serviceId);
-    if (service === undefined || service.spec.labels[stackLabel] === name) look();
+    if (watched.isChangedByTask(taskId)) look();
   });
   signal.addEventListener('abort', look, { once: true });
   try {
     while (!signal.aborted) {
       wake = Promise.withResolvers<void>();
-      yield `${JSON.stringify(reportStack(controlPlane, name) ?? emptyStack(name))}\n`;
+      yield `${JSON.stringify(watched.report())}\n`;
       await wake.promise;
     }
   } finally {
@@ -49,8 +71,6 @@ async function* reports(
     signal.removeEventListener('abort', look);
   }
 }
-
-type CommitChange = Parameters<Parameters<ControlPlane['onCommit']>[0]>[0]['changes'][number];
 
 function belongsTo(
   controlPlane: ControlPlane,

@@ -43,7 +43,7 @@ const settleFactorAfterFailure = 5;
  * one by itself: an update stopped, a task is not restarted any more, or nothing got better for a
  * while although somebody is in trouble and nobody is still at work.
  */
-export class DeployJudge implements Judge {
+export class DeployJudge implements Judge<StackReport> {
   readonly #expected: DeployExpectation;
   readonly #best = new Map<string, number>();
   #report: StackReport | undefined;

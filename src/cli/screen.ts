@@ -1,40 +1,23 @@
-import { stripVTControlCharacters } from 'node:util';
 import type { ServiceReport, StackReport, TaskReport } from '../model/report.ts';
 import type { CliContext } from './context.ts';
 import { describeCounts, describeService, describeTask, isWorthTelling } from './describe.ts';
+import { type Screen, silentScreen } from './follow.ts';
+import { LiveText } from './live-text.ts';
 
 /** What is waited for: it changes the words. */
 export type Waiting = 'deploy' | 'removal';
 
-/** Shows how a stack comes along, on standard error: standard output holds the result alone. */
-export interface Screen {
-  show(report: StackReport): void;
-  /** Time has passed. */
-  tick(): void;
-  /** Something that is no state of the stack. */
-  note(line: string): void;
-  /** The last state stays as it is shown. */
-  close(): void;
-}
-
 /** Nothing for programs, lines that rewrite themselves on a terminal, a line a change elsewhere. */
-export function openScreen(context: CliContext, waiting: Waiting): Screen {
-  if (context.json) return silence;
+export function openScreen(context: CliContext, waiting: Waiting): Screen<StackReport> {
+  if (context.json) return silentScreen;
   const { output } = context;
   return output.terminal === undefined
     ? new LineScreen(output, waiting)
-    : new TerminalScreen({ output, terminal: output.terminal, waiting });
+    : new TerminalScreen(new LiveText(output, output.terminal), waiting);
 }
 
-const silence: Screen = {
-  show: () => undefined,
-  tick: () => undefined,
-  note: () => undefined,
-  close: () => undefined,
-};
-
 /** A line for each change, never the same twice. */
-class LineScreen implements Screen {
+class LineScreen implements Screen<StackReport> {
   readonly #output: CliContext['output'];
   readonly #waiting: Waiting;
   readonly #told = new Set<string>();
@@ -83,28 +66,15 @@ class LineScreen implements Screen {
   }
 }
 
-const spinner = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const;
-/** Lines of the terminal that are left to what stands above. */
-const keptRows = 2;
-
 /** A line for each service, drawn again and again in the same place. */
-class TerminalScreen implements Screen {
-  readonly #output: CliContext['output'];
-  readonly #terminal: { readonly columns: number; readonly rows: number };
+class TerminalScreen implements Screen<StackReport> {
+  readonly #text: LiveText;
   readonly #waiting: Waiting;
-  readonly #beganAt = Date.now();
-  #height = 0;
-  #frame = 0;
   #last: StackReport | undefined;
 
-  constructor(parts: {
-    readonly output: CliContext['output'];
-    readonly terminal: { readonly columns: number; readonly rows: number };
-    readonly waiting: Waiting;
-  }) {
-    this.#output = parts.output;
-    this.#terminal = parts.terminal;
-    this.#waiting = parts.waiting;
+  constructor(text: LiveText, waiting: Waiting) {
+    this.#text = text;
+    this.#waiting = waiting;
   }
 
   show(report: StackReport): void {
@@ -113,53 +83,44 @@ class TerminalScreen implements Screen {
   }
 
   tick(): void {
-    this.#frame += 1;
+    this.#text.turn();
     this.#draw();
   }
 
   note(line: string): void {
-    this.#erase();
-    this.#output.note(`${line}\n`);
+    this.#text.note(line);
   }
 
   close(): void {
-    this.#frame = 0;
     this.#draw();
-    this.#height = 0;
-  }
-
-  #erase(): void {
-    if (this.#height > 0) this.#output.note(`\r\u001b[${this.#height}A\u001b[J`);
-    this.#height = 0;
+    this.#text.leave();
   }
 
   #draw(): void {
     const report = this.#last;
     if (report === undefined) return;
-    const lines = this.#waiting === 'deploy' ? this.#deployLines(report) : [this.#left(report)];
-    const up = this.#height > 0 ? `\r\u001b[${this.#height}A` : '';
-    this.#output.note(`${up}${lines.map((line) => `\u001b[2K${line}\n`).join('')}\u001b[J`);
-    this.#height = lines.length;
+    this.#text.draw(this.#waiting === 'deploy' ? this.#deployLines(report) : [this.#left(report)]);
   }
 
   #left(report: StackReport): string {
+    const text = this.#text;
     const left = report.tasks.length;
     const isGone = report.services.length + report.networks.length + left === 0;
     const what = isGone ? 'everything is gone' : `${left} left to stop`;
-    return this.#fit(`${this.#mark(isGone)} ${report.name}: ${what}`, this.#passed());
+    return text.fit(`${text.mark(isGone)} ${report.name}: ${what}`, text.passed());
   }
 
   #deployLines(report: StackReport): readonly string[] {
+    const text = this.#text;
     const { services } = report;
     const ready = services.filter((service) => service.converged).length;
-    const head = this.#fit(`${report.name}: ${ready} of ${services.length} ready`, this.#passed());
-    const room = Math.max(1, this.#terminal.rows - keptRows - 1);
+    const head = text.fit(`${report.name}: ${ready} of ${services.length} ready`, text.passed());
     // What is still to come stands first where there is no room for all.
     const ordered =
-      services.length <= room
+      services.length <= text.room
         ? services
         : services.toSorted((left, right) => Number(left.converged) - Number(right.converged));
-    const shown = ordered.slice(0, room);
+    const shown = ordered.slice(0, text.room);
     const width = Math.max(0, ...shown.map((service) => service.name.length));
     return [head, ...shown.map((service) => this.#serviceLine(report, { service, width }))];
   }
@@ -169,36 +130,13 @@ class TerminalScreen implements Screen {
     { service, width }: { readonly service: ServiceReport; readonly width: number },
   ): string {
     const late = service.converged ? undefined : latest(report, service);
-    const mark = this.#mark(service.converged, late?.failure !== undefined || late?.spent === true);
+    const isTroubled = late?.failure !== undefined || late?.spent === true;
+    const mark = this.#text.mark(service.converged, isTroubled);
     const counts = describeCounts(service).padEnd(5);
     // The line begins with the service's name already.
     const why = late === undefined ? '' : describeTask(late).slice(service.name.length);
-    return this.#fit(`${mark} ${service.name.padEnd(width)}  ${counts}`, why);
+    return this.#text.fit(`${mark} ${service.name.padEnd(width)}  ${counts}`, why);
   }
-
-  #mark(isDone: boolean, isTroubled = false): string {
-    const { notePaint } = this.#output;
-    if (isDone) return notePaint('green', '✔');
-    if (isTroubled) return notePaint('red', '✘');
-    return notePaint('yellow', spinner[this.#frame % spinner.length] ?? '…');
-  }
-
-  #passed(): string {
-    return `${Math.floor((Date.now() - this.#beganAt) / 1_000)} s`;
-  }
-
-  /** Both on one line; of what does not fit the end is left out. */
-  #fit(text: string, dim: string): string {
-    const used = visibleLength(text) + 2;
-    const room = this.#terminal.columns - 1 - used;
-    const rest = dim.length <= room ? dim : `${dim.slice(0, Math.max(0, room - 1))}…`;
-    return dim === '' || room < 2 ? text : `${text}  ${this.#output.notePaint('dim', rest)}`;
-  }
-}
-
-/** Without what only colours it. */
-function visibleLength(text: string): number {
-  return stripVTControlCharacters(text).length;
 }
 
 /** The task that a person wants to hear of first: one in trouble, else one on its way. */

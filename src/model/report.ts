@@ -1,5 +1,6 @@
 import type { Instant } from './instant.ts';
-import type { NodeAvailability, NodeRole, NodeState } from './node.ts';
+import type { Labels } from './labels.ts';
+import type { NodeAvailability, NodeDescription, NodeRole, NodeState } from './node.ts';
 import type { Reason } from './reason.ts';
 import type { PublishedPort, ServiceMode, UpdateStatus } from './service.ts';
 import type { DesiredState, TaskState } from './task-state.ts';
@@ -75,6 +76,38 @@ export interface NodeReport {
   readonly availability: NodeAvailability;
   readonly state: NodeState;
   readonly tasks: number;
+}
+
+/** A node with what runs on it. */
+export interface NodeInspection extends NodeReport {
+  readonly labels: Labels;
+  readonly description: NodeDescription;
+  /** Those that are not over. */
+  readonly onIt: readonly TaskReport[];
+}
+
+/** A task that is still on a node that is drained. */
+export interface DrainingTask {
+  readonly id: string;
+  /** As in `TaskReport`. */
+  readonly name: string;
+  /** It waits for its turn, has a successor that gets ready, or was told to stop. */
+  readonly step: 'waits' | 'moves' | 'stops';
+  /** One sentence. */
+  readonly why: string;
+  readonly hint?: string;
+}
+
+/** How far a node is on its way to be empty. */
+export interface DrainReport {
+  readonly node: NodeReport;
+  readonly left: readonly DrainingTask[];
+  /** Tasks that the node gave up and for which there is no place. */
+  readonly waiting: readonly TaskReport[];
+  /** Services with a task for each node, whose tasks here stopped. */
+  readonly stopped: readonly string[];
+  /** What a person should know of the node before it is switched off, in sentences. */
+  readonly notes: readonly string[];
 }
 
 export interface StatusReport {

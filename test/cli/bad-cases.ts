@@ -226,6 +226,55 @@ export const badCommands: readonly BadCommand[] = [
     ],
   },
   {
+    command: ['node', 'ls'],
+    cases: [
+      ...badOptions([]),
+      ...badSockets([]),
+      ...badSocketPaths,
+      { what: 'an argument', parameters: ['self'], says: /too many arguments for 'ls'/ },
+    ],
+  },
+  {
+    command: ['node', 'inspect'],
+    cases: [...badOptions(['self']), ...badSockets(['self']), ...badReferences('node')],
+  },
+  {
+    command: ['node', 'drain'],
+    cases: [
+      ...badOptions(['self']),
+      ...badSockets(['self']),
+      ...badReferences('node'),
+      {
+        what: 'a timeout that is a word',
+        parameters: ['--timeout', 'soon', 'self'],
+        says: /--timeout: expected a duration .* found "soon"/,
+      },
+      {
+        what: 'a timeout of years',
+        parameters: ['--timeout', '9999d', 'self'],
+        says: /--timeout: .* found "9999d"/,
+      },
+      {
+        what: 'a negative timeout',
+        parameters: ['--timeout=-1s', 'self'],
+        says: /--timeout: .* found "-1s"/,
+      },
+    ],
+  },
+  ...['pause', 'activate'].map((name) => ({
+    command: ['node', name],
+    cases: [
+      ...badOptions(['self']),
+      ...badSockets(['self']),
+      ...badReferences('node'),
+      {
+        what: 'an option of drain',
+        parameters: ['--timeout', '1m', 'self'],
+        says: /unknown option '--timeout'/,
+      },
+    ],
+  })),
+  {
     command: ['why', 'task'],
     cases: [...badOptions(['a']), ...badSockets(['a']), ...badReferences('task')],
   },
