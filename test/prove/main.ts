@@ -34,6 +34,7 @@ Options:
   --kills N    faults: each of the three processes is killed so often [50]
   --seeds N    sim: how many [2000]
   --seed N     faults: begin with this seed [1]; a run that fails names its own
+  --lanes N    faults: so many hosts side by side, seeds and kills shared out [1]
   --episodes N faults: so many seeds instead of a number of kills
   --help       this text
 
@@ -51,6 +52,7 @@ interface Options {
   readonly kills: string;
   readonly seeds: string;
   readonly seed: string;
+  readonly lanes: string;
   readonly episodes: string | undefined;
 }
 
@@ -94,7 +96,7 @@ async function proveDisk(): Promise<ProofResult> {
   return { summary, figures };
 }
 
-async function proveFaults({ kills, seed, episodes }: Options): Promise<ProofResult> {
+async function proveFaults(options: Options): Promise<ProofResult> {
   return await withScratch(async (directory) => {
     const archive = join(directory, 'images.tar');
     const tags = testImages.map((image) => image.tag);
@@ -108,13 +110,33 @@ async function proveFaults({ kills, seed, episodes }: Options): Promise<ProofRes
       archive,
       ...tags,
     ]);
-    const output = join(directory, 'faults.json');
-    const until = episodes === undefined ? ['--kills', kills] : ['--episodes', episodes];
+    const lanes = Array.from({ length: Number(options.lanes) }, (_, lane) => lane);
     const program = [process.execPath, fileOf('test/faults/main.ts'), '--archive', archive];
-    const options = ['--seed', seed, ...until, '--output', output];
-    await show(process.execPath, [ownHost, '--without-engine', '--', ...program, ...options]);
-    return describeFaults(JSON.parse(await readFile(output, 'utf8')) as readonly EpisodeResult[]);
+    const runs = lanes.map(async (lane) => {
+      const output = join(directory, `faults-${lane}.json`);
+      const shared = shareOfLane(options, { lane, lanes: lanes.length });
+      await show(process.execPath, [
+        ...[ownHost, '--without-engine', '--', ...program],
+        ...shared,
+        ...['--output', output],
+      ]);
+      return JSON.parse(await readFile(output, 'utf8')) as readonly EpisodeResult[];
+    });
+    // One that fails does not take the other hosts away from under their tests.
+    await Promise.allSettled(runs);
+    return describeFaults((await Promise.all(runs)).flat());
   });
+}
+
+/** Seeds of lanes never meet: each has a thousand of its own. */
+function shareOfLane(
+  { kills, seed, episodes }: Options,
+  { lane, lanes }: { readonly lane: number; readonly lanes: number },
+): readonly string[] {
+  const share = (count: string) => String(Math.ceil(Number(count) / lanes));
+  const until =
+    episodes === undefined ? ['--kills', share(kills)] : ['--episodes', share(episodes)];
+  return ['--seed', String(Number(seed) + lane * 1_000), ...until];
 }
 
 async function withScratch<Result>(work: (directory: string) => Promise<Result>): Promise<Result> {
@@ -163,6 +185,7 @@ function readCommandLine(): { readonly names: readonly string[]; readonly option
         kills: { type: 'string', default: '50' },
         seeds: { type: 'string', default: '2000' },
         seed: { type: 'string', default: '1' },
+        lanes: { type: 'string', default: '1' },
         episodes: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
@@ -171,7 +194,7 @@ function readCommandLine(): { readonly names: readonly string[]; readonly option
       process.stdout.write(usage);
       process.exit(0);
     }
-    for (const name of ['kills', 'seeds', 'seed', 'episodes'] as const) {
+    for (const name of ['kills', 'seeds', 'seed', 'lanes', 'episodes'] as const) {
       const given = values[name];
       if (given !== undefined && !/^[1-9]\d*$/.test(given)) {
         refuse(`--${name}: expected a whole number above 0, found "${given}"`);
