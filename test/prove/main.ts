@@ -114,12 +114,9 @@ async function proveFaults(options: Options): Promise<ProofResult> {
     const program = [process.execPath, fileOf('test/faults/main.ts'), '--archive', archive];
     const runs = lanes.map(async (lane) => {
       const output = join(directory, `faults-${lane}.json`);
-      const shared = shareOfLane(options, { lane, lanes: lanes.length });
-      await show(process.execPath, [
-        ...[ownHost, '--without-engine', '--', ...program],
-        ...shared,
-        ...['--output', output],
-      ]);
+      const share = shareOfLane(options, { lane, lanes: lanes.length });
+      const run = [...program, ...share, '--output', output];
+      await show(process.execPath, [ownHost, '--without-engine', '--', ...run]);
       return JSON.parse(await readFile(output, 'utf8')) as readonly EpisodeResult[];
     });
     // One that fails does not take the other hosts away from under their tests.
