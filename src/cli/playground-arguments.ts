@@ -1,5 +1,5 @@
 import { TuttiError } from '../lib/error.ts';
-import type { HostTarget } from '../playground/playground.ts';
+import type { HostTarget } from '../playground/host-changes.ts';
 
 export const hostTargets = ['daemon', 'manager', 'engine', 'containerd', 'all'] as const;
 
@@ -26,6 +26,11 @@ export function collect(one: string, before: readonly string[] = []): readonly s
 /** `a,b` */
 export function splitNames(text: string): readonly string[] {
   return text.split(',').filter((name) => name !== '');
+}
+
+/** `a,b c` */
+export function splitMore(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, ...splitNames(text)];
 }
 
 /** A whole number. */

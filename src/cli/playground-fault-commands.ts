@@ -1,8 +1,14 @@
 import { type Command, Option } from 'commander';
-import type { HostTarget } from '../playground/playground.ts';
-import { hostTargets, parsePercent, parseTarget, splitNames } from './playground-arguments.ts';
+import type { HostTarget } from '../playground/host-changes.ts';
+import {
+  hostTargets,
+  parsePercent,
+  parseTarget,
+  splitMore,
+  splitNames,
+} from './playground-arguments.ts';
 import { act, type NameFlag, nameOption } from './playground-context.ts';
-import { changeHost, healLinks, losePackets, partitionHosts } from './playground-faults.ts';
+import { changeHosts, healLinks, losePackets, partitionHosts } from './playground-faults.ts';
 import type { ProgramHost } from './program-host.ts';
 
 /** Breaking and repairing the links of a playground. */
@@ -77,11 +83,11 @@ function addHeal(playground: Command, host: ProgramHost): void {
     .command('heal')
     .summary('take back cuts and losses')
     .description('Takes back all cuts and losses of some hosts, or of all.')
-    .argument('[hosts]', 'such as worker-1; default: all', splitNames, [])
+    .argument('[hosts...]', 'such as worker-1; default: all', splitMore)
     .addOption(nameOption())
     .addHelpText('after', '\nExamples:\n  tutti playground heal\n  tutti playground heal worker-1')
-    .action((hosts: readonly string[], _flags: NameFlag, command: Command) =>
-      act(host, { command, action: (context) => healLinks(context, hosts) }),
+    .action((hosts: readonly string[] | undefined, _flags: NameFlag, command: Command) =>
+      act(host, { command, action: (context) => healLinks(context, hosts ?? []) }),
     );
 }
 
@@ -109,28 +115,27 @@ export function addPlaygroundHosts(playground: Command, host: ProgramHost): void
       .command(verb)
       .summary(summary)
       .description(description)
-      .argument('<host>', 'such as worker-1')
+      .argument('<hosts>', 'such as worker-1, or worker-1,worker-2', splitNames)
       .argument('[target]', hostTargets.join(', '), parseTarget, 'all')
       .addOption(nameOption())
       .addHelpText('after', `\nExamples:\n  ${examples}`)
-      .action((...[hostName, target, , command]: [string, HostTarget, NameFlag, Command]) =>
-        act(host, {
-          command,
-          action: (context) => changeHost(context, { verb, host: hostName, target }),
-        }),
+      .action((...[hosts, target, , command]: HostsParameters) =>
+        act(host, { command, action: (context) => changeHosts(context, { verb, hosts, target }) }),
       );
   }
   playground
     .command('start')
     .summary('bring back what was killed or frozen of a host')
     .description('Gives a host power, starts its engine and daemon, and lets go on what is frozen.')
-    .argument('<host>', 'such as worker-1')
+    .argument('<hosts...>', 'such as worker-1', splitMore)
     .addOption(nameOption())
     .addHelpText('after', '\nExample:\n  tutti playground start worker-1')
-    .action((hostName: string, _flags: NameFlag, command: Command) =>
+    .action((hosts: readonly string[], _flags: NameFlag, command: Command) =>
       act(host, {
         command,
-        action: (context) => changeHost(context, { verb: 'start', host: hostName, target: 'all' }),
+        action: (context) => changeHosts(context, { verb: 'start', hosts, target: 'all' }),
       }),
     );
 }
+
+type HostsParameters = [readonly string[], HostTarget, NameFlag, Command];

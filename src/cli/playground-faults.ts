@@ -1,4 +1,4 @@
-import type { HostTarget } from '../playground/playground.ts';
+import type { HostsRequest } from '../playground/playground.ts';
 import type { PlaygroundReport } from '../playground/report.ts';
 import { heal, type LossRequest, type Partition, partition, setLoss } from '../playground/state.ts';
 import { exitCodes } from './context.ts';
@@ -39,16 +39,12 @@ export async function healLinks(
 }
 
 /** `tutti playground kill`, `freeze` and `start`. */
-export async function changeHost(
+export async function changeHosts(
   context: PlaygroundContext,
-  request: {
-    readonly verb: 'kill' | 'freeze' | 'start';
-    readonly host: string;
-    readonly target: HostTarget;
-  },
+  request: HostsRequest,
 ): Promise<number> {
   const { playgrounds, name } = context;
-  return tell(context, await playgrounds[request.verb](name, request, context));
+  return tell(context, await playgrounds.changeHosts(name, request, context));
 }
 
 function tell(context: PlaygroundContext, report: PlaygroundReport): number {

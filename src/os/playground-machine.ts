@@ -85,7 +85,17 @@ export class LinuxPlaygroundMachine implements PlaygroundMachine {
       stdio: 'inherit',
       env: this.#environment(call),
     });
+    const { pid } = child;
+    // Ctrl-C in a terminal reaches the program without us, and who asks us to end asks it.
+    const forward = (): void => {
+      for (const below of pid === undefined ? [] : [pid, ...childrenOf(pid)]) {
+        this.signal(below, 'SIGTERM');
+      }
+    };
+    const ignore = (): void => undefined;
+    process.on('SIGTERM', forward).on('SIGINT', ignore);
     const [code] = (await once(child, 'close')) as [number | null];
+    process.off('SIGTERM', forward).off('SIGINT', ignore);
     return code ?? 1;
   }
 

@@ -1,10 +1,7 @@
 import type { PlaygroundHost, PlaygroundState } from './state.ts';
 
 /** `/etc/hosts` of a host: what the machine's says, and every host by its name. */
-function renderHosts(
-  machineHosts: string,
-  { hosts }: Pick<PlaygroundState, 'hosts'>,
-): string {
+function renderHosts(machineHosts: string, { hosts }: Pick<PlaygroundState, 'hosts'>): string {
   const lines = hosts.map(({ address, name }) => `${address}\t${name}`);
   const before = machineHosts === '' || machineHosts.endsWith('\n') ? '' : '\n';
   return `${machineHosts}${before}${lines.join('\n')}\n`;

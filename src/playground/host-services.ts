@@ -9,6 +9,8 @@ import { findPlayground, type HostPart, hostVariable, idVariable, marks } from '
 import { until } from './programs.ts';
 
 const readyLimitMs = 60_000;
+/** How often it is looked whether what shall answer still runs. */
+const lookEveryMs = 500;
 const shownLines = 10;
 
 export interface PoweredHost extends HostSite {
@@ -81,8 +83,9 @@ function partsOf(
   { state, host }: HostSite,
 ): ReadonlyMap<HostPart, number> {
   const ownPidNamespace = machine.namespaceOf('self', 'pid');
-  const found = findPlayground(machine.listProcesses(marks), { id: state.id, ownPidNamespace });
-  const running = Object.entries(found.hosts.get(host.name)?.parts ?? {});
+  const processes = machine.listProcesses(marks);
+  const { hosts } = findPlayground(processes, { id: state.id, ownPidNamespace });
+  const running = Object.entries(hosts.get(host.name)?.parts ?? {});
   return new Map(running.map(([part, process]) => [part as HostPart, process.pid]));
 }
 
@@ -108,18 +111,24 @@ async function untilAnswers(
   const log = part === 'engine' ? places.engineLog : places.daemonLog;
   const peer = machine.openPeer(socketPath);
   const what = part === 'engine' ? 'container engine' : 'daemon';
+  const describe = async (does: string): Promise<string> => {
+    const said = (await machine.readFile(log)) ?? '';
+    const last = said.trimEnd().split('\n').slice(-shownLines).join('\n');
+    return `the ${what} of ${host.host.name} ${does}; its log ends with:\n${last}`;
+  };
   const { signal } = host;
+  let lookAgainAt = machine.clock.now() + lookEveryMs;
   await until(machine, {
     look: async () => {
       const answer = await peer.call({ method: 'GET', target: '/_ping', signal }).catch(whenSilent);
-      return answer?.status === 200 ? true : undefined;
+      if (answer?.status === 200) return true;
+      if (machine.clock.now() < lookAgainAt) return undefined;
+      lookAgainAt = machine.clock.now() + lookEveryMs;
+      if (partsOf(machine, host).has(part)) return undefined;
+      throw new TuttiError('unavailable', await describe('ended'));
     },
     limitMs: readyLimitMs,
-    late: async () => {
-      const said = (await machine.readFile(log)) ?? '';
-      const last = said.trimEnd().split('\n').slice(-shownLines).join('\n');
-      return `the ${what} of ${host.host.name} does not answer; its log ends with:\n${last}`;
-    },
+    late: () => describe('does not answer'),
     signal,
   });
 }

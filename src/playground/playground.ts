@@ -3,25 +3,25 @@ import { TuttiError } from '../lib/error.ts';
 import { toBase36 } from '../lib/base36.ts';
 import { initCluster, joinCluster } from './cluster.ts';
 import { loadRules, startFabric } from './fabric.ts';
-import { powerOff, powerOn } from './host-power.ts';
+import {
+  freezeHost,
+  type HostTarget,
+  killHost,
+  runningFabric,
+  runningHost,
+  startHost,
+} from './host-changes.ts';
+import { powerOn } from './host-power.ts';
 import { startDaemon, startEngine } from './host-services.ts';
 import { StateKeeper } from './keeper.ts';
 import { onHost } from './namespace-call.ts';
 import { requirePrograms, requireRoot } from './needed-programs.ts';
 import { hostPlaces, insideHost, placesOf } from './places.ts';
 import { checkPlaygroundName, planPlayground, subnetsOfRoutes } from './plan.ts';
-import {
-  findPlayground,
-  type HostPart,
-  hostVariable,
-  idVariable,
-  marks,
-  type PlaygroundProcesses,
-  treeOf,
-} from './processes.ts';
+import { hostVariable, idVariable } from './processes.ts';
 import { succeed } from './programs.ts';
 import { type PlaygroundReport, reportPlayground } from './report.ts';
-import { findHost, type PlaygroundHost, type PlaygroundState } from './state.ts';
+import { findHost, type PlaygroundState } from './state.ts';
 import { removeFiles, removePlayground } from './take-down.ts';
 
 const idLength = 8;
@@ -47,8 +47,13 @@ export interface PlaygroundCall {
   readonly note: (line: string) => void;
 }
 
-/** What of a host: a process of it, or its power. */
-export type HostTarget = HostPart | 'all';
+export interface HostsRequest {
+  readonly verb: 'kill' | 'freeze' | 'start';
+  readonly hosts: readonly string[];
+  readonly target: HostTarget;
+}
+
+const changes = { kill: killHost, freeze: freezeHost, start: startHost } as const;
 
 /** Hosts on one machine: each with a network, a container engine and a daemon of its own. */
 export class Playgrounds {
@@ -156,7 +161,7 @@ export class Playgrounds {
   ): Promise<number> {
     requireRoot(this.#machine);
     const state = await this.#keeper.find(name);
-    const firstPid = this.#firstPid(state, findHost(state, host));
+    const { first } = runningHost(this.#machine, { state, host: findHost(state, host) });
     const [program, ...parameters] = command;
     const environment = {
       [idVariable]: state.id,
@@ -164,7 +169,7 @@ export class Playgrounds {
       DOCKER_HOST: `unix://${insideHost.apiSocket}`,
       TUTTI_SOCKET: insideHost.apiSocket,
     };
-    const call: ProgramRun = onHost(firstPid, { program, parameters, environment });
+    const call: ProgramRun = onHost(first.pid, { program, parameters, environment });
     return await this.#machine.runOnTerminal(call);
   }
 
@@ -175,74 +180,26 @@ export class Playgrounds {
     call: Pick<PlaygroundCall, 'signal'>,
   ): Promise<PlaygroundReport> {
     return await this.#inTurn(name, call, async (state) => {
-      const { fabric } = this.#look(state);
-      if (fabric === undefined) throw notUp(state);
+      const pid = runningFabric(this.#machine, state);
       const changed = change(state);
-      await loadRules(this.#machine, { pid: fabric.pid, state: changed });
+      await loadRules(this.#machine, { pid, state: changed });
       return this.#report(await this.#keeper.write(changed));
     });
   }
 
-  /** Ends a process of a host as a crash would, or takes the host's power. */
-  async kill(
+  /** Kills, freezes or starts hosts, or processes of them, at the same time. */
+  async changeHosts(
     name: string | undefined,
-    { host: hostName, target }: { readonly host: string; readonly target: HostTarget },
+    { verb, hosts, target }: HostsRequest,
     call: Pick<PlaygroundCall, 'signal'>,
   ): Promise<PlaygroundReport> {
+    if (verb === 'start') requirePrograms(this.#machine);
     return await this.#inTurn(name, call, async (state) => {
-      const host = findHost(state, hostName);
-      const { fabric, hosts } = this.#look(state);
-      const running = hosts.get(hostName);
-      if (running === undefined || fabric === undefined) throw withoutPower(state, host);
-      if (target === 'all') {
-        const site = { state, host, fabric: fabric.pid };
-        await powerOff(this.#machine, { site, firstPid: running.first.pid });
-      } else {
-        this.#machine.signal(this.#partOf(state, { host, target }), 'SIGKILL');
-      }
-      return this.#report(state);
-    });
-  }
-
-  /** Stops processes of a host where they are, as a machine that hangs does. */
-  async freeze(
-    name: string | undefined,
-    { host: hostName, target }: { readonly host: string; readonly target: HostTarget },
-    call: Pick<PlaygroundCall, 'signal'>,
-  ): Promise<PlaygroundReport> {
-    return await this.#inTurn(name, call, async (state) => {
-      const host = findHost(state, hostName);
-      const firstPid = this.#firstPid(state, host);
-      const pids =
-        target === 'all'
-          ? this.#below(firstPid).map(({ pid }) => pid)
-          : [this.#partOf(state, { host, target })];
-      for (const pid of pids) this.#machine.signal(pid, 'SIGSTOP');
-      return this.#report(state);
-    });
-  }
-
-  /** Brings back what does not run of a host, its power first, and lets go on what is frozen. */
-  async start(
-    name: string | undefined,
-    { host: hostName }: { readonly host: string },
-    call: Pick<PlaygroundCall, 'signal'>,
-  ): Promise<PlaygroundReport> {
-    requireRoot(this.#machine);
-    requirePrograms(this.#machine);
-    return await this.#inTurn(name, call, async (state) => {
-      const machine = this.#machine;
-      const host = findHost(state, hostName);
-      const { fabric, hosts } = this.#look(state);
-      if (fabric === undefined) throw notUp(state);
-      const site = { state, host, fabric: fabric.pid };
-      const firstPid = hosts.get(hostName)?.first.pid ?? (await powerOn(machine, site));
-      for (const process of this.#below(firstPid)) {
-        if (process.isStopped) machine.signal(process.pid, 'SIGCONT');
-      }
-      const powered = { ...site, firstPid, signal: call.signal };
-      await startEngine(machine, powered);
-      await startDaemon(machine, powered);
+      const chosen = hosts.map((one) => findHost(state, one));
+      if (verb !== 'start') for (const host of chosen) runningHost(this.#machine, { state, host });
+      await eachOf(chosen, async (host) =>
+        changes[verb](this.#machine, { state, host, target, signal: call.signal }),
+      );
       return this.#report(state);
     });
   }
@@ -280,33 +237,6 @@ export class Playgrounds {
     // It may have changed while others had their turn.
     return await change(await this.#keeper.find(found.name));
   }
-
-  #look({ id }: PlaygroundState): PlaygroundProcesses {
-    const ownPidNamespace = this.#machine.namespaceOf('self', 'pid');
-    return findPlayground(this.#machine.listProcesses(marks), { id, ownPidNamespace });
-  }
-
-  /** Everything on a host but its first process, which would be nobody's to wake. */
-  #below(firstPid: number) {
-    return treeOf(firstPid, this.#machine.listProcesses([])).filter(({ pid }) => pid !== firstPid);
-  }
-
-  #firstPid(state: PlaygroundState, host: PlaygroundHost): number {
-    const running = this.#look(state).hosts.get(host.name);
-    if (running === undefined) throw withoutPower(state, host);
-    return running.first.pid;
-  }
-
-  #partOf(
-    state: PlaygroundState,
-    { host, target }: { readonly host: PlaygroundHost; readonly target: HostPart },
-  ): number {
-    const process = this.#look(state).hosts.get(host.name)?.parts[target];
-    if (process !== undefined) return process.pid;
-    throw new TuttiError('failed-precondition', `no ${target} runs on ${host.name}`, {
-      hint: `tutti playground start ${host.name} brings back what was killed.`,
-    });
-  }
 }
 
 async function eachOf<Item>(
@@ -326,16 +256,4 @@ async function eachOf<Item>(
   const runs = await Promise.allSettled(Array.from({ length: hostsAtATime }, one));
   const failed = runs.find((run) => run.status === 'rejected');
   if (failed !== undefined) throw TuttiError.from(failed.reason);
-}
-
-function notUp({ name }: PlaygroundState): TuttiError {
-  return new TuttiError('failed-precondition', `the playground ${name} is not up`, {
-    hint: `Remove it with: tutti playground down --name ${name}`,
-  });
-}
-
-function withoutPower({ name }: PlaygroundState, host: PlaygroundHost): TuttiError {
-  return new TuttiError('failed-precondition', `${host.name} has no power`, {
-    hint: `Start it with: tutti playground start --name ${name} ${host.name}`,
-  });
 }

@@ -1,6 +1,7 @@
 import type { PlaygroundMachine } from '../host/playground-machine.ts';
+import { lookAt } from './host-changes.ts';
 import { hostPlaces } from './places.ts';
-import { findPlayground, type HostPart, marks, parts } from './processes.ts';
+import { type HostPart, parts } from './processes.ts';
 import type { Cut, HostRole, Loss, PlaygroundState } from './state.ts';
 
 /** A host as it is now. */
@@ -39,9 +40,7 @@ export function reportPlayground(
   machine: PlaygroundMachine,
   state: PlaygroundState,
 ): PlaygroundReport {
-  const ownPidNamespace = machine.namespaceOf('self', 'pid');
-  const processes = machine.listProcesses(marks);
-  const found = findPlayground(processes, { id: state.id, ownPidNamespace });
+  const found = lookAt(machine, state);
   const hosts = state.hosts.map((host): HostReport => {
     const { apiSocket, engineSocket, dataDirectory } = hostPlaces(state, host);
     const running = found.hosts.get(host.name);

@@ -2,8 +2,8 @@ import type { PlaygroundMachine } from '../host/playground-machine.ts';
 import { TuttiError } from '../lib/error.ts';
 import { removeCgroups } from './cgroups.ts';
 import { machineLink } from './fabric.ts';
+import { lookAt } from './host-changes.ts';
 import { dataRoot, placesOf, runRoot } from './places.ts';
-import { findPlayground, marks } from './processes.ts';
 import { until } from './programs.ts';
 import type { PlaygroundState } from './state.ts';
 
@@ -43,9 +43,8 @@ export async function removeFiles(machine: PlaygroundMachine, name: string): Pro
   await machine.removeEmptyDirectory(runRoot);
 }
 
-async function endProcesses(machine: PlaygroundMachine, { id }: PlaygroundState): Promise<void> {
-  const ownPidNamespace = machine.namespaceOf('self', 'pid');
-  const look = () => findPlayground(machine.listProcesses(marks), { id, ownPidNamespace });
+async function endProcesses(machine: PlaygroundMachine, state: PlaygroundState): Promise<void> {
+  const look = () => lookAt(machine, state);
   // With the first process of a host go all that are on it, marked or not; whoever started it waits
   // for its end, and must live until then.
   const firsts = [...look().hosts.values()].map(({ first }) => first.pid);

@@ -2,6 +2,11 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TuttiError } from '../../src/lib/error.ts';
+import {
+  containerdConfig,
+  containerdParameters,
+  dockerdParameters,
+} from '../../src/playground/engine-parameters.ts';
 import { findCommand } from '../bootstrap/apt.mjs';
 import { lastLines } from '../bootstrap/run.mjs';
 import { startChild, type Child } from './child.ts';
@@ -58,10 +63,7 @@ export async function startEngine(options: StartEngineOptions): Promise<PrivateE
   await mkdir(directory, { recursive: true });
   await mkdir(runDirectory, { recursive: true });
   await writeFile(join(directory, 'daemon.json'), '{}\n');
-  await writeFile(
-    join(directory, 'containerd.toml'),
-    'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n',
-  );
+  await writeFile(join(directory, 'containerd.toml'), containerdConfig);
   await endForgottenEngine(runDirectory);
   await endForgottenContainerd(runDirectory);
   await rm(join(directory, 'engine.log'), { force: true });
@@ -122,13 +124,12 @@ export async function startEngine(options: StartEngineOptions): Promise<PrivateE
 function containerdProgram({ directory, runDirectory }: StartEngineOptions) {
   return {
     program: findCommand('containerd') ?? 'containerd',
-    parameters: [
-      `--config=${join(directory, 'containerd.toml')}`,
-      `--root=${join(directory, 'containerd')}`,
-      `--state=${join(runDirectory, 'containerd')}`,
-      `--address=${join(runDirectory, 'containerd.sock')}`,
-      '--log-level=warn',
-    ],
+    parameters: containerdParameters({
+      config: join(directory, 'containerd.toml'),
+      root: join(directory, 'containerd'),
+      state: join(runDirectory, 'containerd'),
+      socket: join(runDirectory, 'containerd.sock'),
+    }),
     logFile: join(directory, 'engine.log'),
   };
 }
@@ -137,17 +138,16 @@ function dockerdProgram(options: StartEngineOptions) {
   const { directory, runDirectory, defaultBridge, liveRestore = true } = options;
   return {
     program: findCommand('dockerd') ?? 'dockerd',
-    parameters: [
-      `--config-file=${join(directory, 'daemon.json')}`,
-      `--data-root=${join(directory, 'data')}`,
-      `--exec-root=${join(runDirectory, 'exec')}`,
-      `--pidfile=${join(runDirectory, 'docker.pid')}`,
-      `--host=unix://${join(runDirectory, 'docker.sock')}`,
-      `--containerd=${join(runDirectory, 'containerd.sock')}`,
-      ...(liveRestore ? ['--live-restore'] : []),
-      '--log-level=warn',
-      ...(defaultBridge === 'none' ? ['--bridge=none'] : []),
-    ],
+    parameters: dockerdParameters({
+      config: join(directory, 'daemon.json'),
+      root: join(directory, 'data'),
+      state: join(runDirectory, 'exec'),
+      pidFile: join(runDirectory, 'docker.pid'),
+      socket: join(runDirectory, 'docker.sock'),
+      containerdSocket: join(runDirectory, 'containerd.sock'),
+      liveRestore,
+      ...(defaultBridge !== undefined && { defaultBridge }),
+    }),
     logFile: join(directory, 'engine.log'),
   };
 }
