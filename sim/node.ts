@@ -139,6 +139,8 @@ export class SimulatedNode {
       recheck: async () => undefined,
       recheckNetworks: async () => undefined,
       removeStrangers: async () => undefined,
+      choosePort: async () => 61_000,
+      refusedPort: () => undefined,
       portProblems: () => [],
       explain: (name) => ({ subject: name, lines: [] }),
       removeAll: async () => {

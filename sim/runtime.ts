@@ -391,7 +391,6 @@ function shown(container: SimulatedContainer): RuntimeContainer {
     state,
     outOfMemory,
     health,
-    hostPorts: [],
     ...(pid !== undefined && { pid }),
     ...(exitCode !== undefined && { exitCode }),
     ...(error !== undefined && { error }),

@@ -6,16 +6,19 @@ import { registerAttached, registerChanges } from './network/changes.ts';
 import { registerConnections, registerPorts } from './network/connections.ts';
 import { registerDrift, registerRestarts } from './network/drift.ts';
 import { expectRun } from './network/expect-run.ts';
+import { registerHostPorts, registerPortHolders } from './network/host-ports.ts';
 import { registerNames, registerResolvers, registerWhy } from './network/names.ts';
 import { World } from './network/world.ts';
 
 /**
- * An engine that started again belongs to this test; one of the strangers ended.
+ * An engine that started again belongs to this test, and its own bridge has an address of IPv6
+ * since a container was on it; one of the strangers ended.
  */
-function comparable({ processes, ...others }: MachineState) {
+function comparable({ processes, routes, ...others }: MachineState) {
   return {
     ...others,
     processes: processes.filter((line) => !/dockerd|network\/task\.ts/.test(line)),
+    routes: routes.filter((line) => !/(?:fe80:|multicast ff00:).* dev docker0 /.test(line)),
   };
 }
 
@@ -35,6 +38,10 @@ function register(): void {
   });
   describe('connections', () => registerConnections(theWorld));
   describe('published ports', () => registerPorts(theWorld));
+  describe('ports of mode host', () => {
+    registerHostPorts(theWorld);
+    registerPortHolders(theWorld);
+  });
   describe('tasks that come and go', () => registerChanges(theWorld));
   describe('containers that are no tasks', () => registerAttached(theWorld));
   describe('drift', () => registerDrift(theWorld));

@@ -133,7 +133,7 @@ export class Agent {
       state,
       node: { id: this.#nodeId, hostname, os, architecture },
       clusterId: () => this.clusterId,
-      release: () => this.#requireDiscovery().apply(),
+      show: () => this.#requireDiscovery().apply(),
       onObserved: (observed) => {
         this.#reporter.observed(observed);
         this.#memory.touch();
@@ -154,6 +154,7 @@ export class Agent {
       isReady: (taskId) => table.isReady(taskId),
       reasonOf: (taskId) => table.reasonOf(taskId),
       hostnameOf: (taskId) => table.hostnameOf(taskId),
+      publications: () => table.publications(),
     });
   }
 

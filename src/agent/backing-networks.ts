@@ -5,7 +5,7 @@ import { parseSubnet, subnetsOverlap } from '../lib/ipv4.ts';
 import type { NetworkAssignment } from '../model/assignment.ts';
 import { backingNetworkLabel } from '../model/labels.ts';
 import { mtuOption } from '../model/network.ts';
-import { bridgeName } from '../overlay/bridge-name.ts';
+import { bridgeName, engineNetworkName } from '../overlay/bridge-name.ts';
 import { withoutPrefix } from '../overlay/back-ends.ts';
 import { clusterLabel } from './task-labels.ts';
 
@@ -18,15 +18,6 @@ export interface BackingNetworksOptions {
   reservedRange(subnet: string): string;
   /** What the machine reaches besides: no network may stand in its way. */
   hostSubnets(): readonly string[];
-}
-
-/**
- * The engine's name for a network: the cluster network's id. Of a container's networks the engine
- * takes the one with the first name for the way out; that must be the way by which visitors of
- * published ports came in, or replies over UDP would have another network's address.
- */
-function engineName(network: NetworkAssignment): string {
-  return network.ingress ? `00-${network.networkId}` : network.networkId;
 }
 
 /**
@@ -50,7 +41,7 @@ export class BackingNetworks {
   /** Makes the network, or takes the one that is there; the engine's name for it. */
   async ensure(network: NetworkAssignment, signal: AbortSignal): Promise<string> {
     const { networkId } = network;
-    const name = engineName(network);
+    const name = engineNetworkName(network);
     await this.#removing.get(networkId);
     if (this.#made.has(networkId)) return name;
     const making = this.#making.get(networkId) ?? this.#make(network, signal);
@@ -98,7 +89,7 @@ export class BackingNetworks {
   #request(network: NetworkAssignment): CreateRuntimeNetwork {
     const mtu = Number(network.driverOptions[mtuOption]);
     return {
-      name: engineName(network),
+      name: engineNetworkName(network),
       labels: {
         ...network.labels,
         [backingNetworkLabel]: network.networkId,
@@ -156,7 +147,7 @@ export class BackingNetworks {
     await this.#making.get(networkId)?.catch(() => undefined);
     const made = this.#made.get(networkId);
     if (made === undefined) return true;
-    const removed = await this.#remove(engineName(made.network), signal);
+    const removed = await this.#remove(engineNetworkName(made.network), signal);
     if (removed) this.#made.delete(networkId);
     return removed;
   }

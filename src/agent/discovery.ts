@@ -1,5 +1,5 @@
 import type { Logger } from '../host/logger.ts';
-import type { DiscoveryView, NodeNetwork, OwnTask } from '../host/node-network.ts';
+import type { DiscoveryView, HostPublication, NodeNetwork, OwnTask } from '../host/node-network.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { CatalogTask } from '../model/assignment.ts';
 import type { NodeState } from './node-state.ts';
@@ -16,6 +16,8 @@ export interface DiscoveryOptions {
   reasonOf(taskId: string): string | undefined;
   /** The name that the task's container has for itself. */
   hostnameOf(taskId: string): string | undefined;
+  /** The tasks of this node that have ports of the node itself. */
+  publications(): readonly HostPublication[];
 }
 
 /**
@@ -90,6 +92,7 @@ export class Discovery {
       services: new Map(state.catalogServices),
       tasks,
       own,
+      publications: this.#options.publications(),
     };
   }
 

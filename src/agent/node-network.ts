@@ -17,9 +17,10 @@ import type { NetworkAssignment } from '../model/assignment.ts';
 import type { PortProblem } from '../model/port-problem.ts';
 import type { Explanation } from '../model/report.ts';
 import type { ContainerSpec } from '../model/template.ts';
-import { portForwards, withoutPrefix } from '../overlay/back-ends.ts';
+import { withoutPrefix } from '../overlay/back-ends.ts';
 import { bridgeName } from '../overlay/bridge-name.ts';
 import { nodeRules } from '../overlay/node-rules.ts';
+import { portForwards, type RefusedPort } from '../overlay/port-forwards.ts';
 import { BackingNetworks, type BackingNetworksOptions } from './backing-networks.ts';
 import { PacketFilter } from './packet-filter.ts';
 import { resolvConf } from './resolv-conf.ts';
@@ -48,6 +49,7 @@ const emptyView: DiscoveryView = {
   services: new Map(),
   tasks: new Map(),
   own: new Map(),
+  publications: [],
 };
 
 /**
@@ -63,6 +65,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
   readonly #dnsPorts = new Map<string, number>();
   #view = emptyView;
   #names = new Names(emptyView);
+  #refused: readonly RefusedPort[] = [];
   #problems: readonly PortProblem[] = [];
   #backEnds: ReadonlySet<string> = new Set();
   /** Networks that a view had and a later one has not, while they are still made. */
@@ -124,16 +127,12 @@ export class LinuxNodeNetwork implements NodeNetwork {
   }
 
   async #bringUpToDate(): Promise<void> {
-    const { devices, ports } = this.#options;
+    const { devices } = this.#options;
     const existing = [...this.#view.networks].filter(([id]) => this.#dnsPorts.has(id));
-    if (existing.length === 0 && !this.#filter.isLoaded) return;
+    const isEmpty = existing.length === 0 && this.#view.publications.length === 0;
+    if (isEmpty && !this.#filter.isLoaded) return;
     const view = { ...this.#view, networks: new Map(existing) };
-    const wanted = portForwards(view);
-    const refused = await ports.apply(wanted.map(({ forward }) => forward));
-    this.#showProblems(wanted, refused);
-    const forwards = wanted
-      .map(({ forward }) => forward)
-      .filter((forward) => !refused.some((one) => one.forward === forward));
+    const forwards = await this.#holdPorts(view);
     const rules = nodeRules({ view, dnsPorts: this.#dnsPorts, forwards });
     await Promise.all([
       this.#filter.show(rules.ruleset),
@@ -147,6 +146,21 @@ export class LinuxNodeNetwork implements NodeNetwork {
       await devices.allowHairpin([...rules.virtualAddresses.keys()]);
     }
     await this.#removeUnwanted();
+  }
+
+  /** Returns the ports that this node holds now. */
+  async #holdPorts(view: DiscoveryView): Promise<readonly PortForward[]> {
+    const { wanted, refused } = portForwards(view);
+    const forwards = wanted.map(({ forward }) => forward);
+    const taken = await this.#options.ports.apply(forwards);
+    const messages = new Map(taken.map(({ forward, message }) => [forward, message]));
+    const refusedNow = wanted.flatMap((port) => {
+      const message = messages.get(port.forward);
+      return message === undefined ? [] : [{ port, message }];
+    });
+    this.#refused = [...refused, ...refusedNow];
+    this.#showProblems();
+    return forwards.filter((forward) => !messages.has(forward));
   }
 
   /** Nobody is led to a back end that is gone, not even who sent to it a moment ago. */
@@ -178,16 +192,24 @@ export class LinuxNodeNetwork implements NodeNetwork {
     });
   }
 
-  #showProblems(
-    wanted: ReturnType<typeof portForwards>,
-    refused: readonly { readonly forward: PortForward; readonly message: string }[],
-  ): void {
-    const problems = refused.map(({ forward, message }) => ({
-      serviceId: wanted.find((one) => one.forward === forward)?.serviceId ?? '',
-      protocol: forward.protocol,
-      publishedPort: forward.port,
-      message,
-    }));
+  choosePort(protocol: PortForward['protocol']): Promise<number> {
+    return this.#options.ports.choose(protocol);
+  }
+
+  refusedPort(taskId: string): string | undefined {
+    return this.#refused.find(({ port }) => port.publication?.taskId === taskId)?.message;
+  }
+
+  /** A task that does not get its port when it is to start says so itself. */
+  #showProblems(): void {
+    const problems = this.#refused
+      .filter(({ port }) => port.publication?.ready !== false)
+      .map(({ port: { serviceId, forward }, message }) => ({
+        serviceId,
+        protocol: forward.protocol,
+        publishedPort: forward.port,
+        message,
+      }));
     if (sameJson(problems, this.#problems)) return;
     this.#problems = problems;
     this.#options.onPortProblems(problems);
@@ -284,7 +306,8 @@ export class LinuxNodeNetwork implements NodeNetwork {
       this.#names = new Names(emptyView);
       this.#unwanted.clear();
       this.#backEnds = new Set();
-      this.#showProblems([], []);
+      this.#refused = [];
+      this.#showProblems();
     });
   }
 }

@@ -1,6 +1,8 @@
 import { taskContainerName } from '../model/container-name.ts';
 import type { TaskAssignment } from '../model/assignment.ts';
+import { formatHostPorts, hostPortsLabel } from '../model/host-ports.ts';
 import type { Labels } from '../model/labels.ts';
+import type { ObservedPort } from '../model/task.ts';
 
 /** Marks what a cluster made on a node; its value is the cluster's id. */
 export const clusterLabel = 'dev.tutti.cluster';
@@ -12,10 +14,18 @@ export const taskIdLabel = 'com.docker.swarm.task.id';
  */
 export function taskLabels(
   task: TaskAssignment,
-  where: { readonly nodeId: string; readonly clusterId: string; readonly own: Labels },
+  where: {
+    readonly nodeId: string;
+    readonly clusterId: string;
+    readonly own: Labels;
+    readonly hostPorts: readonly ObservedPort[];
+  },
 ): Labels {
+  const { hostPorts } = where;
+  // Ports are declared as such, and judged; nobody gets them by a label.
+  const { [hostPortsLabel]: _, ...own } = where.own;
   return {
-    ...where.own,
+    ...own,
     'com.docker.swarm.task': '',
     [taskIdLabel]: task.taskId,
     'com.docker.swarm.task.name': taskContainerName(task, where.nodeId),
@@ -23,5 +33,6 @@ export function taskLabels(
     'com.docker.swarm.service.id': task.serviceId,
     'com.docker.swarm.service.name': task.serviceName,
     [clusterLabel]: where.clusterId,
+    ...(hostPorts.length > 0 && { [hostPortsLabel]: formatHostPorts(hostPorts) }),
   };
 }

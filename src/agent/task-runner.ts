@@ -5,8 +5,9 @@ import { TuttiError } from '../lib/error.ts';
 import { unreachable } from '../lib/assert.ts';
 import { sameJson } from '../lib/json.ts';
 import type { TaskAssignment } from '../model/assignment.ts';
+import { hostPortsOf } from '../model/host-ports.ts';
 import type { Reason } from '../model/reason.ts';
-import type { ObservedTask } from '../model/task.ts';
+import type { ObservedPort, ObservedTask } from '../model/task.ts';
 import { compareTaskStates, isEndState } from '../model/task-state.ts';
 import type { TaskTemplateSpec } from '../model/template.ts';
 import type { Decision, SeenEnd, Setback, Situation, TaskAction } from '../task/situation.ts';
@@ -29,6 +30,11 @@ export interface TaskRunnerHost {
   report(observed: ObservedTask): void;
   /** Resolves when discovery leads nobody to the task any more. */
   release(taskId: string): Promise<void>;
+  /**
+   * Resolves when the task has its ports of the node itself. Throws `conflict` with field `port`
+   * when somebody else has one.
+   */
+  takePorts(taskId: string): Promise<void>;
   /** Nothing of the task is left on this node. */
   gone(taskId: string): void;
 }
@@ -69,6 +75,17 @@ export class TaskRunner {
   /** The engine's container of this task, where there is one. */
   get containerId(): string | undefined {
     return this.#containerId;
+  }
+
+  /** As the engine showed it last. */
+  get container(): RuntimeContainer | undefined {
+    return this.#container;
+  }
+
+  /** The ports of the node itself that nobody else may have: from the start to the end. */
+  get hostPorts(): readonly ObservedPort[] {
+    const isOver = !this.#started || this.#end !== undefined;
+    return isOver ? [] : hostPortsOf(this.#container?.labels ?? {});
   }
 
   get wantsVisitors(): boolean {
@@ -192,7 +209,7 @@ export class TaskRunner {
       state,
       since: before?.state === state ? before.since : this.#host.clock.now(),
       containers: this.#observedContainers(before),
-      hostPorts: this.#container?.hostPorts ?? before?.hostPorts ?? [],
+      hostPorts: this.hostPorts,
       ...(reason !== undefined && { reason: sameSince(reason, before?.reason) }),
       ...(this.#end?.exitCode !== undefined && { exitCode: this.#end.exitCode }),
     };
@@ -263,6 +280,7 @@ export class TaskRunner {
       case 'start':
         this.#started = true;
         this.#stale = true;
+        await this.#host.takePorts(this.taskId);
         await work.start(this.#containerId ?? '', signal);
         return false;
       case 'resume-health-check':
@@ -369,14 +387,10 @@ function sameSince(reason: Reason, before: Reason | undefined): Reason {
 }
 
 function reasonOf(action: TaskAction, error: TuttiError): Reason['code'] {
-  if (action.kind === 'start') return isPortTaken(error) ? 'host-port-in-use' : 'start-failed';
+  if (error.field === 'port') return 'host-port-in-use';
+  if (action.kind === 'start') return 'start-failed';
   if (error.field === 'image') return 'image-missing';
   if (error.field === 'mount') return 'mount-missing';
   if (error.field === 'network') return 'network-failed';
   return 'create-failed';
-}
-
-/** As the engine says it: its own books have the port taken, or the kernel has. */
-function isPortTaken(error: TuttiError): boolean {
-  return /port is already allocated|address already in use/i.test(error.message);
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../host/clock.ts';
 import type { ContainerRuntime, RuntimeContainer } from '../host/container-runtime.ts';
 import type { Logger } from '../host/logger.ts';
-import type { NodeNetwork } from '../host/node-network.ts';
+import type { HostPublication, NodeNetwork } from '../host/node-network.ts';
 import type { TaskFiles } from '../host/task-files.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { ObservedTask } from '../model/task.ts';
@@ -27,8 +27,8 @@ export interface TaskTableOptions {
   readonly state: NodeState;
   readonly node: TemplateContext['node'];
   clusterId(): string;
-  /** Resolves when discovery shows what `isReady` says now. */
-  release(): Promise<void>;
+  /** Resolves when discovery shows what `isReady` and `publications` say now. */
+  show(): Promise<void>;
   onObserved(observed: ObservedTask): void;
   onGone(taskId: string): void;
 }
@@ -38,6 +38,8 @@ export class TaskTable {
   readonly #options: TaskTableOptions;
   readonly #node: { id: string } & Omit<TemplateContext['node'], 'id'>;
   readonly #runners = new Map<string, TaskRunner>();
+  /** Those that took ports of the node since this agent runs, in that order. */
+  readonly #portTakers = new Set<TaskRunner>();
   readonly #host: TaskRunnerHost;
   #signal: AbortSignal | undefined;
   #empty = Promise.withResolvers<void>();
@@ -62,7 +64,8 @@ export class TaskTable {
       template: (templateId) => state.templates.get(templateId)?.spec,
       missingData: (template) => this.#missingData(template),
       report: (observed) => options.onObserved(observed),
-      release: () => options.release(),
+      release: () => options.show(),
+      takePorts: (taskId) => this.#takePorts(taskId),
       gone: (taskId) => this.#gone(taskId),
     };
   }
@@ -119,6 +122,25 @@ export class TaskTable {
     return observed?.state === 'running' && runner?.wantsVisitors === false
       ? 'it is about to be stopped'
       : undefined;
+  }
+
+  /** The tasks that have ports of the node itself, who had them first before others. */
+  publications(): readonly HostPublication[] {
+    const before = [...this.#runners.values()].filter((one) => !this.#portTakers.has(one));
+    return [...before, ...this.#portTakers].flatMap(({ taskId, hostPorts: ports, container }) => {
+      if (ports.length === 0) return [];
+      const task = this.#options.state.tasks.get(taskId);
+      const engineAddress = container?.engineAddress;
+      return {
+        taskId,
+        ports,
+        taskName: container?.name ?? taskId,
+        serviceId: task?.serviceId ?? '',
+        ready: this.isReady(taskId),
+        addresses: task?.addresses ?? [],
+        ...(engineAddress !== undefined && { engineAddress }),
+      };
+    });
   }
 
   /** What the container calls itself: its declared name, or the beginning of its id. */
@@ -224,7 +246,19 @@ export class TaskTable {
     });
   }
 
+  /** Throws `conflict` with field `port` when another has one of the ports that the task wants. */
+  async #takePorts(taskId: string): Promise<void> {
+    const runner = this.#runners.get(taskId);
+    if (runner === undefined || runner.hostPorts.length === 0) return;
+    this.#portTakers.add(runner);
+    await this.#options.show();
+    const message = this.#options.network.refusedPort(taskId);
+    if (message !== undefined) throw new TuttiError('conflict', message, { field: 'port' });
+  }
+
   #gone(taskId: string): void {
+    const runner = this.#runners.get(taskId);
+    if (runner !== undefined) this.#portTakers.delete(runner);
     this.#runners.delete(taskId);
     this.#options.onGone(taskId);
     // It may have been assigned again while it was being removed.

@@ -4,6 +4,7 @@ import type { TaskFile, TaskFiles } from '../host/task-files.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { DataAssignment, NetworkAssignment, TaskAssignment } from '../model/assignment.ts';
 import { taskContainerName } from '../model/container-name.ts';
+import type { ObservedPort } from '../model/task.ts';
 import type { ContainerSpec, FileReference, TaskTemplateSpec } from '../model/template.ts';
 import { fillPayload, fillTemplates, type TemplateContext } from '../task/template.ts';
 import { Gate } from './gate.ts';
@@ -71,6 +72,7 @@ export class TaskWork {
     const networks = this.#networksOf(template, task);
     const files = await this.#writeFiles({ task, spec, networks });
     const name = this.nameOf(task);
+    const hostPorts = await this.#chooseHostPorts(template);
     const endpoints = await Promise.all(
       networks.map((network) => this.#endpoint(network, { task, signal })),
     );
@@ -84,9 +86,10 @@ export class TaskWork {
               nodeId: node.id,
               clusterId: this.#options.clusterId(),
               own: spec.labels,
+              hostPorts,
             }),
             endpoints,
-            hostPorts: template.hostPorts,
+            exposedPorts: template.hostPorts,
             files,
             ...(template.logDriver !== undefined && { logDriver: template.logDriver }),
           },
@@ -105,6 +108,18 @@ export class TaskWork {
       await runtime.removeContainer(existing.id, signal);
       return await create();
     }
+  }
+
+  /** Ports of the node that are not declared are chosen here. */
+  #chooseHostPorts(template: TaskTemplateSpec): Promise<readonly ObservedPort[]> {
+    const { network } = this.#options;
+    return Promise.all(
+      template.hostPorts.map(async ({ protocol, targetPort, publishedPort }) => ({
+        protocol,
+        targetPort,
+        publishedPort: publishedPort ?? (await network.choosePort(protocol)),
+      })),
+    );
   }
 
   start(containerId: string, signal: AbortSignal): Promise<void> {

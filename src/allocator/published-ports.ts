@@ -14,7 +14,7 @@ export interface PortsAllocation {
 
 /**
  * The service's declared ports with every ingress port chosen; those that were chosen before stay.
- * The engine of a node chooses ports of mode `host` that are not declared.
+ * The node of a task chooses its ports of mode `host` that are not declared.
  */
 export function allocatePorts(view: View, service: Service): PortsAllocation {
   const ports: PublishedPort[] = [];

@@ -24,9 +24,7 @@ const hints: Partial<Record<ReasonCode, Hint>> = {
   'start-failed': () =>
     'Look at command and entrypoint, whose program must be in the image, and at what the ' +
     'container wants of the machine (privileged, cap_add, devices, sysctls).',
-  'host-port-in-use': () =>
-    'Free the port on the node. Where no container and no process has it, the container engine ' +
-    'kept it from before a crash: restart the engine.',
+  'host-port-in-use': () => 'Free the port on the node, or publish another one.',
   'mount-missing': () => 'Make the directory on the node, or use a volume.',
   'no-node-ready': () => 'Look at the nodes: docker node ls',
   'secret-missing': () => 'Create it: docker secret create NAME FILE',

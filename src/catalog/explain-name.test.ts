@@ -76,6 +76,7 @@ const view: DiscoveryView = {
     ['api2', { notReady: 'waiting for the health check to pass' }],
     ['web1', { nameservers: ['192.0.2.53'] }],
   ]),
+  publications: [],
 };
 
 /** What a task of `api` (front only) or of `db` (back only, no way out) gets. */

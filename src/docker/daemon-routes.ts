@@ -10,6 +10,7 @@ import { EngineApi } from './engine-api.ts';
 import { localRoutes } from './local-routes.ts';
 import { pingReply } from './ping.ts';
 import { errorReply, standardHeaders, type SwarmHeader, withHeaders } from './reply.ts';
+import { containerRoutes } from './routes-containers.ts';
 import { containerCreateRoute } from './routes-container-create.ts';
 import { eventsRoute } from './routes-daemon-events.ts';
 import { infoRoutes } from './routes-daemon-info.ts';
@@ -58,6 +59,7 @@ class DaemonHalf {
       ...localRoutes(),
       ...infoRoutes,
       ...networkRoutesOfDaemon,
+      ...containerRoutes,
       containerCreateRoute,
       eventsRoute,
       volumePruneRoute,

@@ -8,9 +8,7 @@ import { TuttiError } from '../lib/error.ts';
  * not here is not passed through.
  */
 const passedThrough: readonly (readonly [method: string, pattern: string])[] = [
-  ['GET', '/containers/json'],
   ['POST', '/containers/prune'],
-  ['GET', '/containers/:id/json'],
   ['GET', '/containers/:id/top'],
   ['GET', '/containers/:id/logs'],
   ['GET', '/containers/:id/changes'],

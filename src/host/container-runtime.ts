@@ -1,6 +1,6 @@
 import type { Instant } from '../model/instant.ts';
 import type { LogFrame, LogQuery } from '../model/log.ts';
-import type { Health } from '../model/task.ts';
+import type { Health, ObservedPort } from '../model/task.ts';
 import type { ContainerSpec, TaskTemplateSpec } from '../model/template.ts';
 
 /** A network endpoint to give a container. `networkName` is the engine's name for the network. */
@@ -24,7 +24,8 @@ export interface CreateContainer {
   readonly endpoints: readonly ContainerEndpoint[];
   /** Share the network of this container instead of having endpoints. */
   readonly joinContainerId?: string;
-  readonly hostPorts: TaskTemplateSpec['hostPorts'];
+  /** Ports that the container is known to listen on; nothing is bound for them. */
+  readonly exposedPorts: readonly Pick<ObservedPort, 'protocol' | 'targetPort'>[];
   readonly files: readonly BoundFile[];
   readonly logDriver?: TaskTemplateSpec['logDriver'];
 }
@@ -50,11 +51,8 @@ export interface RuntimeContainer {
     /** When the latest result came, by this machine's clock. */
     readonly lastAt?: Instant;
   };
-  readonly hostPorts: readonly {
-    readonly protocol: 'tcp' | 'udp' | 'sctp';
-    readonly targetPort: number;
-    readonly publishedPort: number;
-  }[];
+  /** On the engine's own bridge (`docker0`); absent while it is on none. */
+  readonly engineAddress?: string;
 }
 
 /** "Look at this container now": never the truth itself. `reset`: look at all of them. */

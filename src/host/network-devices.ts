@@ -83,4 +83,6 @@ export interface PortListeners {
   apply(
     forwards: readonly PortForward[],
   ): Promise<readonly { readonly forward: PortForward; readonly message: string }[]>;
+  /** A port that nobody has now. It is not held, and not chosen again for long. */
+  choose(protocol: PortForward['protocol']): Promise<number>;
 }

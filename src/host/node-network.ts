@@ -1,6 +1,7 @@
 import type { CatalogService, CatalogTask, NetworkAssignment } from '../model/assignment.ts';
 import type { PortProblem } from '../model/port-problem.ts';
 import type { Explanation } from '../model/report.ts';
+import type { ObservedPort, TaskAddress } from '../model/task.ts';
 import type { ContainerSpec } from '../model/template.ts';
 
 /** What a node knows of a task of its own, besides what the catalog says. */
@@ -9,6 +10,20 @@ export interface OwnTask {
   readonly nameservers?: readonly string[];
   /** Why nobody is led to it. */
   readonly notReady?: string;
+}
+
+/** A task of this node that has ports of the node itself (mode `host`), from its start to its end. */
+export interface HostPublication {
+  readonly taskId: string;
+  /** `<service>.<slot>.<task id>`. */
+  readonly taskName: string;
+  readonly serviceId: string;
+  readonly ports: readonly ObservedPort[];
+  /** Whether visitors are led to it; until then, and afterwards, they are refused. */
+  readonly ready: boolean;
+  readonly addresses: readonly TaskAddress[];
+  /** Where the container engine put it on its own bridge, if it did. */
+  readonly engineAddress?: string;
 }
 
 /**
@@ -21,6 +36,7 @@ export interface DiscoveryView {
   readonly tasks: ReadonlyMap<string, CatalogTask>;
   /** By task id. */
   readonly own: ReadonlyMap<string, OwnTask>;
+  readonly publications: readonly HostPublication[];
 }
 
 /** The networks of a node: bridges, virtual addresses, published ports, names. */
@@ -50,6 +66,10 @@ export interface NodeNetwork {
    * That view must have come whole from a manager.
    */
   removeStrangers(signal: AbortSignal): Promise<void>;
+  /** A port of this machine that nobody has. */
+  choosePort(protocol: ObservedPort['protocol']): Promise<number>;
+  /** Why a task does not have its ports of mode `host` after the last view that was applied. */
+  refusedPort(taskId: string): string | undefined;
   /** Ports of the last applied view that are not served here. */
   portProblems(): readonly PortProblem[];
   /** Why a name has the answer that it has, as the given task would get it. */

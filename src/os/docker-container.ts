@@ -28,9 +28,7 @@ export interface ContainerInspect {
     };
   };
   readonly NetworkSettings?: {
-    readonly Ports?: Readonly<
-      Record<string, readonly { readonly HostPort: string }[] | null>
-    > | null;
+    readonly Networks?: Readonly<Record<string, { readonly IPAddress: string }>> | null;
   };
 }
 
@@ -54,6 +52,7 @@ export function toRuntimeContainer(inspect: ContainerInspect): RuntimeContainer 
   const { State: state } = inspect;
   const status = states.find((one) => one === state.Status) ?? 'dead';
   const healthLog = state.Health?.Log?.at(-1)?.Output.trim();
+  const engineAddress = inspect.NetworkSettings?.Networks?.['bridge']?.IPAddress ?? '';
   return {
     id: inspect.Id,
     name: inspect.Name.replace(/^\//, ''),
@@ -61,11 +60,11 @@ export function toRuntimeContainer(inspect: ContainerInspect): RuntimeContainer 
     state: status,
     outOfMemory: state.OOMKilled,
     health: healths.find((one) => one === state.Health?.Status) ?? 'none',
-    hostPorts: portsOf(inspect),
     ...(state.Pid > 0 && { pid: state.Pid }),
     ...(hasEnded(status) && { exitCode: state.ExitCode }),
     ...(state.Error !== '' && { error: state.Error }),
     ...(healthLog !== undefined && healthLog !== '' && { healthLog }),
+    ...(engineAddress !== '' && { engineAddress }),
     ...healthCheckOf(inspect),
   };
 }
@@ -83,20 +82,4 @@ function healthCheckOf(inspect: ContainerInspect): Pick<RuntimeContainer, 'healt
 /** One that is being removed was killed for it, or had ended before. */
 function hasEnded(status: RuntimeContainer['state']): boolean {
   return status === 'exited' || status === 'dead' || status === 'removing';
-}
-
-function portsOf(inspect: ContainerInspect): RuntimeContainer['hostPorts'] {
-  const ports = inspect.NetworkSettings?.Ports ?? {};
-  return Object.entries(ports).flatMap(([name, bindings]) => {
-    const [target, protocol] = name.split('/');
-    const publishedPort = Number(bindings?.[0]?.HostPort ?? 0);
-    if (publishedPort === 0) return [];
-    return [
-      {
-        targetPort: Number(target),
-        protocol: protocol === 'udp' || protocol === 'sctp' ? protocol : ('tcp' as const),
-        publishedPort,
-      },
-    ];
-  });
 }

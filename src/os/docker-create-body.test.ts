@@ -27,7 +27,7 @@ const plainContainer: ContainerSpec = {
 
 test('every name of a line of hosts reaches the container', () => {
   const spec = { ...plainContainer, hosts: ['10.0.0.1 db  db.internal', 'host-gateway gateway'] };
-  const request = { name: 'c', spec, labels: {}, endpoints: [], hostPorts: [], files: [] };
+  const request = { name: 'c', spec, labels: {}, endpoints: [], exposedPorts: [], files: [] };
   const { HostConfig } = createBody(request) as {
     HostConfig: { ExtraHosts: readonly string[] };
   };

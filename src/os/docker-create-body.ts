@@ -19,7 +19,7 @@ export function createBody(request: CreateContainer): Record<string, unknown> {
     ...(spec.user !== undefined && { User: spec.user }),
     ...(spec.stopSignal !== undefined && { StopSignal: spec.stopSignal }),
     ...(spec.healthCheck !== undefined && { Healthcheck: healthCheck(spec.healthCheck) }),
-    ExposedPorts: Object.fromEntries(request.hostPorts.map((port) => [portName(port), {}])),
+    ExposedPorts: Object.fromEntries(request.exposedPorts.map((port) => [portName(port), {}])),
     HostConfig: hostConfig(request),
     ...networking(request),
   };
@@ -53,12 +53,6 @@ function hostConfig(request: CreateContainer): Record<string, unknown> {
     RestartPolicy: { Name: 'no' },
     ReadonlyRootfs: spec.readOnly,
     Mounts: [...spec.mounts.map(toMount), ...request.files.map(toFileMount)],
-    PortBindings: Object.fromEntries(
-      request.hostPorts.map((port) => [
-        portName(port),
-        [{ HostPort: port.publishedPort === undefined ? '' : String(port.publishedPort) }],
-      ]),
-    ),
     ExtraHosts: spec.hosts.flatMap(toExtraHosts),
     GroupAdd: spec.groups,
     CapAdd: spec.capabilityAdd,

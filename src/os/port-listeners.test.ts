@@ -48,3 +48,16 @@ test('who calls where there is no back end is refused at once', async () => {
   await assert.rejects(text(connect(port, address)), { code: 'ECONNRESET' });
   await listeners.apply([]);
 });
+
+test('a port that is chosen is free, and none is chosen twice', async () => {
+  const listeners = new ProxyPortListeners();
+  const chosen = [
+    await listeners.choose('tcp'),
+    await listeners.choose('udp'),
+    await listeners.choose('tcp'),
+  ];
+  assert.equal(new Set(chosen).size, chosen.length);
+  const forwards = chosen.map((port) => ({ protocol: 'tcp', port, backEnds: [] }) as const);
+  assert.deepEqual(await listeners.apply(forwards), []);
+  await listeners.apply([]);
+});

@@ -14,6 +14,8 @@ const keepAliveMs = 30_000;
 /** What a program may take from its start until it listens; who calls meanwhile waits. */
 const listenLimitMs = 5_000;
 const listenPollMs = 20;
+/** Ports to choose from: the kernel takes none of these for connections (ip_local_port_range). */
+const choosable = { first: 61_000, count: 4_000 };
 
 type BackEnd = PortForward['backEnds'][number];
 
@@ -35,6 +37,7 @@ interface Held {
  */
 export class ProxyPortListeners implements PortListeners {
   readonly #held = new Map<string, Held>();
+  #chosen = Math.floor(Math.random() * choosable.count);
 
   async apply(
     forwards: readonly PortForward[],
@@ -59,12 +62,23 @@ export class ProxyPortListeners implements PortListeners {
     return problems;
   }
 
+  async choose(protocol: PortForward['protocol']): Promise<number> {
+    for (let tries = 0; tries < choosable.count; tries += 1) {
+      this.#chosen = (this.#chosen + 1) % choosable.count;
+      const port = choosable.first + this.#chosen;
+      if (await isFree({ protocol, port, backEnds: [] })) return port;
+    }
+    const last = choosable.first + choosable.count - 1;
+    throw new TuttiError(
+      'resource-exhausted',
+      `no port from ${choosable.first} to ${last} is free on this machine`,
+      { field: 'port', hint: 'Declare a port.' },
+    );
+  }
+
   async #hold(key: string, forward: PortForward): Promise<string | undefined> {
     try {
-      const held: Held = { forward, close: async () => undefined };
-      if (forward.protocol === 'tcp') await holdTcp(held);
-      else if (forward.protocol === 'udp') await holdUdp(held);
-      this.#held.set(key, held);
+      this.#held.set(key, await bind(forward));
       return undefined;
     } catch (reason) {
       const error = TuttiError.from(reason);
@@ -73,6 +87,19 @@ export class ProxyPortListeners implements PortListeners {
       return isTaken ? `${port} is taken by ${await whoHas(forward)}` : `${port}: ${error.message}`;
     }
   }
+}
+
+async function bind(forward: PortForward): Promise<Held> {
+  const held: Held = { forward, close: async () => undefined };
+  if (forward.protocol === 'tcp') await holdTcp(held);
+  else if (forward.protocol === 'udp') await holdUdp(held);
+  return held;
+}
+
+async function isFree(forward: PortForward): Promise<boolean> {
+  const held = await bind(forward).catch(() => undefined);
+  await held?.close();
+  return held !== undefined;
 }
 
 /** As people know it: `nginx (process 812)`. */

@@ -1,4 +1,3 @@
-import type { PortForward } from '../host/network-devices.ts';
 import type { DiscoveryView } from '../host/node-network.ts';
 import type { CatalogTask } from '../model/assignment.ts';
 
@@ -23,25 +22,6 @@ export class BackEnds {
         .map((one) => withoutPrefix(one.address)),
     );
   }
-}
-
-/** The published ports of a view with their back ends on the ingress network. */
-export function portForwards(
-  view: DiscoveryView,
-): readonly { readonly serviceId: string; readonly forward: PortForward }[] {
-  const backEnds = new BackEnds(view.tasks);
-  const ingressIds = [...view.networks.values()]
-    .filter((network) => network.ingress)
-    .map((network) => network.networkId);
-  return [...view.services.values()].flatMap(({ serviceId, ports }) =>
-    ports.flatMap(({ protocol, publishedPort, targetPort }) => {
-      if (publishedPort === undefined) return [];
-      const targets = ingressIds
-        .flatMap((networkId) => backEnds.addresses(serviceId, networkId))
-        .map((address) => ({ address, port: targetPort }));
-      return [{ serviceId, forward: { protocol, port: publishedPort, backEnds: targets } }];
-    }),
-  );
 }
 
 export function withoutPrefix(address: string): string {

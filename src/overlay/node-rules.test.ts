@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import type { DiscoveryView } from '../host/node-network.ts';
 import type { CatalogTask, NetworkAssignment } from '../model/assignment.ts';
 import { bridgeName } from './bridge-name.ts';
-import { portForwards } from './back-ends.ts';
 import { driftOf, parseListing } from './listing.ts';
 import { nodeRules } from './node-rules.ts';
+import { portForwards } from './port-forwards.ts';
 import { renderDifference, renderWhole } from './ruleset.ts';
 
 function network(networkId: string, changes: Partial<NetworkAssignment>): NetworkAssignment {
@@ -60,13 +60,14 @@ function viewOf(tasks: readonly CatalogTask[]): DiscoveryView {
     ]),
     tasks: new Map(tasks.map((one) => [one.taskId, one])),
     own: new Map(),
+    publications: [],
   };
 }
 
 const dnsPorts = new Map([['frontnet1', 5353]]);
 
 function rulesOf(view: DiscoveryView) {
-  const forwards = portForwards(view).map(({ forward }) => forward);
+  const forwards = portForwards(view).wanted.map(({ forward }) => forward);
   return nodeRules({ view, dnsPorts, forwards });
 }
 

@@ -1,5 +1,5 @@
 import type { PortForward } from '../host/network-devices.ts';
-import type { DiscoveryView } from '../host/node-network.ts';
+import type { DiscoveryView, HostPublication } from '../host/node-network.ts';
 import type { CatalogService, CatalogTask, NetworkAssignment } from '../model/assignment.ts';
 import { BackEnds, withoutPrefix } from './back-ends.ts';
 import { bridgeName } from './bridge-name.ts';
@@ -39,6 +39,7 @@ export function nodeRules({ view, dnsPorts, forwards }: ShownNetworks): NodeRule
   for (const service of view.services.values()) builder.addService(service, view.networks);
   for (const forward of forwards) builder.addPort(forward);
   for (const task of view.tasks.values()) if (task.ready) builder.addTask(task);
+  for (const publication of view.publications) builder.addPublication(publication);
   return builder.build();
 }
 
@@ -59,6 +60,7 @@ class Builder {
     own: new Map<string, string>(),
     virtual: new Map<string, string>(),
     self: new Map<string, string>(),
+    'by-socket': new Map<string, string>(),
     held: new Map<string, string>(),
     idle: new Map<string, string>(),
     answering: new Map<string, string>(),
@@ -139,6 +141,14 @@ class Builder {
     for (const from of own) for (const to of own) this.#elements.self.set(`${from} . ${to}`, '');
   }
 
+  /** Nothing on the engine's own bridge is sent back by the way that it came: sockets lead it. */
+  addPublication({ ports, engineAddress }: HostPublication): void {
+    if (engineAddress === undefined) return;
+    for (const { protocol, publishedPort } of ports) {
+      this.#elements['by-socket'].set(`${protocol} . ${publishedPort} . ${engineAddress}`, '');
+    }
+  }
+
   build(): NodeRules {
     const chains = new Map<string, readonly string[]>();
     for (const count of ascending(this.#vipCounts)) {
@@ -187,6 +197,8 @@ const declarations = {
   virtual: { kind: 'set', type: 'typeof ip daddr' },
   /** Each address of a task with each of the same task. */
   self: { kind: 'set', type: 'typeof ip saddr . ip daddr' },
+  /** A published port with the address of its only task, which comes to itself by a socket. */
+  'by-socket': { kind: 'set', type: 'typeof meta l4proto . th dport . ip saddr' },
   /** Published ports, and those of them that lead nowhere now. */
   held: { kind: 'set', type: 'typeof meta l4proto . th dport' },
   idle: { kind: 'set', type: 'typeof meta l4proto . th dport' },
@@ -216,6 +228,7 @@ const hooks: ReadonlyMap<string, readonly string[]> = new Map([
       'iifname . ip daddr vmap @vip',
       'ip daddr @own return',
       'iifname @inward return',
+      'meta l4proto . th dport . ip saddr @by-socket return',
       'fib daddr type local meta l4proto . th dport vmap @port',
     ],
   ],
@@ -248,7 +261,8 @@ const hooks: ReadonlyMap<string, readonly string[]> = new Map([
       'ip daddr @virtual reject',
       'meta l4proto tcp meta l4proto . th dport @idle reject with tcp reset',
       'meta l4proto . th dport @idle reject',
-      // The sockets that hold published ports are for this machine's own processes.
+      'meta l4proto . th dport . ip saddr @by-socket accept',
+      // Else the sockets that hold published ports are for this machine's own processes.
       'iifname != "lo" meta l4proto tcp meta l4proto . th dport @held reject with tcp reset',
       'iifname != "lo" meta l4proto . th dport @held reject',
     ],

@@ -30,7 +30,6 @@ function container(changes: Partial<Container>): Container {
     state: 'running',
     outOfMemory: false,
     health: 'none',
-    hostPorts: [],
     ...changes,
   };
 }

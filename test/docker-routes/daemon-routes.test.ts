@@ -39,9 +39,9 @@ async function ask(line: string): Promise<HttpReply> {
 }
 
 const passedOn: readonly (readonly [line: string, socketPath: string, target: string])[] = [
-  ['GET /v1.51/containers/json?all=1', '/engine.sock', '/v1.41/containers/json?all=1'],
-  ['GET /v1.40/containers/json', '/engine.sock', '/v1.40/containers/json'],
-  ['GET /containers/a/json', '/engine.sock', '/v1.41/containers/a/json'],
+  ['GET /v1.51/containers/a/top?ps_args=1', '/engine.sock', '/v1.41/containers/a/top?ps_args=1'],
+  ['GET /v1.40/containers/a/stats', '/engine.sock', '/v1.40/containers/a/stats'],
+  ['GET /containers/a/changes', '/engine.sock', '/v1.41/containers/a/changes'],
   [
     'HEAD /v1.51/containers/a/archive?path=/x',
     '/engine.sock',

@@ -26,8 +26,8 @@ export interface FaultRecord {
   /** Of the whole machine. */
   readonly power: boolean;
   readonly liveRestore: boolean;
-  /** The engine had lost track of a port or a network in its crash, and was put right by hand. */
-  readonly mended?: 'port' | 'network';
+  /** The engine had lost track of a network in its crash, and was put right by hand. */
+  readonly mended?: 'network';
   /** From the kill until everything was as declared. */
   readonly convergedMs: number;
 }
@@ -176,15 +176,10 @@ class Run {
   /** What a person has to do for an engine that lost track of what it has when it was killed. */
   async #mendEngine(): Promise<FaultRecord['mended']> {
     const host = this.#host;
-    if (await host.hasLostNetwork()) {
-      this.#plan.report('  the engine holds a network that it does not show: taking that from it');
-      await host.losePower({ forgetNetworks: true });
-      return 'network';
-    }
-    if (!(await host.hasLostPort())) return undefined;
-    this.#plan.report('  the engine holds a port that no container has: restarting it');
-    await host.killAndReturn(['engine'], this.#dice);
-    return 'port';
+    if (!(await host.hasLostNetwork())) return undefined;
+    this.#plan.report('  the engine holds a network that it does not show: taking that from it');
+    await host.losePower({ forgetNetworks: true });
+    return 'network';
   }
 
   /** Removes everything, again and again under fire, and stops the daemon. */
@@ -256,13 +251,14 @@ function differences(before: MachineState | undefined, after: MachineState): rea
 
 /**
  * A `dockerd` that is killed forgets pairs of links that it was about to hand out, and rules of its
- * own tables for published ports. Ours are in a table of their own, whose head would be seen, and
- * one that asks for a mark. What an engine left in the episode before may go in this one.
+ * own tables for networks. Ours are in a table of their own, whose head would be seen, and one that
+ * asks for a mark. No port is published by the engine, so no rule may lead to a container. What an
+ * engine left in the episode before may go in this one.
  */
 function isLeftByKilledEngine(line: string): boolean {
   return (
     /^(left|lost): links: veth\w+@veth\w+:$/.test(line) ||
-    /^(left|lost): packetFilter: (?!.*mark).*(masquerade|dnat to \S+|accept)$/.test(line)
+    /^(left|lost): packetFilter: (?!.*mark).*(masquerade|accept)$/.test(line)
   );
 }
 

@@ -4,13 +4,11 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Prng } from '../../src/lib/prng.ts';
-import type { StatusReport } from '../../src/model/report.ts';
 import { requestEngine } from '../../tools/engine/engine-request.ts';
 import { startEngine, type PrivateEngine } from '../../tools/engine/start-engine.ts';
 import { runApart } from '../fixture/run-apart.ts';
 import { TestNode } from '../fixture/test-node.ts';
 import { ForeignContainers } from './foreign-containers.ts';
-import { hostPort } from './stack.ts';
 
 export const processes = ['daemon', 'manager', 'engine'] as const;
 export type Process = (typeof processes)[number];
@@ -166,26 +164,6 @@ export class FaultHost implements AsyncDisposable {
       path: `/volumes/${name}`,
     });
     assert.ok(status < 400, body);
-  }
-
-  /**
-   * Whether the engine refuses a port although no container has it. One that is killed while it
-   * starts a container with a port may keep the port in its books until it starts once more (seen
-   * with Docker 20.10: the endpoint is cleaned away, its port is not).
-   */
-  async hasLostPort(): Promise<boolean> {
-    const { problems } = await this.node.client.call<StatusReport>({
-      method: 'GET',
-      path: '/tutti/v1/status',
-      signal: AbortSignal.timeout(5_000),
-    });
-    const isRefused = JSON.stringify(problems).includes('port is already allocated');
-    const containers =
-      await this.ask<readonly { readonly Ports: readonly { readonly PublicPort?: number }[] }[]>(
-        '/containers/json',
-      );
-    const isHeld = containers.some(({ Ports }) => Ports.some((one) => one.PublicPort === hostPort));
-    return isRefused && !isHeld;
   }
 
   /**

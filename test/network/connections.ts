@@ -83,7 +83,7 @@ export function registerConnections(world: () => World): void {
   });
 }
 
-/** Published ports, in both modes. */
+/** Published ports of mode `ingress`. */
 export function registerPorts(world: () => World): void {
   test('a published port leads callers from elsewhere to all tasks, by their address', async () => {
     const { stack, outsider } = world();
@@ -107,18 +107,6 @@ export function registerPorts(world: () => World): void {
     for (const caller of [client, lone, first]) {
       assert.deepEqual(await hostsAt(() => caller.call(atHost(8080))), hostnames(tasks));
       assert.deepEqual(await hostsAt(() => caller.send(atHost(8080))), hostnames(tasks));
-    }
-  });
-
-  test('a port of mode host is the container’s own', async () => {
-    const { stack, outsider, insider } = world();
-    const { hostname: host } = await stack.container('by-host');
-    const expected = { host, client: outsideAddress, isStopping: false };
-    assert.deepEqual(await outsider.call(atHost(8090)), { value: expected });
-    assert.deepEqual(await outsider.send(atHost(8090)), { value: expected });
-    for (const to of ['127.0.0.1:8090', atHost(8090)]) {
-      assert.equal((await insider.call(to)).value?.host, host, to);
-      assert.equal((await insider.send(to)).value?.host, host, `${to} by UDP`);
     }
   });
 

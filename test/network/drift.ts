@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { engineAnswers } from '../../tools/engine/engine-request.ts';
 import { bridgeName } from '../../src/overlay/bridge-name.ts';
 import { runApart } from '../fixture/run-apart.ts';
+import { restartEngine } from './engine-restart.ts';
 import { expectRun } from './expect-run.ts';
 import { until } from './stack.ts';
 import { atHost, neighbourAsListed, takenPort, type World } from './world.ts';
@@ -131,7 +129,7 @@ export function registerRestarts(world: () => World): void {
   test('an engine that starts again finds our rules beside its own', async () => {
     const { node, stack, outsider } = world();
     const client = await stack.container('client');
-    await restartEngine(node.engineSocket);
+    await restartEngine(node.engineSocket, 'SIGTERM');
     assert.ok((await client.call('web:80')).value);
     assert.ok((await outsider.call(atHost(8080))).value);
     const rules = await expectRun('iptables', '-S');
@@ -147,38 +145,4 @@ export function registerRestarts(world: () => World): void {
   test('the table of somebody else is as it was', async () => {
     assert.equal(await world().neighbourTable(), neighbourAsListed);
   });
-}
-
-/** Ends the engine of this host and starts it as it was started; it stays for other tests. */
-async function restartEngine(socketPath: string): Promise<void> {
-  const [pid, command] = engineProcess(socketPath);
-  process.kill(pid, 'SIGTERM');
-  await until(
-    async () => commandOf(String(pid)),
-    (words) => words.length === 0,
-  );
-  const [program = '', ...parameters] = command;
-  spawn(program, parameters, { stdio: 'ignore', detached: true }).unref();
-  await until(
-    () => engineAnswers(socketPath),
-    (answers) => answers,
-  );
-}
-
-function engineProcess(socketPath: string): readonly [number, readonly string[]] {
-  for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
-    const words = commandOf(pid);
-    const isEngine = words[0]?.endsWith('dockerd') === true;
-    if (isEngine && words.includes(`--host=unix://${socketPath}`)) return [Number(pid), words];
-  }
-  throw new Error(`no engine serves ${socketPath}`);
-}
-
-function commandOf(pid: string): readonly string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean);
-  } catch {
-    // It has ended.
-    return [];
-  }
 }

@@ -13,7 +13,6 @@ export function describeFaults(episodes: readonly EpisodeResult[]): ProofResult 
   );
   const powerFailures = faults.filter(({ power }) => power).length;
   const convergedMs = describeTimes(faults);
-  const lostPorts = faults.filter(({ mended }) => mended === 'port').length;
   const lostNetworks = faults.filter(({ mended }) => mended === 'network').length;
   const engineLeft = episodes.flatMap((episode) => episode.engineLeft).length;
   const seeds = [...new Set(faults.map(({ seed }) => seed))];
@@ -23,15 +22,14 @@ export function describeFaults(episodes: readonly EpisodeResult[]): ProofResult 
       `${faults.length} faults in ${episodes.length} lives of a stack (kill -9 of ${killed}; ` +
       `${powerFailures} power failures among them): as declared every time, after ` +
       `${seconds(convergedMs.median)} (median; longest ${seconds(convergedMs.longest)}), nothing ` +
-      `twice, nothing lost, nothing left by Tutti. The engine itself lost track of a published port ` +
-      `${lostPorts} times and of a network ${lostNetworks} times when it was killed, and was put ` +
-      `right by hand; it left ${engineLeft} links and rules of its own`,
+      `twice, nothing lost, nothing left by Tutti. The engine itself lost track of a network ` +
+      `${lostNetworks} times when it was killed, and was put right by hand; it left ` +
+      `${engineLeft} links and rules of its own`,
     figures: {
       seeds,
       kills,
       powerFailures,
       convergedMs,
-      lostPorts,
       lostNetworks,
       engineLeft,
       runs: faults.map(oneLine),
