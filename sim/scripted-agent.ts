@@ -78,6 +78,12 @@ export class ScriptedAgent {
     this.#session = undefined;
   }
 
+  /** Says goodbye: the daemon is stopped in order. */
+  closeSession(): void {
+    this.#session?.close();
+    this.#session = undefined;
+  }
+
   /** Says that a task is in a state; remembers it for the next hello. */
   async report(taskId: string, fields: Partial<ObservedTask>): Promise<void> {
     const task = this.#observation(taskId, fields);
@@ -190,6 +196,7 @@ function emptyView(): MutableView {
     data: new Map(),
     catalogServices: new Map(),
     catalogTasks: new Map(),
+    catalogNodes: new Map(),
   };
 }
 
@@ -203,6 +210,7 @@ function applyChange(view: MutableView, change: NodeViewChange): void {
       data: view.data,
       'catalog-service': view.catalogServices,
       'catalog-task': view.catalogTasks,
+      'catalog-node': view.catalogNodes,
     };
     kinds[change.drop].delete(change.id);
     return;
@@ -225,6 +233,9 @@ function applyChange(view: MutableView, change: NodeViewChange): void {
       break;
     case 'catalog-task':
       view.catalogTasks.set(change.value.taskId, change.value);
+      break;
+    case 'catalog-node':
+      view.catalogNodes.set(change.value.nodeId, change.value);
       break;
   }
 }

@@ -1,4 +1,5 @@
 import type {
+  CatalogNode,
   CatalogService,
   CatalogTask,
   DataAssignment,
@@ -17,6 +18,7 @@ export class NodeState implements NodeView {
   readonly data = new Map<string, DataAssignment>();
   readonly catalogServices = new Map<string, CatalogService>();
   readonly catalogTasks = new Map<string, CatalogTask>();
+  readonly catalogNodes = new Map<string, CatalogNode>();
 
   /** Replaces everything that was known. Returns the ids of all tasks that were or are assigned. */
   replace(changes: readonly NodeViewChange[]): ReadonlySet<string> {
@@ -56,6 +58,7 @@ export class NodeState implements NodeView {
         (value) => ({ put: 'catalog-service', value }) as const,
       ),
       ...[...this.catalogTasks.values()].map((value) => ({ put: 'catalog-task', value }) as const),
+      ...[...this.catalogNodes.values()].map((value) => ({ put: 'catalog-node', value }) as const),
       ...[...this.tasks.values()].map((value) => {
         const { registryAuth: _secret, ...task } = value;
         return { put: 'task', value: task } as const;
@@ -83,6 +86,9 @@ export class NodeState implements NodeView {
       case 'catalog-task':
         this.catalogTasks.set(change.value.taskId, change.value);
         break;
+      case 'catalog-node':
+        this.catalogNodes.set(change.value.nodeId, change.value);
+        break;
     }
   }
 
@@ -94,6 +100,7 @@ export class NodeState implements NodeView {
       this.data,
       this.catalogServices,
       this.catalogTasks,
+      this.catalogNodes,
     ];
   }
 
@@ -111,6 +118,8 @@ export class NodeState implements NodeView {
         return this.catalogServices;
       case 'catalog-task':
         return this.catalogTasks;
+      case 'catalog-node':
+        return this.catalogNodes;
     }
   }
 }

@@ -1,4 +1,5 @@
 import type {
+  CatalogNode,
   CatalogService,
   CatalogTask,
   DataAssignment,
@@ -15,6 +16,7 @@ import type { TaskTemplate } from '../model/template.ts';
 import { isTemplated } from '../model/secret.ts';
 import { isLive } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
+import { theCluster } from './cluster-row.ts';
 
 /*
  * What an agent is told of each row. Each function takes what is durable and says the one value
@@ -45,7 +47,7 @@ export function templateAssignment(template: TaskTemplate): TemplateAssignment {
 }
 
 /** Undefined while the network has no subnet yet. */
-export function networkAssignment(network: Network): NetworkAssignment | undefined {
+export function networkAssignment(view: View, network: Network): NetworkAssignment | undefined {
   const predefined = network.predefined === true;
   const [subnet] = network.subnets;
   if (subnet === undefined && !predefined) return undefined;
@@ -58,10 +60,15 @@ export function networkAssignment(network: Network): NetworkAssignment | undefin
     internal: network.spec.internal,
     ingress: network.spec.ingress,
     enableIpv6: network.spec.enableIpv6,
-    ...(network.vxlanId === undefined ? {} : { vxlanId: network.vxlanId }),
+    ...vxlanOf(view, network),
     driverOptions: network.spec.driverOptions,
     predefined,
   };
+}
+
+function vxlanOf(view: View, { vxlanId: id }: Network): Pick<NetworkAssignment, 'vxlan'> {
+  const port = theCluster(view)?.dataPathPort;
+  return id === undefined || port === undefined ? {} : { vxlan: { id, port } };
 }
 
 export function dataAssignment(view: View, id: string): DataAssignment | undefined {
@@ -112,8 +119,9 @@ export function ingressPorts(service: Service): Service['publishedPorts'] {
 }
 
 /**
- * Undefined as soon as the task is told to stop: agents take it out of names and virtual addresses
- * before they send it a signal.
+ * Undefined once the task has ended. As soon as it is told to stop it is not ready any more: agents
+ * take it out of names and virtual addresses before they send it a signal, while what it does until
+ * then goes on.
  */
 export function catalogTask(
   view: View,
@@ -121,7 +129,8 @@ export function catalogTask(
 ): CatalogTask | undefined {
   const { task, observed } = options;
   const service = view.services.get(task.serviceId);
-  if (!isLive(task) || task.nodeId === undefined || service === undefined) return undefined;
+  if (task.end !== undefined || task.nodeId === undefined || service === undefined)
+    return undefined;
   const hostname = view.templates.get(task.templateId)?.spec.containers[0]?.hostname;
   return {
     taskId: task.id,
@@ -133,8 +142,19 @@ export function catalogTask(
     ),
     ...(hostname === undefined ? {} : { hostname }),
     addresses: task.addresses,
-    ready: task.desired !== 'ready' && isHealthy(observed.task(task.id)),
+    ready: isLive(task) && task.desired !== 'ready' && isHealthy(observed.task(task.id)),
   };
+}
+
+/** Undefined for a node that is down or removed: nobody leads anything to it. */
+export function catalogNode(
+  view: View,
+  of: { readonly nodeId: string; readonly observed: Observed },
+): CatalogNode | undefined {
+  const { nodeId, observed } = of;
+  const node = view.nodes.get(nodeId);
+  if (node === undefined || observed.node(nodeId)?.state === 'down') return undefined;
+  return { nodeId, address: node.description.address };
 }
 
 function isHealthy(observed: ObservedTask | undefined): boolean {

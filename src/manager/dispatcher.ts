@@ -90,6 +90,12 @@ export class Dispatcher {
           touched.add(session);
         }
         break;
+      case 'nodes':
+        for (const session of this.#sessions.values()) {
+          session.assignments.markCatalogNode(change.id);
+          touched.add(session);
+        }
+        break;
       case 'clusters':
         // Until there is a cluster nothing is sent.
         for (const session of this.#sessions.values()) touched.add(session);
@@ -98,7 +104,6 @@ export class Dispatcher {
       case 'templates':
       case 'secrets':
       case 'configs':
-      case 'nodes':
         // Templates and data never change; what refers to them is what brings them to a node.
         break;
     }

@@ -5,6 +5,7 @@ import type { Task } from '../model/task.ts';
 import { isLive } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 import {
+  catalogNode,
   catalogService,
   catalogTask,
   dataAssignment,
@@ -34,6 +35,7 @@ const kinds = [
   'templates',
   'catalogServices',
   'catalogTasks',
+  'catalogNodes',
   'tasks',
 ] as const satisfies readonly Kind[];
 
@@ -51,6 +53,7 @@ export class NodeAssignments {
     templates: new Map(),
     catalogServices: new Map(),
     catalogTasks: new Map(),
+    catalogNodes: new Map(),
     tasks: new Map(),
   };
   readonly #marked: { readonly [K in Kind]: Set<string> } = {
@@ -59,10 +62,13 @@ export class NodeAssignments {
     templates: new Set(),
     catalogServices: new Set(),
     catalogTasks: new Set(),
+    catalogNodes: new Set(),
     tasks: new Set(),
   };
   readonly #needs = new Map<string, TaskNeeds>();
   readonly #uses = { templates: new UseCount(), networks: new UseCount(), data: new UseCount() };
+  /** How many tasks of the catalog each node has. */
+  readonly #tasksOf = new UseCount();
   readonly #onNetwork: (networkId: string, needed: boolean) => void;
 
   /** `onNetwork` is told when the node begins or ceases to need a network. */
@@ -104,6 +110,10 @@ export class NodeAssignments {
 
   markCatalogTask(taskId: string): void {
     this.#marked.catalogTasks.add(taskId);
+  }
+
+  markCatalogNode(nodeId: string): void {
+    this.#marked.catalogNodes.add(nodeId);
   }
 
   get hasMarks(): boolean {
@@ -184,7 +194,7 @@ export class NodeAssignments {
       }
       case 'networks': {
         const row = this.#needsNetwork(id) ? this.#view.networks.get(id) : undefined;
-        const value = row === undefined ? undefined : networkAssignment(row);
+        const value = row === undefined ? undefined : networkAssignment(this.#view, row);
         return difference(this.#told.networks, { id, value, name: 'network' });
       }
       case 'data': {
@@ -195,18 +205,32 @@ export class NodeAssignments {
         const value = this.#discoverable(catalogService(this.#view, id));
         return difference(this.#told.catalogServices, { id, value, name: 'catalog-service' });
       }
-      case 'catalogTasks': {
-        const task = this.#view.tasks.get(id);
-        const found =
-          task === undefined
-            ? undefined
-            : catalogTask(this.#view, { task, observed: this.#observed });
-        const value = found?.addresses.some((one) => this.#needsNetwork(one.networkId))
-          ? found
-          : undefined;
-        return difference(this.#told.catalogTasks, { id, value, name: 'catalog-task' });
+      case 'catalogTasks':
+        return this.#catalogTaskDifference(id);
+      case 'catalogNodes': {
+        const of = { nodeId: id, observed: this.#observed };
+        const value = this.#tasksOf.has(id) ? catalogNode(this.#view, of) : undefined;
+        return difference(this.#told.catalogNodes, { id, value, name: 'catalog-node' });
       }
     }
+  }
+
+  /** A node is told of with the first of its tasks, and goes with the last. */
+  #catalogTaskDifference(id: string): NodeViewChange | undefined {
+    const task = this.#view.tasks.get(id);
+    const found =
+      task === undefined ? undefined : catalogTask(this.#view, { task, observed: this.#observed });
+    const value = found?.addresses.some((one) => this.#needsNetwork(one.networkId))
+      ? found
+      : undefined;
+    const before = this.#told.catalogTasks.get(id)?.nodeId;
+    if (value !== undefined && before === undefined && this.#tasksOf.add(value.nodeId)) {
+      this.markCatalogNode(value.nodeId);
+    }
+    if (value === undefined && before !== undefined && this.#tasksOf.remove(before)) {
+      this.markCatalogNode(before);
+    }
+    return difference(this.#told.catalogTasks, { id, value, name: 'catalog-task' });
   }
 
   #assigned(taskId: string): Task | undefined {

@@ -156,7 +156,7 @@ test('a node is told of networks, names and data while its tasks need them', asy
   for (const [kind, values] of Object.entries(agent.view)) assert.equal(values.size, 0, kind);
 });
 
-test('a task that is told to stop leaves the catalog before it has stopped', async () => {
+test('a task that is told to stop leads nobody to it, and keeps its addresses until it has', async () => {
   const { world, agent } = await ManagerWorld.withCluster();
   const ports = [
     { protocol: 'tcp', targetPort: 80, publishedPort: 8080, mode: 'ingress' },
@@ -172,6 +172,10 @@ test('a task that is told to stop leaves the catalog before it has stopped', asy
   await world.control.updateService(service.id, declare('w', 1, { spec: { ports } }), { version });
   await world.settle();
   assert.equal(agent.view.tasks.get(second.id)?.desired, 'removed');
+  assert.equal(agent.view.catalogTasks.get(second.id)?.ready, false);
+  assert.deepEqual(agent.view.catalogTasks.get(second.id)?.addresses, second.addresses);
+  await agent.report(second.id, { state: 'shutdown' });
+  await world.settle();
   assert.equal(agent.view.catalogTasks.has(second.id), false);
   assert.equal(agent.view.catalogTasks.size, 1);
 });
@@ -251,7 +255,10 @@ test('a removed service is found under no name while its tasks stop', async () =
   await world.settle();
   assert.equal(agent.view.tasks.size, 1);
   assert.equal(agent.view.catalogServices.size, 0);
-  assert.equal(agent.view.catalogTasks.size, 0);
+  assert.deepEqual(
+    [...agent.view.catalogTasks.values()].map(({ ready }) => ready),
+    [false],
+  );
 });
 
 test('published ports are told to nodes that run none of the tasks', async () => {

@@ -29,7 +29,8 @@ export interface NetworkAssignment {
   readonly internal: boolean;
   readonly ingress: boolean;
   readonly enableIpv6: boolean;
-  readonly vxlanId?: number;
+  /** Its number and port between nodes; absent for a network that never leaves one. */
+  readonly vxlan?: { readonly id: number; readonly port: number };
   readonly driverOptions: Readonly<Record<string, string>>;
   /** The node's own network of this name (`host`, `bridge`): nothing is made for it. */
   readonly predefined: boolean;
@@ -65,8 +66,9 @@ export interface CatalogService {
 }
 
 /**
- * A task as discovery knows it. `ready`: desired running, observed running, healthy, not known
- * dead.
+ * A task as discovery and the networks know it, from when it is placed until it has ended: it has its
+ * addresses before it is ready, and while it stops. `ready`: desired running, observed running,
+ * healthy, not known dead.
  */
 export interface CatalogTask {
   readonly taskId: string;
@@ -79,6 +81,13 @@ export interface CatalogTask {
   readonly ready: boolean;
 }
 
+/** Where a node that lives is reached; for the nodes of the tasks of the catalog. */
+export interface CatalogNode {
+  readonly nodeId: string;
+  /** IPv4, as the node itself says it. */
+  readonly address: string;
+}
+
 /** Everything a manager tells an agent, by kind and id. */
 export interface NodeView {
   readonly tasks: ReadonlyMap<string, TaskAssignment>;
@@ -87,6 +96,7 @@ export interface NodeView {
   readonly data: ReadonlyMap<string, DataAssignment>;
   readonly catalogServices: ReadonlyMap<string, CatalogService>;
   readonly catalogTasks: ReadonlyMap<string, CatalogTask>;
+  readonly catalogNodes: ReadonlyMap<string, CatalogNode>;
 }
 
 /** One difference between two node views. */
@@ -97,7 +107,15 @@ export type NodeViewChange =
   | { readonly put: 'data'; readonly value: DataAssignment }
   | { readonly put: 'catalog-service'; readonly value: CatalogService }
   | { readonly put: 'catalog-task'; readonly value: CatalogTask }
+  | { readonly put: 'catalog-node'; readonly value: CatalogNode }
   | {
-      readonly drop: 'task' | 'template' | 'network' | 'data' | 'catalog-service' | 'catalog-task';
+      readonly drop:
+        | 'task'
+        | 'template'
+        | 'network'
+        | 'data'
+        | 'catalog-service'
+        | 'catalog-task'
+        | 'catalog-node';
       readonly id: string;
     };
