@@ -50,7 +50,10 @@ export class LoopWorld {
   planned = 0;
   readonly #observedTasks = new Map<string, ObservedTask>();
   readonly #runningSince = new Map<string, number>();
-  readonly #nodeStates = new Map<string, { readonly state: NodeState; readonly since: number }>();
+  readonly #nodeStates = new Map<
+    string,
+    { readonly state: NodeState; readonly since: number; readonly fenced?: boolean }
+  >();
   readonly #refusals = new Map<string, Reason>();
   readonly #refusedSince = new Map<string, number>();
   readonly #dirty = new Map<string, Unit>();
@@ -78,8 +81,8 @@ export class LoopWorld {
     this.setNodeState(id, 'ready');
   }
 
-  setNodeState(id: string, state: NodeState): void {
-    this.#nodeStates.set(id, { state, since: this.now });
+  setNodeState(id: string, state: NodeState, more: { readonly fenced?: boolean } = {}): void {
+    this.#nodeStates.set(id, { state, since: this.now, ...more });
     this.#mark([{ kind: 'node', nodeId: id }]);
     this.#placeWaiting();
   }

@@ -11,6 +11,8 @@ export function countTasks(controlPlane: ControlPlane, service: Service): Servic
   for (const task of controlPlane.view.tasks.by('live', service.id)) {
     if (task.desired === 'running' || task.desired === 'complete') wanted += 1;
     if (task.end === undefined) open += 1;
+    // What runs on a node that is down nobody knows.
+    if (controlPlane.observed.node(task.nodeId ?? '')?.state === 'down') continue;
     if (controlPlane.taskStatus(task).state === 'running') running += 1;
   }
   const completed = service.job?.completions ?? 0;

@@ -50,7 +50,15 @@ interface Lease {
   /** Doubt is counted from here: while something holds, it moves along. */
   doubtFromMs: number;
   hold: Hold | undefined;
+  /** How many were left at the least while too many were silent. */
+  aliveWhenHeld: number;
   fenced: boolean;
+}
+
+interface Counts {
+  /** Silent now and not down, or down since a moment ago. */
+  readonly vanished: number;
+  readonly alive: number;
 }
 
 /** Nobody is waited for longer, however unsteady its rhythm was. */
@@ -133,12 +141,12 @@ export class Leases {
       lease.doubtFromMs = nowMs;
       transitions.push(silent(lease, nowMs));
     }
-    const blame = holdFor(this.#count(nowMs, surroundings));
+    const counts = this.#count(nowMs);
     const silentOnes = [...this.#leases.values()]
       .filter((lease) => lease.standing === 'silent')
       .toSorted((left, right) => left.silentAtMs - right.silentAtMs);
     for (const lease of silentOnes) {
-      const said = this.#judge(lease, { nowMs, blame, surroundings });
+      const said = this.#judge(lease, { nowMs, counts, surroundings });
       if (said !== undefined) transitions.push(said);
     }
     for (const lease of this.#leases.values()) {
@@ -170,6 +178,7 @@ export class Leases {
       silentAtMs: nowMs,
       doubtFromMs: nowMs,
       hold: undefined,
+      aliveWhenHeld: 0,
       fenced: false,
     };
     this.#leases.set(nodeId, lease);
@@ -211,15 +220,11 @@ export class Leases {
     return tolerableSilenceMs(lease.sessions, within);
   }
 
-  #count(
-    nowMs: number,
-    surroundings: LeaseSurroundings,
-  ): { readonly vanished: number; readonly alive: number } {
+  #count(nowMs: number): Counts {
     let vanished = 0;
     let alive = 0;
     for (const lease of this.#leases.values()) {
       if (lease.standing === 'alive') alive += 1;
-      if (surroundings.isReleased(lease.nodeId)) continue;
       const isRecent = nowMs - lease.silentAtMs < this.#terms.windowMs;
       if (lease.standing === 'silent' || (lease.standing === 'down' && isRecent)) vanished += 1;
     }
@@ -231,12 +236,12 @@ export class Leases {
     lease: Lease,
     of: {
       readonly nowMs: number;
-      readonly blame: Hold | undefined;
+      readonly counts: Counts;
       readonly surroundings: LeaseSurroundings;
     },
   ): Transition | undefined {
-    const { nowMs, surroundings } = of;
-    const blame = surroundings.isReleased(lease.nodeId) ? undefined : of.blame;
+    const { nowMs, counts, surroundings } = of;
+    const blame = surroundings.isReleased(lease.nodeId) ? undefined : blameFor(lease, counts);
     if (blame !== undefined) {
       lease.doubtFromMs = nowMs;
       return changeHold(lease, { hold: blame, nowMs });
@@ -256,6 +261,18 @@ export class Leases {
   #isFenced(lease: Lease, nowMs: number): boolean {
     return nowMs - lease.heardAtMs >= this.#terms.fencedAfterMs;
   }
+}
+
+/** Nodes that fell silent together are judged together, until somebody is back. */
+function blameFor(lease: Lease, counts: Counts): Hold | undefined {
+  const blame = holdFor(counts);
+  if (blame?.kind === 'mass') {
+    const isHeld = lease.hold?.kind === 'mass';
+    lease.aliveWhenHeld = isHeld ? Math.min(lease.aliveWhenHeld, counts.alive) : counts.alive;
+    return blame;
+  }
+  if (blame !== undefined || lease.hold?.kind !== 'mass') return blame;
+  return counts.alive > lease.aliveWhenHeld ? undefined : lease.hold;
 }
 
 function silent(lease: Lease, nowMs: number): Transition {

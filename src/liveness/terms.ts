@@ -27,5 +27,5 @@ export const leaseTerms: LeaseTerms = {
   doubtMs: 1_000,
   fencedAfterMs: 10_000,
   windowMs: 10_000,
-  longestStepMs: 250,
+  longestStepMs: 300,
 };

@@ -142,7 +142,11 @@ export function catalogTask(
     ),
     ...(hostname === undefined ? {} : { hostname }),
     addresses: task.addresses,
-    ready: isLive(task) && task.desired !== 'ready' && isHealthy(observed.task(task.id)),
+    ready:
+      isLive(task) &&
+      task.desired !== 'ready' &&
+      observed.node(task.nodeId)?.state !== 'down' &&
+      isHealthy(observed.task(task.id)),
   };
 }
 

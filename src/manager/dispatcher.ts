@@ -76,6 +76,11 @@ export class Dispatcher {
     }
   }
 
+  /** The node is down, or back: whether its tasks are to be found has changed. */
+  nodeChanged(nodeId: string): void {
+    for (const task of this.#view.tasks.by('node', nodeId)) this.observed(task.id);
+  }
+
   #mark(change: Change, touched: Set<AgentSession>): void {
     switch (change.table) {
       case 'tasks':

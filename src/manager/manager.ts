@@ -4,8 +4,10 @@ import type { Logger } from '../host/logger.ts';
 import type { Random } from '../host/random.ts';
 import type { StoreEngine } from '../host/store-engine.ts';
 import type { ManagerTransportHandler } from '../host/transport.ts';
+import { TuttiError } from '../lib/error.ts';
 import { newId } from '../lib/id.ts';
 import { sameJson } from '../lib/json.ts';
+import type { Leases } from '../liveness/leases.ts';
 import type { NodeDescription } from '../model/node.ts';
 import { Store, type StoreOptions } from '../store/store.ts';
 import type { Commit } from '../store/view.ts';
@@ -17,6 +19,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { Listeners } from './listeners.ts';
 import { LogBroker } from './logs.ts';
 import { ManagerControlPlane } from './manager-control-plane.ts';
+import { NodeMonitor } from './node-monitor.ts';
 import { registerNode } from './nodes.ts';
 import { ObservedState } from './observed-state.ts';
 import { Planner } from './planner.ts';
@@ -28,8 +31,6 @@ import { StoreKeeper } from './store-keeper.ts';
  * How long nodes may take to clean up when the cluster is left; then it is gone without their word.
  */
 const leavePatienceMs = 60_000;
-/** How long nodes may take to connect to a manager that has started, before they count as gone. */
-const connectPatienceMs = 30_000;
 
 export interface ManagerOptions {
   readonly engine: StoreEngine;
@@ -40,6 +41,8 @@ export interface ManagerOptions {
   readonly store?: StoreOptions;
   /** Steps that one transaction of the planner takes: small ones show what lies between them. */
   readonly stepLimit?: number;
+  /** Leases of nodes with other terms, or a fault planted in them. */
+  readonly leases?: Leases;
   /** Stands between the planner and its rounds where a test plants a fault. */
   readonly wrapRounds?: (rounds: Rounds) => Rounds;
 }
@@ -82,6 +85,7 @@ class RunningManager {
   readonly #observations = new Listeners<string>();
   readonly #planner: Planner;
   readonly #dispatcher: Dispatcher;
+  readonly #monitor: NodeMonitor;
   readonly #sessions: Sessions;
   readonly #logs: LogBroker;
   readonly #keeper: StoreKeeper;
@@ -108,17 +112,19 @@ class RunningManager {
       stepLimit: options.stepLimit,
     });
     this.#dispatcher = new Dispatcher({ view, observed });
+    this.#monitor = this.#monitorOf(options);
     this.#sessions = new Sessions({
       clock,
       logger,
       view,
       observed,
       dispatcher: this.#dispatcher,
+      monitor: this.#monitor,
       events: {
         described: async (nodeId, description) => await this.#described(nodeId, description),
         observed: (taskIds) => this.#taskObserved(taskIds),
         gone: (nodeId, taskIds) => this.#gone(nodeId, taskIds),
-        nodeChanged: (nodeId) => this.#planner.nodeChanged(nodeId),
+        nodeChanged: (nodeId) => this.#nodeChanged(nodeId),
         sessionEnded: (nodeId) => this.#logs.sessionEnded(nodeId),
       },
     });
@@ -144,17 +150,27 @@ class RunningManager {
       randomBytes: (count) => random.bytes(count),
       onCommit: (listener) => this.#commits.add(listener),
       onObserved: (listener) => this.#observations.add(listener),
-      leave: async () => {
-        this.#leaving ??= this.#leave().finally(() => {
-          this.#leaving = undefined;
-        });
-        await this.#leaving;
-      },
+      leave: () => this.#leaveOnce(),
     });
     store.onCommit((commit) => this.#committed(commit));
     this.#planner.everything();
-    void this.#sessions.expectNodes(connectPatienceMs);
+    void this.#monitor.run();
     if (lacksRoot(view)) void this.#adoptRoot((count) => random.bytes(count));
+  }
+
+  #monitorOf(options: ManagerOptions): NodeMonitor {
+    return new NodeMonitor({
+      clock: options.clock,
+      logger: options.logger,
+      view: this.#store.view,
+      observed: this.#observed,
+      leases: options.leases,
+      events: {
+        nodeChanged: (nodeId) => this.#nodeChanged(nodeId),
+        endSession: (nodeId, why) =>
+          this.#dispatcher.session(nodeId)?.stop(new TuttiError('unavailable', why)),
+      },
+    });
   }
 
   async idle(): Promise<void> {
@@ -163,6 +179,7 @@ class RunningManager {
 
   async stop(): Promise<void> {
     this.#planner.stop();
+    this.#monitor.stop();
     this.#sessions.stop();
     this.#keeper.stop();
     await this.#store.close();
@@ -185,6 +202,11 @@ class RunningManager {
       this.#dispatcher.observed(taskId);
       this.#observations.tell(taskId, this.#logger);
     }
+  }
+
+  #nodeChanged(nodeId: string): void {
+    this.#planner.nodeChanged(nodeId);
+    this.#dispatcher.nodeChanged(nodeId);
   }
 
   /** A node that leaves nothing of a task behind has ended it, whether or not it said so before. */
@@ -238,6 +260,13 @@ class RunningManager {
     }
   }
 
+  async #leaveOnce(): Promise<void> {
+    this.#leaving ??= this.#leave().finally(() => {
+      this.#leaving = undefined;
+    });
+    await this.#leaving;
+  }
+
   async #leave(): Promise<void> {
     this.#planner.suspend();
     try {
@@ -247,6 +276,7 @@ class RunningManager {
       }
       await this.#store.update((tx) => wipe(tx));
       this.#observed.clear();
+      this.#monitor.clear();
       await this.#forgetKeys();
     } finally {
       this.#sessions.finishLeaving();

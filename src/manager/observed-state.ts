@@ -68,11 +68,12 @@ export class ObservedState implements Observed {
     this.#runningSince.delete(taskId);
   }
 
-  /** Returns whether the node's state is a new one; `since` stays while it is the same. */
+  /** Returns whether that is something new; `since` stays while the state is the same. */
   setNode(node: ObservedNode): boolean {
     const before = this.#nodes.get(node.nodeId);
-    if (before?.state === node.state) return false;
-    this.#nodes.set(node.nodeId, node);
+    const next = before?.state === node.state ? { ...node, since: before.since } : node;
+    if (before !== undefined && sameJson(before, next)) return false;
+    this.#nodes.set(node.nodeId, next);
     return true;
   }
 

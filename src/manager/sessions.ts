@@ -10,6 +10,7 @@ import type { AgentMessage, ManagerMessage } from '../wire/messages.ts';
 import { AgentSession } from './agent-session.ts';
 import { theCluster } from './cluster-row.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import type { NodeMonitor } from './node-monitor.ts';
 import type { ObservedState } from './observed-state.ts';
 
 type Stream = MessageStream<ManagerMessage, AgentMessage>;
@@ -41,6 +42,7 @@ export class Sessions {
   readonly #view: View;
   readonly #observed: ObservedState;
   readonly #dispatcher: Dispatcher;
+  readonly #monitor: NodeMonitor;
   readonly #events: SessionEvents;
   readonly #stop = new AbortController();
   /**
@@ -57,6 +59,7 @@ export class Sessions {
     readonly view: View;
     readonly observed: ObservedState;
     readonly dispatcher: Dispatcher;
+    readonly monitor: NodeMonitor;
     readonly events: SessionEvents;
   }) {
     this.#clock = options.clock;
@@ -64,26 +67,8 @@ export class Sessions {
     this.#view = options.view;
     this.#observed = options.observed;
     this.#dispatcher = options.dispatcher;
+    this.#monitor = options.monitor;
     this.#events = options.events;
-  }
-
-  /**
-   * After a start nothing is known of the nodes, and that is not held against them; whoever has not
-   * connected within the time counts as unreachable.
-   */
-  async expectNodes(withinMs: number): Promise<void> {
-    const since = this.#clock.now();
-    const message = 'the manager has started and has not heard of the node yet';
-    for (const node of this.#view.nodes.all()) {
-      this.#observed.setNode({ nodeId: node.id, state: 'unknown', since, message });
-    }
-    await this.#clock.sleep(withinMs, this.#stop.signal).catch(() => undefined);
-    if (this.#stop.signal.aborted) return;
-    for (const node of this.#view.nodes.all()) {
-      if (this.#observed.node(node.id)?.state !== 'unknown') continue;
-      const why = `the node has not connected within ${withinMs} ms of the start of the manager`;
-      this.#unreachable(node.id, why);
-    }
   }
 
   /** Serves one session; resolves when the agent closed it, and throws whatever else ended it. */
@@ -102,9 +87,9 @@ export class Sessions {
         session.beatLoop(() => this.#beatPeriodMs()),
       ];
       await Promise.race(endings);
-      this.#end(session, 'the agent closed its session');
+      this.#end(session, { farewell: true, why: 'the agent closed its session' });
     } catch (error) {
-      this.#end(session, TuttiError.from(error).message);
+      this.#end(session, { farewell: false, why: TuttiError.from(error).message });
       throw error;
     } finally {
       session.stop(new TuttiError('cancelled', 'the session is over'));
@@ -239,12 +224,11 @@ export class Sessions {
       await this.#events.described(nodeId, description);
     }
     session.signal.throwIfAborted();
-    const now = this.#clock.now();
-    this.#observed.setNode({ nodeId, state: 'ready', since: now, message: '' });
     this.#observed.setPortProblems(nodeId, []);
+    // What it says first decides what is taken back from other nodes.
     this.#take(nodeId, hello);
     this.#logger.info('an agent connected', { nodeId, hostname: description.hostname });
-    this.#events.nodeChanged(nodeId);
+    this.#monitor.connected(nodeId);
   }
 
   async #listen(session: AgentSession, incoming: AsyncIterator<AgentMessage>): Promise<void> {
@@ -253,6 +237,7 @@ export class Sessions {
       if (next.done === true) return;
       session.signal.throwIfAborted();
       session.heard();
+      this.#monitor.heard(session.nodeId, 'session');
       await this.#handle(session, next.value);
     }
   }
@@ -297,22 +282,12 @@ export class Sessions {
     if (changed.length > 0) this.#events.observed(changed);
   }
 
-  #end(session: AgentSession, why: string): void {
+  #end(session: AgentSession, how: { readonly farewell: boolean; readonly why: string }): void {
     const { nodeId } = session;
     session.ended.resolve();
     this.#events.sessionEnded(nodeId);
     if (!this.#dispatcher.remove(session)) return;
-    this.#logger.info('the session of an agent ended', { nodeId, why });
-    if (this.#view.nodes.get(nodeId) === undefined) {
-      this.#observed.forgetNode(nodeId);
-      return;
-    }
-    this.#unreachable(nodeId, why);
-  }
-
-  #unreachable(nodeId: string, message: string): void {
-    const since = this.#clock.now();
-    this.#observed.setNode({ nodeId, state: 'unreachable', since, message });
-    this.#events.nodeChanged(nodeId);
+    this.#logger.info('the session of an agent ended', { nodeId, why: how.why });
+    this.#monitor.disconnected(nodeId, how);
   }
 }

@@ -45,4 +45,6 @@ export interface ObservedNode {
   readonly state: NodeState;
   readonly since: Instant;
   readonly message: string;
+  /** Of a node that is down: it must have stopped its fenced tasks by now. */
+  readonly fenced?: boolean;
 }

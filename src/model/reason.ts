@@ -51,6 +51,7 @@ export const reasonCodes = [
   'scaled-down',
   'service-removed',
   'node-drained',
+  'node-down',
   'node-removed',
   'restart-attempts-exhausted',
 ] as const;

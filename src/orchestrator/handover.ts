@@ -5,6 +5,7 @@ import { isLive } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 import { reasonToEvict, reasonToLeave } from './eviction.ts';
 import { handoverOrder, isHomeless } from './move.ts';
+import { reasonGivenUp } from './node-down.ts';
 import type { PlanContext } from './plan.ts';
 import { reasonOf } from './plan.ts';
 import type { Slot } from './slot.ts';
@@ -25,7 +26,8 @@ export function planHandover(view: View, slot: Slot, context: PlanContext): void
     if (eviction === undefined && isFrozen(slot, elder)) continue;
     const leaves = eviction !== undefined && isHomeless(view, slot, context);
     if (!leaves && !canTakeOver(view, slot, { elder, context })) continue;
-    const reason = eviction ?? reasonToLeave(view, of) ?? updated(slot, context);
+    const lost = reasonGivenUp(view, { slot, elder }, context);
+    const reason = lost ?? eviction ?? reasonToLeave(view, of) ?? updated(slot, context);
     slot.retire(elder, { desired: 'shutdown', reason });
   }
 }
@@ -54,8 +56,9 @@ function canTakeOver(
 }
 
 function updated(slot: Slot, context: PlanContext): Reason {
+  const isMove = slot.elders.some((elder) => elder.templateId === slot.head?.templateId);
   const message =
-    slot.head?.move === undefined
+    slot.head?.move === undefined && !isMove
       ? `replaced by an update of ${slot.service.spec.name}`
       : 'moved to another node';
   return reasonOf('superseded', { message, since: context.now });

@@ -1,3 +1,4 @@
+import { isFenced } from '../model/fence.ts';
 import type { Service, UpdateOrder } from '../model/service.ts';
 import type { Task } from '../model/task.ts';
 import type { TaskTemplateSpec } from '../model/template.ts';
@@ -39,6 +40,7 @@ function writesToMounts(template: TaskTemplateSpec): boolean {
 /** The order in which the slot's head takes the place of its elder. */
 export function handoverOrder(view: View, slot: Slot): UpdateOrder {
   const { head, service } = slot;
+  if (isFenced(service)) return 'stop-first';
   if (head?.move === undefined || head.rollout === 'starting' || isJob(service)) {
     return updateSettings(service).order;
   }

@@ -5,6 +5,7 @@ import { mayStart } from './dependencies.ts';
 import { isHeldByPause } from './handover.ts';
 import { handoverOrder } from './move.ts';
 import { desiredInTheEnd } from './new-task.ts';
+import { isGivenUp } from './node-down.ts';
 import type { PlanContext } from './plan.ts';
 import type { Slot } from './slot.ts';
 
@@ -45,17 +46,14 @@ function gateOf(view: View, slot: Slot, context: PlanContext): Gate | undefined 
     return { kind: 'placement' };
   }
   const startsFirst = handoverOrder(view, slot) === 'start-first';
+  // Until there is a place elsewhere, the node that is down may be back and the only one.
+  const isPlaced = head?.nodeId !== undefined;
   const before = slot.tasks.find(
     (task) =>
       task !== head &&
       task.end === undefined &&
       !(startsFirst && isLive(task)) &&
-      mayStillRun(task, context),
+      !(isPlaced && isGivenUp(service, task, context)),
   );
   return before === undefined ? undefined : { kind: 'predecessor', task: before };
-}
-
-/** A task of a node that is known to be dead needs no waiting for. */
-function mayStillRun(task: Task, context: PlanContext): boolean {
-  return task.nodeId === undefined || context.observed.node(task.nodeId)?.state !== 'down';
 }

@@ -1,6 +1,6 @@
 import type { Reason } from '../model/reason.ts';
 import type { Service } from '../model/service.ts';
-import type { Task } from '../model/task.ts';
+import type { Task, TaskMove } from '../model/task.ts';
 import type { RestartPolicy } from '../model/template.ts';
 import { isLive } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
@@ -10,6 +10,7 @@ import { trimHistory } from './history.ts';
 import { markMisplaced } from './misplaced.ts';
 import { isJob, newTask, placeAfter } from './new-task.ts';
 import { keepsElder, needsTurn, planTurn } from './move.ts';
+import { isHeadLost, mayTakeBack } from './node-down.ts';
 import type { PlanContext } from './plan.ts';
 import { reasonOf } from './plan.ts';
 import { planPromotion } from './promotion.ts';
@@ -57,7 +58,8 @@ function settleHead(view: View, slot: Slot, context: PlanContext): void {
     restart(view, slot, { head, context });
     return;
   }
-  if (slot.elders.length > 0) planHandover(view, slot, context);
+  if (isHeadLost(slot, context)) replaceHead(view, slot, { context, with: moved(head) });
+  else if (slot.elders.length > 0) planHandover(view, slot, context);
   else evict(view, slot, { service, head, context });
   planPromotion(view, slot, context);
   planRollout(view, slot, context);
@@ -76,7 +78,9 @@ function giveUpUnwantedHead(view: View, slot: Slot, context: PlanContext): void 
   const { now } = context;
   const isServing = head.end === undefined && context.observed.task(head.id)?.state === 'running';
   const isDone = isJob(service) && elder.end?.state === 'complete';
-  const isRight = isDone || (isClean(view, { service, task: elder, now }) && !isServing);
+  const isBack = mayTakeBack({ head, elder }, context);
+  const isRight =
+    isDone || (isBack && isClean(view, { service, task: elder, now }) && !isServing);
   if (!isRight && !isAbandoned(slot, { head, elder })) return;
   const message = 'the task that it was to replace stays';
   slot.retire(head, {
@@ -197,9 +201,13 @@ function evict(
     slot.draft.follow({ kind: 'moves', serviceId: service.id });
     return;
   }
-  const move =
-    head.move?.turn === 'held' ? head.move : ({ cause: 'eviction', turn: 'over' } as const);
-  replaceHead(view, slot, { context, with: { ...carriedOver(head), move } });
+  replaceHead(view, slot, { context, with: moved(head) });
+}
+
+/** What a successor elsewhere takes over; it takes no turn that the head does not hold. */
+function moved(head: Task): ReturnType<typeof carriedOver> & Pick<Task, 'move'> {
+  const move: TaskMove = { cause: 'eviction', turn: 'over' };
+  return { ...carriedOver(head), move: head.move?.turn === 'held' ? head.move : move };
 }
 
 /** A move is no restart: it keeps what the slot has of template, attempts, and update. */
