@@ -108,6 +108,8 @@ export const layers = {
     kind: 'real',
     imports: [...ground, 'compose', 'playground', 'client'],
     uses: ['node:*', 'commander'],
+    // A machine on which nothing may be changed.
+    tests: { imports: ['host/playground-machine.ts'] },
   },
   /** The files of `compositionRoot`. */
   main: {

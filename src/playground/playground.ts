@@ -180,8 +180,8 @@ export class Playgrounds {
     call: Pick<PlaygroundCall, 'signal'>,
   ): Promise<PlaygroundReport> {
     return await this.#inTurn(name, call, async (state) => {
-      const pid = runningFabric(this.#machine, state);
       const changed = change(state);
+      const pid = runningFabric(this.#machine, state);
       await loadRules(this.#machine, { pid, state: changed });
       return this.#report(await this.#keeper.write(changed));
     });
