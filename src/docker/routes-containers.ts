@@ -7,6 +7,7 @@ import { splitVersion } from './api-version.ts';
 import { type DaemonContext, type DaemonRoute, engineAway } from './daemon-context.ts';
 import { readJson } from './engine-api.ts';
 import { isRecord } from './go-json.ts';
+import { publishFilter } from './publish-filter.ts';
 import { jsonReply } from './reply.ts';
 import type { DockerRequest } from './request.ts';
 
@@ -17,48 +18,61 @@ type Document = Readonly<Record<string, unknown>>;
  * tasks: the engine does not know of them.
  */
 export const containerRoutes: readonly DaemonRoute[] = [
-  {
-    method: 'GET',
-    pattern: '/containers/json',
-    handler: (context, request) => answer(context, { request, complete: completeList }),
-  },
-  {
-    method: 'GET',
-    pattern: '/containers/:id/json',
-    handler: (context, request) => answer(context, { request, complete: completeInspected }),
-  },
+  { method: 'GET', pattern: '/containers/json', handler: listContainers },
+  { method: 'GET', pattern: '/containers/:id/json', handler: inspectContainer },
 ];
 
-/** Where nothing is to be added the engine's answer stays as it is, byte for byte. */
-async function answer(
-  context: DaemonContext,
-  of: {
-    readonly request: DockerRequest;
-    /** Undefined: there is nothing to add. */
-    readonly complete: (document: unknown) => unknown;
-  },
-): Promise<HttpReply> {
-  const { http, version } = of.request;
-  const { path } = splitVersion(http.path);
-  const options = { query: http.query.toString(), signal: http.signal, version };
-  const said = await context.engine.get(path, options).catch((reason: unknown) => {
-    const error = TuttiError.from(reason);
-    throw error.code === 'unavailable' ? engineAway(context.engine.peer.socketPath) : error;
-  });
-  const completed = said.status === 200 ? of.complete(readJson(said)) : undefined;
+async function listContainers(context: DaemonContext, request: DockerRequest): Promise<HttpReply> {
+  const said = await ask(context, { request, query: request.http.query.toString() });
+  if (said.status !== 200) return asSaid(said);
+  const publish = publishFilter(request.http.query);
+  const further = publish && (await ask(context, { request, query: publish.query }));
+  const listed = further?.status === 200 ? readJson(further) : [];
+  const published = Array.isArray(listed) ? listed.filter((one) => publish?.matches(one)) : [];
+  const completed = completeList(readJson(said), published);
   return completed === undefined ? asSaid(said) : jsonReply(completed);
 }
 
+async function inspectContainer(
+  context: DaemonContext,
+  request: DockerRequest,
+): Promise<HttpReply> {
+  const said = await ask(context, { request, query: request.http.query.toString() });
+  const completed = said.status === 200 ? completeInspected(readJson(said)) : undefined;
+  return completed === undefined ? asSaid(said) : jsonReply(completed);
+}
+
+async function ask(
+  context: DaemonContext,
+  what: { readonly request: DockerRequest; readonly query: string },
+): Promise<HttpAnswer> {
+  const { http, version } = what.request;
+  const { path } = splitVersion(http.path);
+  const options = { query: what.query, signal: http.signal, version };
+  return await context.engine.get(path, options).catch((reason: unknown) => {
+    const error = TuttiError.from(reason);
+    throw error.code === 'unavailable' ? engineAway(context.engine.peer.socketPath) : error;
+  });
+}
+
+/** Where nothing is to be added the engine's answer stays as it is, byte for byte. */
 function asSaid({ status, headers, body }: HttpAnswer): HttpReply {
   const contentType = headers['content-type'] ?? 'application/json';
   return { kind: 'whole', status, headers: { 'Content-Type': contentType }, body };
 }
 
-function completeList(document: unknown): unknown {
+/** Undefined: there is nothing to add. */
+function completeList(document: unknown, published: readonly unknown[]): unknown {
   if (!Array.isArray(document)) return undefined;
-  const containers: readonly unknown[] = document;
+  const known: readonly unknown[] = document;
+  const ids = new Set(known.map(idOf));
+  const containers = [...known, ...published.filter((one) => !ids.has(idOf(one)))];
   const completed = containers.map((one) => (isRecord(one) ? completeListed(one) : one));
-  return completed.some((one, index) => one !== containers[index]) ? completed : undefined;
+  return completed.some((one, index) => one !== known[index]) ? completed : undefined;
+}
+
+function idOf(container: unknown): unknown {
+  return isRecord(container) ? container['Id'] : undefined;
 }
 
 const withPorts = new Set(['running', 'paused']);

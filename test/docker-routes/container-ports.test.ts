@@ -27,7 +27,15 @@ const inspected = (Status: string, Labels: object) => ({
   HostConfig: { PortBindings: {}, Privileged: false },
   NetworkSettings: { Ports: { '80/tcp': null, '443/tcp': null }, SandboxID: 's' },
 });
+const filtered = (filters: object) =>
+  `/v1.41/containers/json?filters=${encodeURIComponent(JSON.stringify(filters))}`;
 const answers: Readonly<Record<string, string>> = {
+  [filtered({ publish: { '8091/udp': true } })]: '[{"Id":"other","Labels":{}}]',
+  [filtered({ publish: ['8000-9000'], name: ['t'] })]: '[]',
+  [filtered({ publish: { '80': true } })]: '[]',
+  [filtered({ publish: { '80': true }, expose: { '80': true } })]: '[{"Id":"task"}]',
+  [filtered({ label: ['dev.tutti.ports'] })]: JSON.stringify([listedByEngine[0]]),
+  [filtered({ name: ['t'], label: ['dev.tutti.ports'] })]: JSON.stringify([listedByEngine[0]]),
   '/version': '{"ApiVersion":"1.41","MinAPIVersion":"1.12"}',
   '/v1.41/containers/json?all=1': JSON.stringify(listedByEngine),
   '/v1.41/containers/json': '[ {"Id":"other","Labels":{}} ]\n',
@@ -108,4 +116,19 @@ test('what has no such ports, and what is not there, is answered in the engineâ€
   const { status, text } = await ask('/v1.41/containers/nope/json');
   assert.equal(status, 404);
   assert.equal(text, '{"message":"No such container: x"}');
+});
+
+test('a list by published port has the tasks that have it, among others', async () => {
+  const table: readonly (readonly [filters: object, ids: readonly string[]])[] = [
+    [{ publish: { '8091/udp': true } }, ['other', 'task']],
+    [{ publish: ['8000-9000'], name: ['t'] }, ['task']],
+    [{ publish: { '80': true } }, []],
+    [{ publish: { '80': true }, expose: { '80': true } }, ['task']],
+  ];
+  for (const [filters, expected] of table) {
+    const { text } = await ask(filtered(filters));
+    const listed = JSON.parse(text) as readonly { readonly Id: string }[];
+    const ids = listed.map(({ Id }) => Id);
+    assert.deepEqual(ids, expected, JSON.stringify(filters));
+  }
 });
