@@ -7,13 +7,13 @@ import { checkChanges, checkWorld } from './invariants.ts';
 import { LoopWorld } from './loop-world.ts';
 import { anywhere } from './rows.ts';
 
-const nodeCount = 5;
+export const nodeCount = 5;
 /** It is never drained, so that there is always room. */
 const refuge = 'n0';
 const steps = 60;
-const restMs = 30 * 60_000;
+export const restMs = 30 * 60_000;
 
-interface Life {
+export interface Life {
   readonly world: LoopWorld;
   readonly dice: Prng;
   readonly services: ReadonlyMap<string, Drawn>;
@@ -24,17 +24,19 @@ interface Drawn {
   readonly update: UpdateSettings;
   /** Two tasks of a slot may run while one takes over from the other. */
   readonly overlaps: boolean;
+  /** Its tasks have data on their nodes, and are not moved without need. */
+  readonly keeps: boolean;
 }
+
+/** A bug that is put into each transaction of the loops. */
+export type Plant = (tx: Transaction) => void;
 
 /**
  * Services of sound tasks on nodes that are drained, paused, relabelled and activated again, while
  * agents act in any order and managers start anew. Returns what went wrong: at any moment, or once
  * all nodes but the drained ones are as they were.
  */
-export function liveThroughDrains(
-  seed: number,
-  planted?: (tx: Transaction) => void,
-): readonly string[] {
+export function liveThroughDrains(seed: number, planted?: Plant): readonly string[] {
   const life = begin(new Prng(seed));
   const { world, dice } = life;
   try {
@@ -57,7 +59,7 @@ export function liveThroughDrains(
   }
 }
 
-function begin(dice: Prng): Life {
+export function begin(dice: Prng): Life {
   const world = new LoopWorld({}, dice.pick([1, 3, 10_000]));
   world.onCommit = checkChanges;
   for (let number = 0; number < nodeCount; number += 1) world.addNode(`n${number}`);
@@ -86,10 +88,10 @@ function declare(world: LoopWorld, name: string, dice: Prng): Drawn {
     : [];
   world.declare(name, { spec, container: { mounts } });
   const overlaps = order === 'start-first' || (order === 'none' && !hasVolume);
-  return { replicas, update, overlaps };
+  return { replicas, update, overlaps, keeps: hasVolume };
 }
 
-function happen({ world, dice }: Life): void {
+export function happen({ world, dice }: Life): void {
   if (dice.chance(0.5)) {
     for (let count = dice.below(10); count > 0; count -= 1) {
       const tasks = world.actionable();
@@ -106,7 +108,7 @@ function happen({ world, dice }: Life): void {
 }
 
 /** What must hold at every moment, because all tasks are sound and there is always room. */
-function unsound({ world, services }: Life): readonly string[] {
+export function unsound({ world, services }: Life): readonly string[] {
   checkWorld(world);
   const found: string[] = [];
   for (const [name, { replicas, update, overlaps }] of services) {

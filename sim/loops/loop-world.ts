@@ -5,13 +5,14 @@ import { allocateTask } from '../../src/allocator/task.ts';
 import type { ClusterSpec } from '../../src/model/cluster.ts';
 import { clusterDefaults } from '../../src/model/cluster.ts';
 import type { NetworkSpec } from '../../src/model/network.ts';
-import type { Node, NodeState } from '../../src/model/node.ts';
+import type { Node, NodeState, ObservedNode } from '../../src/model/node.ts';
 import type { Reason } from '../../src/model/reason.ts';
 import type { Service } from '../../src/model/service.ts';
 import type { ObservedTask, Task } from '../../src/model/task.ts';
 import type { EndState, TaskState } from '../../src/model/task-state.ts';
 import { compareTaskStates } from '../../src/model/task-state.ts';
 import type { TaskTemplateSpec } from '../../src/model/template.ts';
+import { passRebalance } from '../../src/manager/rebalance-pass.ts';
 import type { Wake } from '../../src/orchestrator/reconcile.ts';
 import { reconcile } from '../../src/orchestrator/reconcile.ts';
 import { recordEnd } from '../../src/orchestrator/record-end.ts';
@@ -50,10 +51,7 @@ export class LoopWorld {
   planned = 0;
   readonly #observedTasks = new Map<string, ObservedTask>();
   readonly #runningSince = new Map<string, number>();
-  readonly #nodeStates = new Map<
-    string,
-    { readonly state: NodeState; readonly since: number; readonly fenced?: boolean }
-  >();
+  readonly #nodeStates = new Map<string, Omit<ObservedNode, 'nodeId' | 'message'>>();
   readonly #refusals = new Map<string, Reason>();
   readonly #refusedSince = new Map<string, number>();
   readonly #dirty = new Map<string, Unit>();
@@ -268,6 +266,9 @@ export class LoopWorld {
         else this.#wakes.set(key, wake);
       }
       for (const serviceId of new Set([...place, ...unplaced])) this.#place(tx, serviceId);
+      const { loads } = this;
+      const parts = { ...this.context, loads, trial: loads.trial(), cursors: this.#cursors };
+      this.#mark(passRebalance(tx, wakes.keys(), parts));
       this.planted?.(tx);
     });
   }

@@ -5,6 +5,7 @@ import type { Network, NetworkSpec } from '../model/network.ts';
 import type { Node, NodeSpec } from '../model/node.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Reason } from '../model/reason.ts';
+import type { RebalancePlan, RebalanceReport } from '../model/rebalance.ts';
 import type { Config, DataSpec, Secret } from '../model/secret.ts';
 import type { Service, ServiceDeclaration } from '../model/service.ts';
 import type { PlannedTask, StackChange, StackDeclaration } from '../model/stack.ts';
@@ -94,6 +95,17 @@ export interface ControlPlane {
 
   updateNode(nodeId: string, spec: NodeSpec, version: number): Promise<Node>;
   removeNode(nodeId: string, options: { readonly force: boolean }): Promise<void>;
+
+  /** What a rebalance of these services would do now; none named: of all. Changes nothing. */
+  planRebalance(serviceIds: readonly string[]): RebalancePlan;
+  /**
+   * Begins it, or has services join the one under way; where no task is to be moved it changes
+   * nothing. Returns what is planned at this moment: what happens meanwhile may change that.
+   */
+  startRebalance(serviceIds: readonly string[]): Promise<RebalancePlan>;
+  /** Ends it; returns the names of the services that were not done. */
+  stopRebalance(): Promise<readonly string[]>;
+  rebalance(): RebalanceReport;
 
   /** Lines of the given tasks, each task's in order; with `follow`, until the signal. */
   logs(

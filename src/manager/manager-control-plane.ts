@@ -7,6 +7,7 @@ import type { LogQuery } from '../model/log.ts';
 import type { Network, NetworkSpec } from '../model/network.ts';
 import type { Node, NodeSpec } from '../model/node.ts';
 import type { Observed } from '../model/observed.ts';
+import type { RebalancePlan, RebalanceReport } from '../model/rebalance.ts';
 import type { Config, DataSpec, Secret } from '../model/secret.ts';
 import type { Service, ServiceDeclaration } from '../model/service.ts';
 import type { PlannedTask, StackChange, StackDeclaration } from '../model/stack.ts';
@@ -27,6 +28,7 @@ import type { LogBroker } from './logs.ts';
 import { createNetwork, removeNetwork } from './networks.ts';
 import { checkNodeRemoval, registerNode, updateNode } from './nodes.ts';
 import type { Planner } from './planner.ts';
+import { rehearseRebalance, reportRebalance, startRebalance, stopRebalance } from './rebalance.ts';
 import { createService, removeService, updateOrRollBack } from './services.ts';
 import type { Sessions } from './sessions.ts';
 import { plannedTasks } from './stack-plan.ts';
@@ -203,6 +205,27 @@ export class ManagerControlPlane implements ControlPlane {
       tx.nodes.delete(node.id);
       context.touched.node(node.id);
     });
+  }
+
+  planRebalance(serviceIds: readonly string[]): RebalancePlan {
+    requireCluster(this.view as Transaction);
+    return rehearseRebalance(serviceIds, { ...this.#parts, now: this.now() });
+  }
+
+  async startRebalance(serviceIds: readonly string[]): Promise<RebalancePlan> {
+    const plan = this.planRebalance(serviceIds);
+    if (plan.moves.length === 0) return plan;
+    const { observed } = this.#parts;
+    await this.#write((tx, { now }) => startRebalance(tx, serviceIds, { now, observed }));
+    return plan;
+  }
+
+  stopRebalance(): Promise<readonly string[]> {
+    return this.#write((tx, { now }) => stopRebalance(tx, now));
+  }
+
+  rebalance(): RebalanceReport {
+    return reportRebalance({ ...this.#parts, now: this.now() });
   }
 
   logs(

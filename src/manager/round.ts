@@ -16,6 +16,7 @@ import { mayFit, placeTasks } from '../scheduler/place-tasks.ts';
 import type { Change, Transaction, View } from '../store/view.ts';
 import { PlacementPasses } from './placement-pass.ts';
 import type { Placing } from './planner-work.ts';
+import { passRebalance } from './rebalance-pass.ts';
 
 /** What one transaction of the planner is to look at. */
 export interface RoundWork {
@@ -140,7 +141,14 @@ export class CoreRounds implements Rounds {
       tried += attempt.tried;
       if (attempt.more) later.set(serviceId, 'on');
     }
-    return { left: { units: left, place: later }, wakes, refusals, undo: () => this.#undo(trial) };
+    const parts = { ...context, loads: this.#loads, cursors: this.cursors };
+    const next = passRebalance(tx, wakes.keys(), parts);
+    return {
+      left: { units: [...left, ...next], place: later },
+      wakes,
+      refusals,
+      undo: () => this.#undo(trial),
+    };
   }
 
   #undo(trial: Trial): void {

@@ -1,5 +1,6 @@
 import type { Instant } from './instant.ts';
 import type { Labels } from './labels.ts';
+import type { RebalanceStatus } from './rebalance.ts';
 import type { TaskTemplateSpec } from './template.ts';
 
 export type ServiceMode =
@@ -44,7 +45,8 @@ export interface PublishedPort {
   readonly protocol: 'tcp' | 'udp' | 'sctp';
   readonly targetPort: number;
   /**
-   * Absent or 0: chosen by the allocator (30000–32767) for ingress, by the engine for host mode.
+   * Absent or 0: chosen by the allocator (30000–32767) for ingress, by the node of
+   * each task for host mode.
    */
   readonly publishedPort?: number;
   readonly mode: 'ingress' | 'host';
@@ -158,6 +160,8 @@ export interface Service {
   readonly publishedPorts: readonly PublishedPort[];
   readonly update?: UpdateStatus;
   readonly job?: JobStatus;
+  /** The last one that a person asked for, or the one under way. */
+  readonly rebalance?: RebalanceStatus;
   /** Names of dependencies that were met once; from then on they gate nothing. */
   readonly dependenciesMet: readonly string[];
   /** Set when a person removed it: its tasks are stopped, then the row goes. */

@@ -5,6 +5,7 @@ import type { TaskTemplateSpec } from '../model/template.ts';
 import { isLive } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 import type { PlanContext } from './plan.ts';
+import { planPatience } from './rebalance-progress.ts';
 import type { Slot } from './slot.ts';
 import { isInProgress, isRollback, updateSettings } from './update-settings.ts';
 
@@ -109,16 +110,27 @@ function someNodeIsSilent(view: View, context: PlanContext): boolean {
   return false;
 }
 
-/** Ends the head's turn once it ran for the update's delay, or finds no place. */
+/**
+ * Ends the head's turn once it ran for the update's delay, or finds no place; a rebalance, which is
+ * in no hurry, watches it for failure as an update does.
+ */
 export function planTurn(view: View, slot: Slot, context: PlanContext): void {
   const { head, service, draft } = slot;
   if (head === undefined || head.end !== undefined || head.move?.turn !== 'held') return;
   const observed = context.observed.task(head.id);
+  const isRebalance = head.move.cause === 'rebalance';
   if (observed?.state === 'running') {
-    const endsAt = observed.since + updateSettings(service).delayMs;
-    if (endsAt > context.now) draft.wake(endsAt);
-    else slot.step({ kind: 'end-turn', taskId: head.id });
+    const { delayMs, monitorMs } = updateSettings(service);
+    const endsAt = observed.since + (isRebalance ? Math.max(delayMs, monitorMs) : delayMs);
+    if (endsAt > context.now) {
+      draft.wake(endsAt);
+      return;
+    }
+    slot.step({ kind: 'end-turn', taskId: head.id });
+    if (isRebalance) draft.push({ kind: 'count-move', serviceId: service.id });
   } else if (isHomeless(view, slot, context)) {
     slot.step({ kind: 'end-turn', taskId: head.id });
+  } else {
+    planPatience(view, slot, context);
   }
 }

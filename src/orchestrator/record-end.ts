@@ -78,11 +78,32 @@ function countEnd(
   }
   // Its turn in the update is over, whether that counts it or not.
   if (task.rollout !== undefined) draft.follow({ kind: 'update', serviceId });
-  if (task.move?.turn === 'held') draft.follow({ kind: 'moves', serviceId });
+  if (task.move?.turn === 'held') {
+    draft.follow({ kind: 'moves', serviceId });
+    endMove(view, draft, of);
+  }
   if (!isInProgress(service) || task.templateId !== service.templateId) return;
   if (!isFailureOfUpdate(view, of)) return;
   draft.push({ kind: 'settle-rollout', taskId: task.id, rollout: 'failed' });
   draft.push({ kind: 'fail-update', serviceId, taskId: task.id, at: of.now });
+}
+
+/** A task that fails after a rebalance moved it ends the rebalance of its service. */
+function endMove(
+  view: View,
+  draft: PlanDraft,
+  of: {
+    readonly service: Service;
+    readonly task: Task;
+    readonly end: TaskEnd;
+    readonly now: Instant;
+  },
+): void {
+  const { service, task, end, now } = of;
+  if (task.move?.cause !== 'rebalance') return;
+  const node = view.nodes.get(task.nodeId ?? '')?.description.hostname ?? 'its new node';
+  const message = `${service.spec.name}.${task.slot} ended on ${node}: ${end.reason.message}`;
+  draft.push({ kind: 'end-rebalance', serviceId: service.id, at: now, message });
 }
 
 /** It was made by the update, and left before it ran for the monitored time. */

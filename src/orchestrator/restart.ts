@@ -20,6 +20,8 @@ const keptForBackOff = 8;
 /** Instants that are kept at most, whatever the policy counts. */
 const keptAtMost = 1_000;
 
+type Counters = Pick<Task, 'restarts' | 'attempts'>;
+
 export type RestartDecision =
   | {
       readonly kind: 'restart';
@@ -40,8 +42,8 @@ export type RestartDecision =
 export function decideRestart(
   policy: RestartPolicy | undefined,
   ended: {
-    readonly task: Task;
-    readonly end: TaskEnd;
+    readonly task: Counters;
+    readonly end: Pick<TaskEnd, 'state' | 'at'>;
     readonly now: Instant;
     /** A job's task that completed is never restarted. */
     readonly isJob: boolean;
@@ -59,21 +61,31 @@ export function decideRestart(
   const attempts = attemptsSoFar(task, { windowMs, now });
   if (maxAttempts > 0 && attempts >= maxAttempts) return { kind: 'exhausted', attempts, windowMs };
   const at = end.at + (policy?.delayMs ?? backOffMs(task.restarts, end.at));
+  return { kind: 'restart', at, ...counted(policy, task, { restarts: [now], attempts: 1 }) };
+}
+
+/** What a row carries after further restarts: as much as its policy and the back-off ask for. */
+export function counted(
+  policy: RestartPolicy | undefined,
+  before: Counters,
+  further: { readonly restarts: readonly Instant[]; readonly attempts: number },
+): Counters {
+  const { maxAttempts = restartDefaults.maxAttempts } = policy ?? {};
+  const { windowMs = restartDefaults.windowMs } = policy ?? {};
   const kept = Math.min(Math.max(keptForBackOff, windowMs > 0 ? maxAttempts : 0), keptAtMost);
-  const restarts = [...task.restarts, now].slice(-kept);
-  return maxAttempts > 0 && windowMs === 0
-    ? { kind: 'restart', at, restarts, attempts: attempts + 1 }
-    : { kind: 'restart', at, restarts };
+  const restarts = [...before.restarts, ...further.restarts].slice(-kept);
+  if (maxAttempts === 0 || windowMs > 0) return { restarts };
+  return { restarts, attempts: (before.attempts ?? before.restarts.length) + further.attempts };
 }
 
 /** What a replacement that is no restart takes over from the task before it. */
-export function carried(task: Task): Pick<Task, 'restarts' | 'attempts'> {
+export function carried(task: Counters): Counters {
   const { restarts, attempts } = task;
   return attempts === undefined ? { restarts } : { restarts, attempts };
 }
 
 function attemptsSoFar(
-  task: Task,
+  task: Counters,
   within: { readonly windowMs: number; readonly now: Instant },
 ): number {
   if (within.windowMs === 0) return task.attempts ?? task.restarts.length;

@@ -52,7 +52,7 @@ export function planRollout(view: View, slot: Slot, context: PlanContext): void 
 }
 
 /** When waiting for the head ends; never while the task before it is still stopping. */
-function deadlineOf(
+export function deadlineOf(
   view: View,
   slot: Slot,
   of: { readonly head: Task; readonly context: PlanContext },

@@ -13,6 +13,7 @@ import { keepsElder, needsTurn, planTurn } from './move.ts';
 import { isHeadLost, mayTakeBack } from './node-down.ts';
 import type { PlanContext } from './plan.ts';
 import { reasonOf } from './plan.ts';
+import { isWantedElsewhere } from './rebalance-progress.ts';
 import { planPromotion } from './promotion.ts';
 import { removalReason } from './removal.ts';
 import type { RestartDecision } from './restart.ts';
@@ -80,7 +81,11 @@ function giveUpUnwantedHead(view: View, slot: Slot, context: PlanContext): void 
   const isDone = isJob(service) && elder.end?.state === 'complete';
   const isBack = mayTakeBack({ head, elder }, context);
   const isRight =
-    isDone || (isBack && isClean(view, { service, task: elder, now }) && !isServing);
+    isDone ||
+    (isBack &&
+      isClean(view, { service, task: elder, now }) &&
+      !isServing &&
+      !isWantedElsewhere(view, slot, context));
   if (!isRight && !isAbandoned(slot, { head, elder })) return;
   const message = 'the task that it was to replace stays';
   slot.retire(head, {

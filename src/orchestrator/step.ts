@@ -48,6 +48,15 @@ export type ServiceStep =
       readonly taskId: string;
       readonly at: Instant;
     }
+  /** One more task of the service was moved by its rebalance. */
+  | { readonly kind: 'count-move'; readonly serviceId: string }
+  /** The rebalance is over; with `message` it was stopped for that reason. */
+  | {
+      readonly kind: 'end-rebalance';
+      readonly serviceId: string;
+      readonly at: Instant;
+      readonly message?: string;
+    }
   | { readonly kind: 'count-completion'; readonly serviceId: string; readonly iteration: number }
   | {
       readonly kind: 'meet-dependencies';
@@ -118,35 +127,12 @@ export function applySteps(tx: Transaction, steps: readonly Step[]): void {
 }
 
 function applyStep(tx: Transaction, step: Step): void {
-  switch (step.kind) {
-    case 'create-task':
-      return tx.tasks.put(step.task);
-    case 'promote-task':
-    case 'retire-task':
-    case 'end-task':
-    case 'spend-task':
-    case 'mark-outgoing':
-    case 'mark-misplaced':
-    case 'mark-evicted':
-    case 'end-turn':
-    case 'settle-rollout':
-    case 'delete-task':
-      return changeTask(tx, step);
-    case 'set-update':
-    case 'watch-update':
-    case 'fail-update':
-    case 'count-completion':
-    case 'meet-dependencies':
-      return changeService(tx, step);
-    case 'delete-service':
-      return tx.services.delete(step.serviceId);
-    case 'delete-template':
-      return tx.templates.delete(step.templateId);
-    case 'delete-network':
-      return tx.networks.delete(step.networkId);
-    default:
-      return unreachable(step);
-  }
+  if (step.kind === 'create-task') tx.tasks.put(step.task);
+  else if (step.kind === 'delete-service') tx.services.delete(step.serviceId);
+  else if (step.kind === 'delete-template') tx.templates.delete(step.templateId);
+  else if (step.kind === 'delete-network') tx.networks.delete(step.networkId);
+  else if ('serviceId' in step) changeService(tx, step);
+  else changeTask(tx, step);
 }
 
 function changeTask(tx: Transaction, step: Exclude<TaskStep, { kind: 'create-task' }>): void {
@@ -178,6 +164,10 @@ function serviceAfter(service: Service, step: ServiceChange, revision: number): 
       return watched(service, step.until);
     case 'fail-update':
       return afterFailure(service, { taskId: step.taskId, at: step.at, revision });
+    case 'count-move':
+      return movedOne(service);
+    case 'end-rebalance':
+      return rebalanced(service, step);
     case 'count-completion':
       return completed(service, step.iteration);
     case 'meet-dependencies':
@@ -191,6 +181,24 @@ function watched(service: Service, until: Instant): Service {
   const { update } = service;
   if (update === undefined) return service;
   return { ...service, update: { ...update, watchUntil: Math.max(update.watchUntil ?? 0, until) } };
+}
+
+function movedOne(service: Service): Service {
+  const { rebalance } = service;
+  if (rebalance === undefined) return service;
+  return { ...service, rebalance: { ...rebalance, moved: rebalance.moved + 1 } };
+}
+
+function rebalanced(
+  service: Service,
+  { at, message }: Extract<ServiceStep, { kind: 'end-rebalance' }>,
+): Service {
+  const { rebalance } = service;
+  if (rebalance?.state !== 'running') return service;
+  const over = { ...rebalance, endedAt: at };
+  return message === undefined
+    ? { ...service, rebalance: { ...over, state: 'completed' } }
+    : { ...service, rebalance: { ...over, state: 'stopped', message } };
 }
 
 function completed(service: Service, iteration: number): Service {

@@ -99,8 +99,7 @@ function unitsOfService(
   const { before, after, id } = change;
   const units: Unit[] = [];
   if (after !== undefined) units.push({ kind: onlyProgressed(before, after), serviceId: id });
-  // An update that ended or paused leaves its turns to others.
-  if (view.tasks.count('evicted', id) > 0) units.push({ kind: 'moves', serviceId: id });
+  units.push(...unitsOfMoves(view, change));
   const name = (after ?? before)?.spec.name;
   const isThere = (row: Service | undefined): boolean => row !== undefined && row.removing !== true;
   if (name !== undefined && isThere(before) !== isThere(after)) {
@@ -115,6 +114,19 @@ function unitsOfService(
     for (const network of view.networks.all()) {
       if (network.removing === true) units.push({ kind: 'network', networkId: network.id });
     }
+  }
+  return units;
+}
+
+function unitsOfMoves(
+  view: View,
+  { before, after, id }: Extract<Change, { table: 'services' }>,
+): readonly Unit[] {
+  const units: Unit[] = [];
+  // An update that ended or paused leaves its turns to others.
+  if (view.tasks.count('evicted', id) > 0) units.push({ kind: 'moves', serviceId: id });
+  if (before?.rebalance?.state === 'running' && after?.rebalance?.state !== 'running') {
+    for (const task of view.tasks.by('moving', id)) units.push(slotUnit(task));
   }
   return units;
 }

@@ -154,6 +154,6 @@ class Leaf {
 }
 
 /** The label's value, empty where the node has none; keys as in `node.labels.zone`. */
-function labelOf(node: Node, key: string): string {
+export function labelOf(node: Node, key: string): string {
   return nodeProperty(node, key) ?? '';
 }

@@ -69,6 +69,9 @@ export const tableIndexes = {
     address: (service: Service) =>
       service.virtualAddresses.map((vip) => addressKey(vip.networkId, vip.address)),
     removing: (service: Service) => (service.removing === true ? ['yes'] : []),
+    /** Services that a rebalance has not done with. */
+    rebalancing: (service: Service) =>
+      service.rebalance?.state === 'running' && service.removing !== true ? ['yes'] : [],
     dependsOn: (service: Service) => service.spec.dependsOn.map((one) => nameKey(one.service)),
     /** Services and jobs with a slot on every node. */
     global: (service: Service) =>
