@@ -1,9 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after, before } from 'node:test';
 import { SimulatedDisk } from '../sim/disk.ts';
 import { MemoryEngine } from '../sim/memory-engine.ts';
+import { EtcdEngine } from '../src/os/etcd-engine.ts';
 import { SqliteEngine } from '../src/os/sqlite-engine.ts';
+import { TestEtcd } from './etcd/test-etcd.ts';
 import { storeEngineConformance } from './store-engine-conformance.ts';
 
 storeEngineConformance('SQLite', () => {
@@ -17,4 +20,21 @@ storeEngineConformance('SQLite', () => {
 storeEngineConformance('memory', () => {
   const disk = new SimulatedDisk();
   return { open: () => new MemoryEngine(disk), dispose: () => undefined };
+});
+
+let etcd: TestEtcd;
+let etcdStores = 0;
+
+before(async () => {
+  etcd = await TestEtcd.start(1);
+});
+after(async () => await etcd.stop());
+
+storeEngineConformance('etcd', () => {
+  etcdStores += 1;
+  const prefix = `store${etcdStores}/`;
+  return {
+    open: () => new EtcdEngine({ client: etcd.client(), prefix }),
+    dispose: () => undefined,
+  };
 });

@@ -22,6 +22,11 @@ export const agentCommands: readonly NeededCommand[] = [
   { command: 'conntrack', package: 'conntrack' },
 ];
 
+/** What managers call once there are two of them. */
+export const managerCommands: readonly NeededCommand[] = [
+  { command: 'etcd', package: 'etcd-server' },
+];
+
 /** What judges in tests. */
 export const judgeCommands: readonly NeededCommand[] = [{ command: 'openssl', package: 'openssl' }];
 

@@ -7,6 +7,7 @@ import {
   engineCommands,
   ensureCommands,
   judgeCommands,
+  managerCommands,
 } from '../engine/machine-packages.ts';
 import { repositoryRoot } from '../root.ts';
 import { runNodeTests } from './node-tests.ts';
@@ -25,7 +26,7 @@ export const engineStage: Stage = {
   prepare: async () => {
     const found = await findEngine();
     if (found === undefined) requireRoot();
-    const commands = [...agentCommands, ...judgeCommands];
+    const commands = [...agentCommands, ...managerCommands, ...judgeCommands];
     if (found === undefined) commands.unshift(...engineCommands);
     await ensureCommands(commands, 'tests with a container engine');
   },

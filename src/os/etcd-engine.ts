@@ -1,0 +1,325 @@
+import type {
+  CommitGuard,
+  CommitOutcome,
+  StoredChange,
+  StoredRow,
+  StoreEngine,
+  StoreSnapshot,
+} from '../host/store-engine.ts';
+import { assert } from '../lib/assert.ts';
+import { TuttiError } from '../lib/error.ts';
+import {
+  type BatchLimits,
+  cutBatch,
+  decodePart,
+  encodePart,
+  type KeyWrite,
+  operationsOf,
+  resolveBatch,
+} from './etcd-batch.ts';
+import { type EtcdClient, etcdError, isNoSpace } from './etcd-client.ts';
+import { damaged, EtcdKeys, equals } from './etcd-keys.ts';
+import {
+  decodeTransactionReply,
+  type EtcdOperation,
+  type EtcdPair,
+  encodeTransaction,
+} from './etcd-messages.ts';
+import { type EtcdState, readState, readStateOperations, stateOf } from './etcd-state.ts';
+import { RowNumbers } from './row-numbers.ts';
+
+/** Rows in one reply while loading. */
+const pageRows = 2_000;
+
+export interface EtcdEngineOptions {
+  /** Closed with the engine. */
+  readonly client: EtcdClient;
+  /** Before all keys of the store; ends in ASCII. */
+  readonly prefix?: string;
+  readonly limits?: BatchLimits;
+}
+
+const defaultLimits: BatchLimits = { operations: 4_000, sizeBytes: 1_024 * 1_024 };
+
+type Guarded = CommitOutcome | { readonly kind: 'pending' };
+
+/**
+ * The store engine for several managers: rows are keys of etcd, and a commit is one transaction
+ * that is conditional on epoch and revision. See docs/design/etcd.md.
+ */
+export class EtcdEngine implements StoreEngine {
+  readonly #client: EtcdClient;
+  readonly #keys: EtcdKeys;
+  readonly #limits: BatchLimits;
+  #numbers: RowNumbers | undefined;
+  #committing = false;
+
+  constructor({ client, prefix = 'tutti/', limits = defaultLimits }: EtcdEngineOptions) {
+    this.#client = client;
+    this.#keys = new EtcdKeys(prefix);
+    this.#limits = limits;
+  }
+
+  async load(): Promise<StoreSnapshot> {
+    const state = await this.#state();
+    const { schemaVersion, epoch, revision } = state;
+    const pairs = await this.#allRows(state.etcdRevision);
+    const late = await this.#pendingWrites(state);
+    return {
+      schemaVersion: late.schemaVersion ?? schemaVersion,
+      epoch,
+      revision,
+      rows: this.#rows(pairs, late.rows),
+    };
+  }
+
+  async takeEpoch(): Promise<number> {
+    assert(!this.#committing, 'an epoch is taken while a commit is in flight');
+    for (;;) {
+      const { epoch } = await this.#state();
+      const reply = await this.#client.transact({
+        compares: [equals(this.#keys.epoch, epoch)],
+        success: [
+          { kind: 'put', key: this.#keys.layout, value: '1' },
+          { kind: 'put', key: this.#keys.epoch, value: String(epoch + 1) },
+        ],
+      });
+      if (reply.succeeded) return epoch + 1;
+    }
+  }
+
+  async commit(changes: readonly StoredChange[], guard: CommitGuard): Promise<CommitOutcome> {
+    assert(!this.#committing, 'two commits are in flight');
+    this.#committing = true;
+    try {
+      this.#mustBeOpen();
+      return await this.#commitNow(changes, guard);
+    } finally {
+      this.#committing = false;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#client.close();
+  }
+
+  async #commitNow(changes: readonly StoredChange[], guard: CommitGuard): Promise<CommitOutcome> {
+    const numbers = await this.#knownNumbers();
+    const { writes } = resolveBatch(changes, { keys: this.#keys, numbers });
+    const pieces = cutBatch(writes, this.#limits);
+    const outcome =
+      pieces.length > 1
+        ? await this.#commitLarge(pieces, guard)
+        : await this.#advance(operationsOf(writes), guard);
+    if (outcome.kind === 'committed') numbers.keep();
+    else if (outcome.kind === 'failed') numbers.takeBack();
+    // Somebody else writes, or may: rows may have come that have no number here.
+    else this.#numbers = undefined;
+    return outcome;
+  }
+
+  /**
+   * More than one transaction takes: the pieces are put beside the rows, become part of the state
+   * all at once with the revision, and are folded into the rows afterwards.
+   */
+  async #commitLarge(
+    pieces: readonly (readonly KeyWrite[])[],
+    guard: CommitGuard,
+  ): Promise<CommitOutcome> {
+    const { parts, partsEnd, pending } = this.#keys;
+    const revision = guard.revision + 1;
+    const steps: readonly EtcdOperation[] = [
+      // What a batch left that never became part of the state.
+      { kind: 'delete', key: parts, end: partsEnd },
+      ...pieces.map(
+        (piece, index): EtcdOperation => ({
+          kind: 'put',
+          key: this.#keys.part(revision, index),
+          value: encodePart(piece),
+        }),
+      ),
+    ];
+    for (const step of steps) {
+      const outcome = await this.#write([step], guard);
+      if (outcome.kind !== 'committed') return outcome;
+    }
+    const value = `${revision} ${pieces.length}`;
+    const outcome = await this.#advance([{ kind: 'put', key: pending, value }], guard);
+    if (outcome.kind === 'committed') {
+      // Durable already. What cannot be folded now is folded before the next commit.
+      await this.#fold({ epoch: guard.epoch, revision }).catch(() => undefined);
+    }
+    return outcome;
+  }
+
+  /** Makes the writes part of the state, as the next revision. */
+  async #advance(operations: readonly EtcdOperation[], guard: CommitGuard): Promise<CommitOutcome> {
+    const value = String(guard.revision + 1);
+    return await this.#write(
+      [{ kind: 'put', key: this.#keys.revision, value }, ...operations],
+      guard,
+    );
+  }
+
+  /** One transaction under the guard, after what is pending was folded. */
+  async #write(operations: readonly EtcdOperation[], guard: CommitGuard): Promise<CommitOutcome> {
+    const attempts = { repeated: false };
+    for (;;) {
+      const outcome = await this.#attempt(operations, { guard, attempts });
+      if (outcome.kind !== 'pending') return outcome;
+      try {
+        await this.#fold(guard);
+      } catch (reason) {
+        const { message } = TuttiError.from(reason);
+        return attempts.repeated ? { kind: 'unknown', message } : failed('io', message);
+      }
+    }
+  }
+
+  async #attempt(
+    operations: readonly EtcdOperation[],
+    { guard, attempts }: { readonly guard: CommitGuard; readonly attempts: { repeated: boolean } },
+  ): Promise<Guarded> {
+    const keys = this.#keys;
+    const message = encodeTransaction({
+      compares: [
+        equals(keys.epoch, guard.epoch),
+        equals(keys.revision, guard.revision),
+        { kind: 'absent', key: keys.pending },
+      ],
+      success: operations,
+      failure: readStateOperations(keys),
+    });
+    const outcome = await this.#client.call('etcdserverpb.KV/Txn', { message });
+    if (outcome.kind === 'lost') {
+      const { message: text } = etcdError(outcome);
+      if (outcome.sent || attempts.repeated) return { kind: 'unknown', message: text };
+      return failed('io', text);
+    }
+    attempts.repeated ||= outcome.repeated;
+    if (outcome.kind === 'status') {
+      const { message: text } = etcdError(outcome);
+      if (attempts.repeated) return { kind: 'unknown', message: text };
+      return failed(isNoSpace(outcome) ? 'disk-full' : 'io', text);
+    }
+    const reply = decodeTransactionReply(outcome.message);
+    if (reply.succeeded) return { kind: 'committed' };
+    return judgeRefusal(stateOf(reply), { guard, repeated: attempts.repeated });
+  }
+
+  /** Brings the parts of a large batch into the rows, while the epoch is that one. */
+  async #fold({ epoch }: CommitGuard): Promise<void> {
+    const keys = this.#keys;
+    const state = await this.#state();
+    const { pending } = state;
+    if (pending === undefined || state.epoch !== epoch) return;
+    const compares = [equals(keys.epoch, epoch), equals(keys.revision, pending.revision)];
+    const parts = await this.#parts(state);
+    const writes = parts.flatMap((part) => decodePart(part));
+    for (const piece of cutBatch(writes, this.#limits)) {
+      await this.#client.transact({ compares, success: operationsOf(piece) });
+    }
+    await this.#client.transact({
+      compares,
+      success: [
+        { kind: 'delete', key: keys.parts, end: keys.partsEnd },
+        { kind: 'delete', key: keys.pending },
+      ],
+    });
+  }
+
+  async #state(): Promise<EtcdState> {
+    this.#mustBeOpen();
+    return await readState(this.#client, this.#keys);
+  }
+
+  /** The parts that the pending batch is made of, in their order. */
+  async #parts({ pending, etcdRevision }: EtcdState): Promise<readonly string[]> {
+    if (pending === undefined) return [];
+    const parts: string[] = [];
+    for (let index = 0; index < pending.parts; index += 1) {
+      const key = this.#keys.part(pending.revision, index);
+      const end = `${key}\0`;
+      const { pairs } = await this.#client.range({ key, end, limit: 1, etcdRevision });
+      const [pair] = pairs;
+      if (pair === undefined) throw damaged(`${key} is missing`);
+      parts.push(pair.value.toString());
+    }
+    return parts;
+  }
+
+  async #pendingWrites(state: EtcdState): Promise<{
+    readonly schemaVersion?: number;
+    readonly rows: Map<string, string | undefined>;
+  }> {
+    const parts = await this.#parts(state);
+    const rows = new Map(parts.flatMap((part) => decodePart(part)));
+    const schemaVersion = rows.get(this.#keys.schemaVersion);
+    rows.delete(this.#keys.schemaVersion);
+    return schemaVersion === undefined ? { rows } : { rows, schemaVersion: Number(schemaVersion) };
+  }
+
+  /** All rows as of one revision of etcd. */
+  async #allRows(etcdRevision: number): Promise<readonly EtcdPair[]> {
+    const { rows, rowsEnd } = this.#keys;
+    const all: EtcdPair[] = [];
+    for (let key: string | Uint8Array = rows; ; ) {
+      const page = await this.#client.range({ key, end: rowsEnd, limit: pageRows, etcdRevision });
+      all.push(...page.pairs);
+      const last = page.pairs.at(-1);
+      if (!page.more || last === undefined) return all;
+      key = Buffer.concat([last.key, Buffer.alloc(1)]);
+    }
+  }
+
+  /** Rows in the order of their numbers, as the late writes leave them; notes the numbers. */
+  *#rows(pairs: readonly EtcdPair[], late: Map<string, string | undefined>): Generator<StoredRow> {
+    const numbers = new RowNumbers();
+    const read = (key: string, value: string): StoredRow => {
+      const place = this.#keys.readRow(key);
+      if (!numbers.load(place)) throw damaged(`it has the row ${place.table}/${place.id} twice`);
+      return { table: place.table, id: place.id, value };
+    };
+    for (const pair of pairs) {
+      const key = pair.key.toString();
+      const value = late.has(key) ? late.get(key) : pair.value.toString();
+      late.delete(key);
+      if (value !== undefined) yield read(key, value);
+    }
+    for (const [key, value] of late) if (value !== undefined) yield read(key, value);
+    this.#numbers = numbers;
+  }
+
+  async #knownNumbers(): Promise<RowNumbers> {
+    if (this.#numbers === undefined) Array.from((await this.load()).rows, () => undefined);
+    assert(this.#numbers !== undefined, 'the rows of the store have numbers');
+    return this.#numbers;
+  }
+
+  #mustBeOpen(): void {
+    if (!this.#client.closed) return;
+    throw new TuttiError('unavailable', 'the connection to etcd is closed');
+  }
+}
+
+/** What a transaction whose guard did not hold means, by the state that it found. */
+function judgeRefusal(
+  state: EtcdState,
+  { guard, repeated }: { readonly guard: CommitGuard; readonly repeated: boolean },
+): Guarded {
+  const { epoch, revision } = state;
+  const isMine = epoch === guard.epoch;
+  if (isMine && revision === guard.revision && state.pending !== undefined) {
+    return { kind: 'pending' };
+  }
+  if (repeated && revision > guard.revision) {
+    // An attempt whose answer was lost did it: nobody else writes under this epoch.
+    if (isMine && revision === guard.revision + 1) return { kind: 'committed' };
+    return { kind: 'unknown', message: 'another manager has written meanwhile' };
+  }
+  return { kind: 'refused', epoch, revision };
+}
+
+function failed(code: 'disk-full' | 'io', message: string): CommitOutcome {
+  return { kind: 'failed', code, message };
+}
