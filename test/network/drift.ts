@@ -111,8 +111,9 @@ export function registerRestarts(world: () => World): void {
     await node.daemon.kill();
     await create('leftover', clusterId);
     await create('of-another-cluster', 'another');
-    assert.ok((await outsider.call(atHost(8080))).value, 'the port answers');
-    assert.ok((await client.call(`${vip}:80`)).value, 'the virtual address answers');
+    for (const answer of [await outsider.call(atHost(8080)), await client.call(`${vip}:80`)]) {
+      assert.ok(answer.value, JSON.stringify(answer));
+    }
     await node.daemon.start();
     await until(
       () => client.query('web'),
