@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { TuttiError } from '../lib/error.ts';
 import type { StackDeclaration } from '../model/stack.ts';
+import { parseBody } from './request-body.ts';
 
 const text = z.string();
 const names = z.record(text, text);
@@ -230,22 +230,5 @@ export interface StackRequest {
  * @throws TuttiError `invalid-argument` naming the field.
  */
 export function parseStackRequest(body: Uint8Array): StackRequest {
-  const parsed = stackRequest.safeParse(parseJson(body));
-  if (parsed.success) return parsed.data as StackRequest;
-  const issue = parsed.error.issues[0];
-  const field = issue === undefined ? 'body' : `body.${issue.path.map(String).join('.')}`;
-  throw new TuttiError('invalid-argument', `${field}: ${issue?.message ?? 'is not valid'}`, {
-    field,
-  });
-}
-
-function parseJson(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(body));
-  } catch (error) {
-    throw new TuttiError('invalid-argument', 'body: expected JSON', {
-      field: 'body',
-      cause: error,
-    });
-  }
+  return parseBody(stackRequest, body) as StackRequest;
 }

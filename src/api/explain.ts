@@ -108,7 +108,12 @@ function secondsBetween(earlier: number, later: number): string {
   return `${(Math.max(0, later - earlier) / 1_000).toFixed(1)} s`;
 }
 
-function findService(controlPlane: ControlPlane, reference: string): Service {
+/**
+ * The service of that name or id, or the only one whose id begins so.
+ *
+ * @throws TuttiError `not-found` or, when several fit, `invalid-argument`.
+ */
+export function findService(controlPlane: ControlPlane, reference: string): Service {
   const { services } = controlPlane.view;
   const named = [...services.by('name', nameKey(reference))];
   // A removed service is still there while its tasks stop, and its name may be another's by now.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { askApi } from '../../sim/ask-api.ts';
 import { declare, ManagerWorld } from '../../sim/manager-world.ts';
 import type { HttpReply } from '../host/http.ts';
 import type { DrainReport, NodeInspection, NodeReport } from '../model/report.ts';
@@ -19,52 +20,45 @@ async function twoNodes(update?: UpdateSettings): Promise<ManagerWorld> {
   return world;
 }
 
-async function ask<T>(
+function ask(
   world: ManagerWorld,
-  call: { readonly method: string; readonly path: string; readonly body?: unknown },
-): Promise<{ readonly status: number; readonly json: T }> {
-  const reply = await apiRoutes(world.control)({
-    method: call.method,
-    path: `/tutti/v1/${call.path}`,
-    query: new URLSearchParams(),
-    headers: {},
-    signal: new AbortController().signal,
-    body: async () => new TextEncoder().encode(JSON.stringify(call.body ?? null)),
-  });
-  if (reply.kind !== 'whole') return assert.fail(`the reply is a ${reply.kind}`);
-  return { status: reply.status, json: JSON.parse(String(reply.body)) as T };
+  method: string,
+  of: { readonly path: string; readonly body?: unknown },
+): Promise<{ readonly status: number; readonly json: unknown }> {
+  return askApi(world.control, { method, ...of });
 }
 
 async function drain(world: ManagerWorld): Promise<DrainReport> {
   const body = { availability: 'drain' };
-  await ask(world, { method: 'PUT', path: 'nodes/vm/availability', body });
+  await ask(world, 'PUT', { path: 'nodes/vm/availability', body });
   return await drainReport(world);
 }
 
 async function drainReport(world: ManagerWorld): Promise<DrainReport> {
-  return (await ask<DrainReport>(world, { method: 'GET', path: 'nodes/vm/drain' })).json;
+  return (await ask(world, 'GET', { path: 'nodes/vm/drain' })).json as DrainReport;
 }
 
 test('nodes are listed, found by name, id and beginning, and inspected with their tasks', async () => {
   const world = await twoNodes();
-  const { json } = await ask<{ nodes: NodeReport[] }>(world, { method: 'GET', path: 'nodes' });
+  const { json } = await ask(world, 'GET', { path: 'nodes' });
   assert.deepEqual(
-    json.nodes.map(({ hostname, tasks }) => [hostname, tasks]),
+    (json as { nodes: NodeReport[] }).nodes.map(({ hostname, tasks }) => [hostname, tasks]),
     [
       ['vm', 5],
       ['vm2', 1],
     ],
   );
   for (const name of ['VM2', 'node-2']) {
-    const found = await ask<NodeInspection>(world, { method: 'GET', path: `nodes/${name}` });
+    const found = await ask(world, 'GET', { path: `nodes/${name}` });
     assert.deepEqual(
-      found.json.onIt.map((task) => task.name),
+      (found.json as NodeInspection).onIt.map((task) => task.name),
       ['all.vm2'],
     );
   }
-  const both = await ask<{ message: string }>(world, { method: 'GET', path: 'nodes/node' });
-  assert.deepEqual([both.status, both.json.message.slice(0, 22)], [400, 'node node is ambiguous']);
-  assert.equal((await ask(world, { method: 'GET', path: 'nodes/nobody' })).status, 404);
+  const both = await ask(world, 'GET', { path: 'nodes/node' });
+  assert.equal(both.status, 400);
+  assert.match((both.json as { message: string }).message, /^node node is ambiguous/);
+  assert.equal((await ask(world, 'GET', { path: 'nodes/nobody' })).status, 404);
 });
 
 test('a drain says of each task whether it waits, moves or stops, and why', async () => {
@@ -142,18 +136,14 @@ test('the same availability again changes nothing, and others are refused', asyn
   const world = await twoNodes();
   const { revision } = world.control.view;
   const body = { availability: 'active' };
-  await ask(world, { method: 'PUT', path: 'nodes/vm/availability', body });
+  await ask(world, 'PUT', { path: 'nodes/vm/availability', body });
   assert.equal(world.control.view.revision, revision);
   for (const wrong of [{ availability: 'off' }, { availability: 1 }, [], null, {}]) {
-    const refused = await ask<{ message: string; field: string }>(world, {
-      method: 'PUT',
-      path: 'nodes/vm/availability',
-      body: wrong,
-    });
+    const refused = await ask(world, 'PUT', { path: 'nodes/vm/availability', body: wrong });
     assert.equal(refused.status, 400);
-    assert.equal(refused.json.field, 'body.availability');
+    assert.match((refused.json as { field: string }).field, /^body(?:\.availability)?$/);
   }
-  assert.equal((await ask(world, { method: 'POST', path: 'nodes/vm/reboot' })).status, 404);
+  assert.equal((await ask(world, 'POST', { path: 'nodes/vm/reboot' })).status, 404);
 });
 
 test('a drain is watched: each change of a task gives another report', async () => {

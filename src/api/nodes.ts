@@ -1,13 +1,19 @@
+import { z } from 'zod';
 import type { HttpReply, HttpRequest } from '../host/http.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { ControlPlane } from '../manager/control-plane.ts';
-import type { Node, NodeAvailability } from '../model/node.ts';
+import type { Node } from '../model/node.ts';
 import type { NodeInspection, NodeReport } from '../model/report.ts';
 import { nameKey } from '../store/schema.ts';
 import { reportDrain, tasksOnNode } from './drain-report.ts';
 import { reportNode } from './reports.ts';
+import { parseBody } from './request-body.ts';
 import { reportTask } from './task-reports.ts';
 import { watchReport } from './watch.ts';
+
+const availabilitySchema = z.strictObject({
+  availability: z.enum(['active', 'pause', 'drain']),
+});
 
 /** All nodes, in the order in which they joined. */
 export function listNodes(controlPlane: ControlPlane): readonly NodeReport[] {
@@ -78,30 +84,9 @@ export async function setAvailability(
   of: { readonly node: Node; readonly request: HttpRequest },
 ): Promise<NodeReport> {
   const { node, request } = of;
-  const availability = parseAvailability(await request.body());
+  const { availability } = parseBody(availabilitySchema, await request.body());
   if (node.spec.availability !== availability) {
     await controlPlane.updateNode(node.id, { ...node.spec, availability }, node.version);
   }
   return reportNode(controlPlane, node.id);
-}
-
-function parseAvailability(body: Uint8Array): NodeAvailability {
-  const text = new TextDecoder().decode(body);
-  const said = textOf(text);
-  if (said === 'active' || said === 'pause' || said === 'drain') return said;
-  throw new TuttiError(
-    'invalid-argument',
-    `body: expected {"availability": "active", "pause" or "drain"}, found ${text.slice(0, 100)}`,
-    { field: 'body.availability' },
-  );
-}
-
-function textOf(text: string): unknown {
-  try {
-    const document: unknown = JSON.parse(text);
-    const isObject = typeof document === 'object' && document !== null;
-    return isObject && 'availability' in document ? document.availability : undefined;
-  } catch {
-    return undefined;
-  }
 }

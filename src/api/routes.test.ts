@@ -185,8 +185,8 @@ function withContainer(change: object): unknown {
 /** [what, body, status, field, message]; the same for deploying and for planning. */
 const bad: readonly (readonly [string, unknown, number, string, RegExp])[] = [
   ['what is no JSON', '{"declaration":', 400, 'body', /expected JSON/],
-  ['nothing', 'null', 400, 'body.', /expected object/],
-  ['a list', [], 400, 'body.', /expected object/],
+  ['nothing', 'null', 400, 'body', /expected object/],
+  ['a list', [], 400, 'body', /expected object/],
   ['no declaration', {}, 400, 'body.declaration', /expected object/],
   [
     'an unknown key',

@@ -5,6 +5,7 @@ import { parseStackRequest } from './declaration-schema.ts';
 import { explainService, explainTask } from './explain.ts';
 import { findNode, inspectNode, listNodes, setAvailability, watchDrain } from './nodes.ts';
 import { reportDrain } from './drain-report.ts';
+import { readServices, watchRebalance } from './rebalance.ts';
 import { reportStack, reportStatus, stackNames } from './reports.ts';
 import { watchStack } from './watch.ts';
 
@@ -64,6 +65,9 @@ async function route(controlPlane: ControlPlane, request: HttpRequest): Promise<
   const [kind = '', name, verb, ...rest] = segmentsOf(request.path);
   if (rest.length > 0) throw unknownRoute(request);
   if (kind === 'stacks') return await routeStacks(controlPlane, { request, name, verb });
+  if (kind === 'rebalance' && verb === undefined) {
+    return await routeRebalance(controlPlane, { request, name, verb });
+  }
   if (kind === 'nodes') return await routeNodes(controlPlane, { request, name, verb });
   const action = `${request.method} ${kind}`;
   if (action === 'GET status' && name === undefined) return json(200, reportStatus(controlPlane));
@@ -97,6 +101,26 @@ async function routeNodes(controlPlane: ControlPlane, call: Call): Promise<HttpR
       const node = findNode(controlPlane, name);
       return json(200, await setAvailability(controlPlane, { node, request }));
     }
+    default:
+      throw unknownRoute(request);
+  }
+}
+
+async function routeRebalance(controlPlane: ControlPlane, call: Call): Promise<HttpReply> {
+  const { request, name } = call;
+  switch (`${request.method} ${name ?? ''}`.trim()) {
+    case 'GET':
+      return json(200, controlPlane.rebalance());
+    case 'GET watch':
+      return watchRebalance(controlPlane, request.signal);
+    case 'POST plan':
+      return json(200, controlPlane.planRebalance(await readServices(controlPlane, request)));
+    case 'POST': {
+      const services = await readServices(controlPlane, request);
+      return json(200, await controlPlane.startRebalance(services));
+    }
+    case 'DELETE':
+      return json(200, { stopped: await controlPlane.stopRebalance() });
     default:
       throw unknownRoute(request);
   }

@@ -4,6 +4,7 @@ import { checkDaemonOptions } from './daemon-options.ts';
 import { addNode } from './node-command.ts';
 import { addPlayground } from './playground-command.ts';
 import type { DaemonOptions, ProgramHost } from './program-host.ts';
+import { addRebalance } from './rebalance-command.ts';
 import { runCommand, socketOf } from './run-command.ts';
 import { addStack } from './stack-command.ts';
 import { status } from './status.ts';
@@ -25,6 +26,7 @@ export function buildProgram(host: ProgramHost): Command {
   addDaemon(program, host);
   addStack(program, host);
   addNode(program, host);
+  addRebalance(program, host);
   addWhy(program, host);
   addPlayground(program, host);
   program

@@ -275,6 +275,46 @@ export const badCommands: readonly BadCommand[] = [
     ],
   })),
   {
+    command: ['rebalance'],
+    cases: [
+      ...badOptions([]),
+      ...badSockets([]),
+      ...badSocketPaths,
+      {
+        what: 'an unknown service',
+        parameters: ['nobody'],
+        says: /no such service: nobody/,
+      },
+      {
+        what: 'a path as service',
+        parameters: ['--plan', '../nodes'],
+        says: /no such service: \.\.\/nodes/,
+      },
+      { what: 'an empty service', parameters: [''], says: /no such service/ },
+      { what: 'a very long service', parameters: [longName], says: /no such service/ },
+      {
+        what: 'one service that is not there among others',
+        parameters: ['there_web', 'nobody'],
+        says: /no such service: nobody/,
+      },
+      {
+        what: 'a plan that is to stop',
+        parameters: ['--plan', '--stop'],
+        says: /--plan and --stop do not go together/,
+      },
+      {
+        what: 'services that are to stop',
+        parameters: ['--stop', 'there_web'],
+        says: /--stop: ends the whole rebalance/,
+      },
+      {
+        what: 'a timeout that is a word',
+        parameters: ['--timeout', 'soon'],
+        says: /--timeout: expected a duration .* found "soon"/,
+      },
+    ],
+  },
+  {
     command: ['why', 'task'],
     cases: [...badOptions(['a']), ...badSockets(['a']), ...badReferences('task')],
   },
