@@ -76,6 +76,7 @@ export class CliNode implements AsyncDisposable {
           stderr += 'the daemon would have started';
           return 0;
         },
+        openPlaygrounds: () => Promise.reject(new Error('these tests make no playground')),
       });
       return { code, stdout, stderr };
     } finally {
