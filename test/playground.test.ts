@@ -39,7 +39,7 @@ onOwnHost(import.meta.filename, () => {
 });
 
 async function ask(count: number): Promise<number> {
-  const { stdout, stderr } = await site.exec('worker-1', [
+  const { stdout, stderr } = await site.enter('worker-1', [
     ...datagrams,
     'ask',
     'manager-1',
@@ -50,7 +50,7 @@ async function ask(count: number): Promise<number> {
 }
 
 async function seenByManager(): Promise<number> {
-  return Number((await site.exec('manager-1', [...datagrams, 'seen', 'localhost'])).stdout);
+  return Number((await site.enter('manager-1', [...datagrams, 'seen', 'localhost'])).stdout);
 }
 
 function registerLinkTests(): void {
@@ -108,11 +108,9 @@ function registerHostTests(): void {
     const pid = before_.hosts[1]?.pids['engine'];
     assert.ok(globSync(`/sys/fs/cgroup/**/tutti-playground-*/worker-1/*`).length > 0);
     await site.run('kill', 'worker-1', 'engine');
-    await site.run('kill', 'worker-1', 'daemon');
-    const killed = await site.report();
+    const killed = await site.run('kill', 'worker-1', 'daemon');
     assert.equal(killed.hosts[1]?.state, 'degraded');
-    await site.run('start', 'worker-1');
-    const started = await site.report();
+    const started = await site.run('start', 'worker-1');
     assert.equal(started.hosts[1]?.state, 'running');
     assert.notEqual(started.hosts[1]?.pids['engine'], pid);
     assert.equal(await site.engine('worker-1', 'ps', '--format={{.Names}}'), 'stays');

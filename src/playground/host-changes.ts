@@ -1,4 +1,4 @@
-import type { PlaygroundMachine } from '../host/playground-machine.ts';
+import type { MachineProcess, PlaygroundMachine } from '../host/playground-machine.ts';
 import { TuttiError } from '../lib/error.ts';
 import { powerOff, powerOn } from './host-power.ts';
 import { startDaemon, startEngine } from './host-services.ts';
@@ -10,7 +10,10 @@ import {
   type PlaygroundProcesses,
   treeOf,
 } from './processes.ts';
+import { until } from './programs.ts';
 import type { PlaygroundHost, PlaygroundState } from './state.ts';
+
+const signalLimitMs = 10_000;
 
 /** What of a host: a process of it, or all, which is its power. */
 export type HostTarget = HostPart | 'all';
@@ -63,7 +66,14 @@ export async function killHost(machine: PlaygroundMachine, change: HostChange): 
     const site = { state, host, fabric: runningFabric(machine, state) };
     await powerOff(machine, { site, firstPid: first.pid });
   } else {
-    machine.signal(partOf(machine, { ...change, target: change.target }), 'SIGKILL');
+    const pid = partOf(machine, { ...change, target: change.target });
+    machine.signal(pid, 'SIGKILL');
+    await until(machine, {
+      // Its parent may be frozen, and then it is over and not cleared away.
+      look: () => (machine.namespaceOf(pid, 'pid') === undefined ? true : undefined),
+      limitMs: signalLimitMs,
+      late: () => `the ${change.target} of ${host.name} does not end: process ${pid}`,
+    });
   }
 }
 
@@ -75,6 +85,12 @@ export async function freezeHost(machine: PlaygroundMachine, change: HostChange)
       ? processesBelow(machine, first.pid).map(({ pid }) => pid)
       : [partOf(machine, { ...change, target: change.target })];
   for (const pid of pids) machine.signal(pid, 'SIGSTOP');
+  const isGoing = (one: MachineProcess): boolean => pids.includes(one.pid) && !one.isStopped;
+  await until(machine, {
+    look: () => (machine.listProcesses([]).some(isGoing) ? undefined : true),
+    limitMs: signalLimitMs,
+    late: () => `processes of ${change.host.name} do not stop`,
+  });
 }
 
 /** Brings back what does not run of a host, its power first, and lets go on what is frozen. */
