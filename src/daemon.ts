@@ -20,6 +20,7 @@ import { LinuxNetworkDevices } from './os/network-devices.ts';
 import { ProxyPortListeners } from './os/port-listeners.ts';
 import { lockDirectory } from './os/process-lock.ts';
 import { sessionClient } from './os/session-transport.ts';
+import { LinuxSpanDevices } from './os/span-devices.ts';
 import { SystemClock } from './os/system-clock.ts';
 import { SystemRandom } from './os/system-random.ts';
 import { DirectoryTaskFiles } from './os/task-files.ts';
@@ -45,17 +46,20 @@ export async function startDaemon(options: StartDaemon): Promise<void> {
   const clock = new SystemClock();
   const runtime = new DockerRuntime({ socketPath: engineSocket, clock });
   const upstream = new UpstreamDns();
+  const spanDevices = new LinuxSpanDevices();
   const network = new LinuxNodeNetwork({
     runtime,
     clock,
     logger,
     devices: new LinuxNetworkDevices(),
+    spanDevices,
     ports: new ProxyPortListeners(),
     listeners: (answer) => new DnsServer({ answer, upstream, logger }),
     onPortProblems: (problems) => agent.reportPorts(problems),
     searchDomains: () => upstream.searchDomains(),
     reservedRange: topOfSubnet,
     hostSubnets,
+    linkMtu: async () => await spanDevices.linkMtu(machineAddress()),
     clusterId: () => agent.clusterId,
   });
   const files = new DirectoryTaskFiles(layout.taskFilesDirectory);

@@ -147,7 +147,7 @@ export class Agent {
     });
     this.#tasks = table;
     this.#discovery = new Discovery({
-      nodeId: this.#nodeId,
+      nodeId: () => this.#nodeId,
       state,
       network,
       logger,

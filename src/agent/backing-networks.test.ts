@@ -56,6 +56,7 @@ function build(hostSubnets: readonly string[] = []) {
     clusterId: () => 'mine',
     reservedRange: () => '10.0.1.248/29',
     hostSubnets: () => hostSubnets,
+    linkMtu: async () => 1_500,
   });
   return { engine, networks };
 }

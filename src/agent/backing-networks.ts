@@ -4,9 +4,9 @@ import { TuttiError } from '../lib/error.ts';
 import { parseSubnet, subnetsOverlap } from '../lib/ipv4.ts';
 import type { NetworkAssignment } from '../model/assignment.ts';
 import { backingNetworkLabel } from '../model/labels.ts';
-import { mtuOption } from '../model/network.ts';
 import { bridgeName, engineNetworkName } from '../overlay/bridge-name.ts';
 import { withoutPrefix } from '../overlay/back-ends.ts';
+import { networkMtu } from '../overlay/spans.ts';
 import { clusterLabel } from './task-labels.ts';
 
 export interface BackingNetworksOptions {
@@ -18,6 +18,8 @@ export interface BackingNetworksOptions {
   reservedRange(subnet: string): string;
   /** What the machine reaches besides: no network may stand in its way. */
   hostSubnets(): readonly string[];
+  /** Of the link by which this node reaches the others. */
+  linkMtu(): Promise<number>;
 }
 
 /**
@@ -60,8 +62,8 @@ export class BackingNetworks {
     const label = `${backingNetworkLabel}=${network.networkId}`;
     if ((await runtime.listNetworks(label, signal)).length > 0) return;
     this.#refuseHostSubnets(network);
-    const create = async (): Promise<unknown> =>
-      await runtime.createNetwork(this.#request(network), signal);
+    const request = this.#request(network, await this.#options.linkMtu());
+    const create = async (): Promise<unknown> => await runtime.createNetwork(request, signal);
     await create().catch(async (error: unknown) => {
       // What an earlier daemon left may have the subnet.
       const removed = await this.sweep((id) => id === network.networkId, signal);
@@ -86,8 +88,7 @@ export class BackingNetworks {
     );
   }
 
-  #request(network: NetworkAssignment): CreateRuntimeNetwork {
-    const mtu = Number(network.driverOptions[mtuOption]);
+  #request(network: NetworkAssignment, linkMtu: number): CreateRuntimeNetwork {
     return {
       name: engineNetworkName(network),
       labels: {
@@ -101,7 +102,7 @@ export class BackingNetworks {
       internal: network.internal,
       bridge: bridgeName(network.networkId),
       enableIpv6: false,
-      ...(mtu > 0 && { mtu }),
+      mtu: networkMtu(network, linkMtu),
     };
   }
 

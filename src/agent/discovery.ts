@@ -6,7 +6,8 @@ import type { NodeState } from './node-state.ts';
 import { isLoopback } from './resolv-conf.ts';
 
 export interface DiscoveryOptions {
-  readonly nodeId: string;
+  /** Of this node, in the cluster that it is in now. */
+  nodeId(): string;
   readonly state: NodeState;
   readonly network: NodeNetwork;
   readonly logger: Logger;
@@ -80,7 +81,8 @@ export class Discovery {
   }
 
   #view(): DiscoveryView {
-    const { state, nodeId } = this.#options;
+    const { state } = this.#options;
+    const nodeId = this.#options.nodeId();
     const tasks = new Map<string, CatalogTask>();
     const own = new Map<string, OwnTask>();
     for (const [taskId, task] of state.catalogTasks) {
@@ -91,6 +93,8 @@ export class Discovery {
       networks: new Map(state.networks),
       services: new Map(state.catalogServices),
       tasks,
+      nodes: new Map(state.catalogNodes),
+      nodeId,
       own,
       publications: this.#options.publications(),
     };

@@ -11,6 +11,7 @@ import type {
   PortListeners,
 } from '../host/network-devices.ts';
 import type { DiscoveryView, NodeNetwork } from '../host/node-network.ts';
+import type { SpanDevices } from '../host/span-devices.ts';
 import { TuttiError } from '../lib/error.ts';
 import { sameJson } from '../lib/json.ts';
 import type { NetworkAssignment } from '../model/assignment.ts';
@@ -21,9 +22,11 @@ import { withoutPrefix } from '../overlay/back-ends.ts';
 import { bridgeName } from '../overlay/bridge-name.ts';
 import { nodeRules } from '../overlay/node-rules.ts';
 import { portForwards, type RefusedPort } from '../overlay/port-forwards.ts';
+import { spansOf } from '../overlay/spans.ts';
 import { BackingNetworks, type BackingNetworksOptions } from './backing-networks.ts';
 import { PacketFilter } from './packet-filter.ts';
 import { resolvConf } from './resolv-conf.ts';
+import { Spans } from './spans.ts';
 import { clusterLabel } from './task-labels.ts';
 
 /** Whatever events say, the kernel is looked at this often. */
@@ -33,6 +36,7 @@ const restMs = 1_000;
 
 export interface LinuxNodeNetworkOptions extends BackingNetworksOptions {
   readonly devices: NetworkDevices;
+  readonly spanDevices: SpanDevices;
   readonly ports: PortListeners;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -48,6 +52,8 @@ const emptyView: DiscoveryView = {
   networks: new Map(),
   services: new Map(),
   tasks: new Map(),
+  nodes: new Map(),
+  nodeId: '',
   own: new Map(),
   publications: [],
 };
@@ -61,6 +67,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
   readonly #dns: DnsListeners;
   readonly #networks: BackingNetworks;
   readonly #filter: PacketFilter;
+  readonly #spans: Spans;
   /** Of the networks that are made: where their queries are answered. */
   readonly #dnsPorts = new Map<string, number>();
   #view = emptyView;
@@ -77,12 +84,13 @@ export class LinuxNodeNetwork implements NodeNetwork {
     this.#options = options;
     this.#networks = new BackingNetworks(options);
     this.#filter = new PacketFilter(options);
+    this.#spans = new Spans({ devices: options.spanDevices, logger: options.logger });
     this.#dns = options.listeners((question) => this.#names.answer(question));
   }
 
-  /** How often the kernel's rules were found to be other than ours. */
+  /** How often the kernel was found to have other rules than ours, or other ways to other nodes. */
   get driftCount(): number {
-    return this.#filter.driftCount;
+    return this.#filter.driftCount + this.#spans.driftCount;
   }
 
   async ensure(network: NetworkAssignment, signal: AbortSignal): Promise<string> {
@@ -134,6 +142,8 @@ export class LinuxNodeNetwork implements NodeNetwork {
     const view = { ...this.#view, networks: new Map(existing) };
     const forwards = await this.#holdPorts(view);
     const rules = nodeRules({ view, dnsPorts: this.#dnsPorts, forwards });
+    // Nobody is led to a task on another node before the way there is.
+    await this.#showSpans(view);
     await Promise.all([
       this.#filter.show(rules.ruleset),
       ...[...rules.virtualAddresses].map(
@@ -146,6 +156,19 @@ export class LinuxNodeNetwork implements NodeNetwork {
       await devices.allowHairpin([...rules.virtualAddresses.keys()]);
     }
     await this.#removeUnwanted();
+  }
+
+  /** Whoever cannot be reached on other nodes, those of this node go on. */
+  async #showSpans(view: DiscoveryView): Promise<void> {
+    try {
+      const isAlone = view.nodes.size < 2;
+      const linkMtu = isAlone ? 0 : await this.#options.linkMtu();
+      await this.#spans.show(isAlone ? [] : spansOf({ ...view, linkMtu }));
+    } catch (error) {
+      this.#options.logger.error('this node cannot be joined with others; trying again soon', {
+        error: TuttiError.from(error).message,
+      });
+    }
   }
 
   /** Returns the ports that this node holds now. */
@@ -244,6 +267,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
       this.#options.devices.forgetAddresses();
       await this.#restoreBridges();
       await this.#filter.recheck();
+      await this.#spans.recheck();
       this.#isRechecking = true;
       await this.#bringUpToDate().finally(() => {
         this.#isRechecking = false;
@@ -300,6 +324,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
       await this.#options.ports.apply([]);
       for (const networkId of this.#dnsPorts.keys()) await this.#dns.close(networkId);
       this.#dnsPorts.clear();
+      await this.#spans.remove();
       await this.#networks.removeAll(signal);
       await this.#filter.remove();
       this.#view = emptyView;

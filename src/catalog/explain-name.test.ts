@@ -76,6 +76,8 @@ const view: DiscoveryView = {
     ['api2', { notReady: 'waiting for the health check to pass' }],
     ['web1', { nameservers: ['192.0.2.53'] }],
   ]),
+  nodes: new Map(),
+  nodeId: 'n1',
   publications: [],
 };
 

@@ -1,4 +1,9 @@
-import type { CatalogService, CatalogTask, NetworkAssignment } from '../model/assignment.ts';
+import type {
+  CatalogNode,
+  CatalogService,
+  CatalogTask,
+  NetworkAssignment,
+} from '../model/assignment.ts';
 import type { PortProblem } from '../model/port-problem.ts';
 import type { Explanation } from '../model/report.ts';
 import type { ObservedPort, TaskAddress } from '../model/task.ts';
@@ -34,6 +39,10 @@ export interface DiscoveryView {
   readonly networks: ReadonlyMap<string, NetworkAssignment>;
   readonly services: ReadonlyMap<string, CatalogService>;
   readonly tasks: ReadonlyMap<string, CatalogTask>;
+  /** Nodes that live and have tasks of the view. */
+  readonly nodes: ReadonlyMap<string, CatalogNode>;
+  /** This node's own id. */
+  readonly nodeId: string;
   /** By task id. */
   readonly own: ReadonlyMap<string, OwnTask>;
   readonly publications: readonly HostPublication[];

@@ -10,6 +10,7 @@ const rememberedProcesses = 256;
 export interface Link {
   readonly ifindex: number;
   readonly ifname: string;
+  readonly mtu?: number;
   /** The device's own hardware address. */
   readonly address?: string;
   readonly master?: string;
@@ -41,6 +42,15 @@ export class KernelPrograms {
   /** Runs a program that reads its orders from standard input; it must succeed. */
   async feed(program: string, parameters: readonly string[], input: string): Promise<void> {
     await this.#succeed(program, parameters, input);
+  }
+
+  /** The same, where orders may fail; what of them did is not said. */
+  async feedLeniently(
+    program: string,
+    parameters: readonly string[],
+    input: string,
+  ): Promise<void> {
+    await this.#run(program, parameters, input);
   }
 
   async readLinks(

@@ -33,7 +33,7 @@ export async function watchKernel({ isOurs, onChange, signal }: WatchKernel): Pr
   };
   const onLink = (line: string): void => {
     const bridge = lostBridge.exec(line)?.[1];
-    if (bridge !== undefined) onChange(`the bridge ${bridge} is gone`);
+    if (bridge !== undefined) onChange(`the device ${bridge} is gone`);
   };
   await Promise.all([
     follow(['nft', 'monitor'], { onLine: onRule, onChange, signal }),

@@ -8,6 +8,8 @@ import { KernelPrograms } from './kernel-programs.ts';
 const bridgeFilterPath = '/proc/sys/net/bridge/bridge-nf-call-iptables';
 const engineChain = 'DOCKER-USER';
 const inputChain = 'INPUT';
+/** A network's device for what goes to other nodes. */
+const leadsToOthers = /^tt-.*-x$/;
 const openInput = '-P INPUT ACCEPT';
 
 interface Mark {
@@ -89,7 +91,9 @@ export class LinuxNetworkDevices implements NetworkDevices {
     const links = await this.#programs.readLinks(['link', 'show', 'type', 'bridge_slave']);
     const ports = links
       .filter(({ master }) => master !== undefined && bridges.includes(master))
-      .map(({ ifname }) => ifname);
+      .map(({ ifname }) => ifname)
+      // Where two nodes differ about where a task is, a packet would go to and fro for ever.
+      .filter((name) => !leadsToOthers.test(name));
     const further = ports.filter((name) => !this.#hairpins.has(name));
     this.#hairpins = new Set(ports);
     await Promise.all(

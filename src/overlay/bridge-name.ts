@@ -1,10 +1,22 @@
 const nameBytes = 8;
+/** Of every device that carries a network. */
+export const bridgePrefix = 'tt-';
+const spanSuffix = '-x';
 
 /**
  * The bridge device of a network: `tt-` and the first characters of its id (Linux takes 15 in all).
  */
 export function bridgeName(networkId: string): string {
-  return `tt-${networkId.slice(0, nameBytes)}`;
+  return `${bridgePrefix}${networkId.slice(0, nameBytes)}`;
+}
+
+/** The VXLAN device by which a network's bridge reaches other nodes. */
+export function spanName(networkId: string): string {
+  return `${bridgeName(networkId)}${spanSuffix}`;
+}
+
+export function isSpanName(device: string): boolean {
+  return device.startsWith(bridgePrefix) && device.endsWith(spanSuffix);
 }
 
 /**

@@ -59,6 +59,8 @@ function viewOf(tasks: readonly CatalogTask[]): DiscoveryView {
       ],
     ]),
     tasks: new Map(tasks.map((one) => [one.taskId, one])),
+    nodes: new Map(),
+    nodeId: 'node1',
     own: new Map(),
     publications: [],
   };
@@ -228,4 +230,15 @@ test('a listing of the kernel is compared element by element, rules by what was 
     assert.equal(drift(listed.replace(from, to))[0], expected, expected);
   }
   assert.deepEqual(drift(listed.replace('mod 1', 'mod 2'), new Map()), [], 'not seen before');
+});
+
+test('a virtual address leads to tasks on all nodes, a published port to those of this node', () => {
+  const view = viewOf([task('t1', true), { ...task('t2', true), nodeId: 'node2' }]);
+  assert.deepEqual(elements(view, 'vip-slot'), [
+    ['10.0.1.2 . 0', '10.0.1.11'],
+    ['10.0.1.2 . 1', '10.0.1.12'],
+  ]);
+  assert.deepEqual(elements(view, 'port-slot'), [['tcp . 8080 . 0', '10.0.0.11']]);
+  const elsewhere = viewOf([{ ...task('t2', true), nodeId: 'node2' }]);
+  assert.deepEqual(elements(elsewhere, 'idle'), [['tcp . 8080', '']]);
 });

@@ -53,6 +53,8 @@ function viewOf(...publications: readonly HostPublication[]): DiscoveryView {
       ],
     ]),
     tasks: new Map(),
+    nodes: new Map(),
+    nodeId: 'node1',
     own: new Map(),
     publications,
   };

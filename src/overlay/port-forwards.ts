@@ -28,7 +28,7 @@ export interface PortForwards {
 
 /**
  * The published ports of a view with whom they lead to: those of mode `ingress` to all tasks of
- * their service that are ready, by the ingress network; those of mode `host` to their task, while
+ * their service on this node that are ready, by the ingress network; those of mode `host` to their task, while
  * it is ready. Of two that want the same port the first one has it, and tasks are before services:
  * they run already.
  */
@@ -51,7 +51,8 @@ function nameOf(view: DiscoveryView, { serviceId, publication }: WantedPort): st
 }
 
 function ingressPorts(view: DiscoveryView): readonly WantedPort[] {
-  const backEnds = new BackEnds(view.tasks);
+  const here = [...view.tasks].filter(([, task]) => task.nodeId === view.nodeId);
+  const backEnds = new BackEnds(new Map(here));
   const ingressIds = [...view.networks.values()]
     .filter((network) => network.ingress)
     .map((network) => network.networkId);
