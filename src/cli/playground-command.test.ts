@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PlaygroundMachine } from '../host/playground-machine.ts';
+import { TuttiError } from '../lib/error.ts';
 import { planPlayground } from '../playground/plan.ts';
 import { Playgrounds } from '../playground/playground.ts';
 import { runProgram } from './run-program.ts';
@@ -25,6 +26,7 @@ const cases: Readonly<Record<string, readonly BadCase[]>> = {
     { parameters: ['--name', 'n', '--workers', '-1'], says: /--workers/ },
     { parameters: ['--name', 'n', '--workers', '500'], says: /--workers: .* at most 100 hosts/ },
     { parameters: ['--engine', 'none'], says: /--engine: .* not there yet/, code: 1 },
+    { parameters: ['--name', 'n', '--archive', '/none.tar'], says: /\/none\.tar: no such file/ },
     { parameters: ['--engine', 'podman'], says: /--engine: .* found "podman"/ },
     { parameters: ['extra'], says: /too many arguments/ },
     { parameters: ['--bogus'], says: /unknown option '--bogus'/ },
@@ -97,6 +99,9 @@ function machineWith(stateText: string, isRoot = true): PlaygroundMachine {
     namespaceOf: () => 'pid:[1]',
     readFile: async (path) => (path.includes('/demo/') ? stateText : undefined),
     listDirectory: async (path) => (path === '/run/tutti-playground' ? ['demo'] : []),
+    checkArchive: async (path) => {
+      throw new TuttiError('not-found', `${path}: no such file`);
+    },
     takeName: async () => ({ [Symbol.asyncDispose]: async () => undefined }),
     run: async ({ program }) => {
       assert.equal(program, 'ip');

@@ -93,7 +93,15 @@ export interface PlaygroundMachine {
   openPeer(socketPath: string): HttpPeer;
   /** The socket of the container engine that this machine's docker command would use. */
   readonly engineSocket: string;
-  /** Writes images of an engine into an archive. */
+  /**
+   * @throws TuttiError `not-found` for a file that is not there.
+   */
+  checkArchive(path: string): Promise<void>;
+  /**
+   * Writes images of an engine into an archive.
+   *
+   * @throws TuttiError `not-found` for an image that it does not have.
+   */
   saveImages(tags: readonly string[], transfer: ImageTransfer): Promise<void>;
   /** Reads an archive into an engine. */
   loadImages(transfer: ImageTransfer): Promise<void>;

@@ -9,9 +9,16 @@ import { TuttiError } from '../lib/error.ts';
 /**
  * Writes images of a container engine into an archive, as `docker save` does.
  *
- * @throws TuttiError `not-found` for an image that the engine does not have.
+ * @throws TuttiError `not-found` for an image that the engine does not have, `unavailable` where no
+ *   engine answers.
  */
 export async function saveImages(tags: readonly string[], to: ImageTransfer): Promise<void> {
+  for (const tag of tags) {
+    const path = `/images/${encodeURIComponent(tag)}/json`;
+    const found = await send(to, { method: 'GET', path });
+    if (found.statusCode !== 200) throw await refusal(found);
+    found.resume();
+  }
   const names = tags.map((tag) => `names=${encodeURIComponent(tag)}`).join('&');
   const reply = await send(to, { method: 'GET', path: `/images/get?${names}` });
   if (reply.statusCode !== 200) throw await refusal(reply);
@@ -21,10 +28,10 @@ export async function saveImages(tags: readonly string[], to: ImageTransfer): Pr
 /**
  * Reads an archive into a container engine, as `docker load` does.
  *
- * @throws TuttiError `invalid-argument` for a file that is none.
+ * @throws TuttiError `not-found` and `invalid-argument` for a file that is none.
  */
 export async function loadImages(from: ImageTransfer): Promise<void> {
-  const { size } = await stat(from.archive);
+  const { size } = await statArchive(from.archive);
   const reply = await send(from, {
     method: 'POST',
     path: '/images/load?quiet=1',
@@ -36,6 +43,18 @@ export async function loadImages(from: ImageTransfer): Promise<void> {
   // What goes wrong after the engine began to read is said in the stream, with status 200.
   const failed = /"error":"((?:[^"\\]|\\.)*)"/.exec(said)?.[1];
   if (failed !== undefined) throw new TuttiError('invalid-argument', `${from.archive}: ${failed}`);
+}
+
+/**
+ * The size of a file that may be an archive.
+ *
+ * @throws TuttiError `not-found` where there is none.
+ */
+export async function statArchive(path: string): Promise<{ readonly size: number }> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile() === true) return found;
+  const why = found === undefined ? 'there is no such file' : 'it is no file';
+  throw new TuttiError('not-found', `${path}: ${why}`);
 }
 
 interface Sent {
@@ -52,7 +71,17 @@ async function send(
 ): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const outgoing = request({ socketPath, method, path, headers, agent: false, signal }, resolve);
-  outgoing.once('error', reject);
+  outgoing.once('error', (error) =>
+    reject(
+      signal.aborted
+        ? error
+        : new TuttiError(
+            'unavailable',
+            `no container engine answers on ${socketPath}: ${error.message}`,
+            { cause: error },
+          ),
+    ),
+  );
   if (body === undefined) outgoing.end();
   else pipeline(createReadStream(body), outgoing).catch(reject);
   return await promise;

@@ -12,7 +12,7 @@ import type {
 } from '../host/playground-machine.ts';
 import { TuttiError } from '../lib/error.ts';
 import { UnixSocketPeer } from './http-peer.ts';
-import { loadImages, saveImages } from './image-archive.ts';
+import { loadImages, saveImages, statArchive } from './image-archive.ts';
 import { childrenOf, hasProcess, listProcesses, namespaceOf } from './machine-processes.ts';
 import { takeName } from './name-lock.ts';
 import { replaceFile } from './replace-file.ts';
@@ -139,6 +139,10 @@ export class LinuxPlaygroundMachine implements PlaygroundMachine {
 
   openPeer(socketPath: string): HttpPeer {
     return new UnixSocketPeer(socketPath);
+  }
+
+  async checkArchive(path: string): Promise<void> {
+    await statArchive(path);
   }
 
   async saveImages(tags: readonly string[], transfer: ImageTransfer): Promise<void> {

@@ -77,6 +77,7 @@ export class Playgrounds {
       });
     }
     requirePrograms(this.#machine);
+    for (const archive of request.archives) await this.#machine.checkArchive(archive);
     const taken = await this.#takenSubnets();
     const id = toBase36(this.#machine.random.bytes(idBytes), idLength);
     const state = await this.#keeper.write(planPlayground(request, { id, taken }));
