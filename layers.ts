@@ -83,6 +83,8 @@ export const layers = {
   agent: {
     kind: 'shell',
     imports: [...ground, 'wire', 'host', 'task', 'overlay', 'catalog', 'liveness'],
+    // Virtual time.
+    tests: { imports: ['sim'] },
   },
   // Hosts on one machine; knows no more of clusters than the docker command does.
   playground: { kind: 'shell', imports: [...ground, 'host'] },

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fenceLabel } from '../../src/model/fence.ts';
 import type { ServiceSpec } from '../../src/model/service.ts';
 import type { Task } from '../../src/model/task.ts';
 import { checkWorld } from './invariants.ts';
@@ -148,7 +147,7 @@ test('a global service keeps its task on a node that is down', () => {
 });
 
 test('a fenced task is replaced only when its node must have stopped it', () => {
-  const world = worldWith(3, { labels: { [fenceLabel]: 'true' } });
+  const world = worldWith(3, { labels: { 'dev.tutti.fence': 'true' } });
   const lost = taskOn(world, 'n1');
   world.setNodeState('n1', 'down');
   world.advance(60_000);
@@ -161,11 +160,14 @@ test('a fenced task is replaced only when its node must have stopped it', () => 
 });
 
 test('a fenced task that was told to stop is waited for until its node must have stopped it', () => {
-  const world = worldWith(1, { labels: { [fenceLabel]: 'true' } });
+  const world = worldWith(1, { labels: { 'dev.tutti.fence': 'true' } });
   const [first] = world.tasks('web');
   world.setNodeState(first?.nodeId ?? '', 'unreachable');
   world.declare('web', {
-    spec: { labels: { [fenceLabel]: 'true' }, update: { parallelism: 1, order: 'start-first' } },
+    spec: {
+      labels: { 'dev.tutti.fence': 'true' },
+      update: { parallelism: 1, order: 'start-first' },
+    },
     template: { networks },
     container: { image: 'v2' },
   });

@@ -14,6 +14,7 @@ import type { Explanation } from '../model/report.ts';
 import type { AgentMessage, ManagerMessage } from '../wire/messages.ts';
 import { AgentMemory } from './agent-memory.ts';
 import { Discovery } from './discovery.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
 import { LogUploads } from './log-uploads.ts';
 import { NodeState } from './node-state.ts';
 import { Reporter } from './reporter.ts';
@@ -21,10 +22,11 @@ import { TaskTable } from './task-table.ts';
 
 const firstReconnectMs = 50;
 const longestReconnectMs = 5_000;
-const beatMs = 5_000;
 
 export interface AgentOptions {
   readonly clock: Clock;
+  /** For leases: never slower than time and never back. Absent: `clock`. */
+  readonly leaseClock?: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly runtime: ContainerRuntime;
@@ -48,6 +50,7 @@ export class Agent {
   readonly #state = new NodeState();
   readonly #memory: AgentMemory;
   readonly #reporter: Reporter;
+  readonly #lease: LeaseKeeper;
   #tasks: TaskTable | undefined;
   #discovery: Discovery | undefined;
   #nodeId = '';
@@ -56,6 +59,11 @@ export class Agent {
     this.#options = options;
     this.#memory = new AgentMemory(options);
     this.#reporter = new Reporter(options.clock);
+    this.#lease = new LeaseKeeper({
+      clock: options.leaseClock ?? options.clock,
+      say: (number) => this.#reporter.life(number),
+      onChange: () => this.#tasks?.leaseChanged(),
+    });
   }
 
   /** This node's id; empty until `run` has read it. */
@@ -88,6 +96,7 @@ export class Agent {
       this.#followEngine(signal),
       this.#holdSession(description, signal),
       this.#memory.run(signal, () => this.#snapshot()),
+      this.#lease.run(signal),
     ]);
   }
 
@@ -131,6 +140,7 @@ export class Agent {
       network,
       files,
       state,
+      lease: this.#lease,
       node: { id: this.#nodeId, hostname, os, architecture },
       clusterId: () => this.clusterId,
       show: () => this.#requireDiscovery().apply(),
@@ -233,7 +243,8 @@ export class Agent {
         tasks: this.#requireTasks().observed(),
       });
       this.#reporter.connected();
-      const sending = this.#reporter.run(session, { signal, beatMs });
+      this.#lease.connected();
+      const sending = this.#reporter.run(session, { signal });
       // A link that breaks may be noticed here first; receiving then ends the session.
       sending.catch(() => session.close());
       for await (const message of session.incoming) {
@@ -256,6 +267,7 @@ export class Agent {
   ): Promise<void> {
     switch (message.kind) {
       case 'beat':
+        if (message.answers !== undefined) this.#lease.answered(message.answers, 'session');
         return;
       case 'assign': {
         this.#memory.clusterId = message.clusterId;

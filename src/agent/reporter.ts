@@ -13,6 +13,7 @@ export class Reporter {
   readonly #changed = new Map<string, ObservedTask>();
   /** Kept until a session took them: a manager must hear of each. */
   readonly #gone = new Set<string>();
+  #life: number | undefined;
   #ports: readonly PortProblem[] = [];
   #portsChanged = false;
   #wake = Promise.withResolvers<void>();
@@ -39,6 +40,12 @@ export class Reporter {
     this.#wake.resolve();
   }
 
+  /** Says that the node lives; the last number is the one that counts. */
+  life(number: number): void {
+    this.#life = number;
+    this.#wake.resolve();
+  }
+
   /** The `hello` of a new session said everything observed. */
   connected(): void {
     this.#changed.clear();
@@ -54,17 +61,11 @@ export class Reporter {
 
   async run(
     session: MessageStream<AgentMessage, ManagerMessage>,
-    options: { readonly signal: AbortSignal; readonly beatMs: number },
+    { signal }: { readonly signal: AbortSignal },
   ): Promise<void> {
-    const { signal, beatMs } = options;
     signal.addEventListener('abort', () => this.#wake.resolve(), { once: true });
     while (!signal.aborted) {
-      const timer = new AbortController();
-      const beat = this.#clock
-        .sleep(beatMs, AbortSignal.any([timer.signal, signal]))
-        .catch(() => undefined);
-      await Promise.race([this.#wake.promise, beat]);
-      timer.abort();
+      await this.#wake.promise;
       if (signal.aborted) return;
       this.#wake = Promise.withResolvers<void>();
       for (const message of this.#take()) await session.send(message);
@@ -77,13 +78,15 @@ export class Reporter {
       ? [{ kind: 'ports', problems: this.#ports }]
       : [];
     this.#portsChanged = false;
-    if (this.#changed.size === 0 && this.#gone.size === 0) {
-      return ports.length > 0 ? ports : [{ kind: 'beat', sentAt }];
-    }
+    const life = this.#life;
+    const beats: readonly AgentMessage[] =
+      life === undefined ? [] : [{ kind: 'beat', sentAt, life }];
+    this.#life = undefined;
+    if (this.#changed.size === 0 && this.#gone.size === 0) return [...beats, ...ports];
     const tasks = [...this.#changed.values()];
     const gone = [...this.#gone];
     this.#changed.clear();
     this.#gone.clear();
-    return [...ports, { kind: 'observed', sentAt, tasks, gone }];
+    return [...beats, ...ports, { kind: 'observed', sentAt, tasks, gone }];
   }
 }

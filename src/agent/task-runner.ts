@@ -5,6 +5,7 @@ import { TuttiError } from '../lib/error.ts';
 import { unreachable } from '../lib/assert.ts';
 import { sameJson } from '../lib/json.ts';
 import type { TaskAssignment } from '../model/assignment.ts';
+import { hasFence } from '../model/fence.ts';
 import { hostPortsOf } from '../model/host-ports.ts';
 import type { Reason } from '../model/reason.ts';
 import type { ObservedPort, ObservedTask } from '../model/task.ts';
@@ -17,11 +18,21 @@ import type { TaskWork } from './task-work.ts';
 const firstRetryMs = 200;
 const longestRetryMs = 10_000;
 
+/** What the node's lease allows; see `LeaseKeeper`. */
+export interface LeaseStanding {
+  /** Nothing that is fenced may be started. */
+  readonly isOver: boolean;
+  /** Nothing that is fenced may run. */
+  readonly mustStop: boolean;
+}
+
 /** What a runner knows of the world around it. */
 export interface TaskRunnerHost {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly work: TaskWork;
+  /** Whether tasks that must not run twice may run here. */
+  readonly lease: LeaseStanding;
   assignment(taskId: string): TaskAssignment | undefined;
   template(templateId: string): TaskTemplateSpec | undefined;
   /** Names of secrets and configs that have not come yet. */
@@ -123,6 +134,35 @@ export class TaskRunner {
     this.#wake.resolve();
   }
 
+  /**
+   * Whether the task may run has changed. What is in the middle of something long, such as a stop
+   * that leaves the container its time, is not waited for.
+   */
+  async leaseChanged(signal: AbortSignal): Promise<void> {
+    const assignment = this.#host.assignment(this.taskId);
+    if (assignment === undefined || !hasFence(assignment.serviceLabels)) return;
+    const containerId = this.#containerId;
+    try {
+      const isUp = containerId !== undefined && this.#started && this.#end === undefined;
+      if (isUp && this.#host.lease.mustStop) await this.#host.work.kill(containerId, signal);
+    } catch (error) {
+      // The runner itself tries again, and again.
+      const { message } = TuttiError.from(error);
+      this.#host.logger.warn('a fenced task could not be stopped at once', {
+        taskId: this.taskId,
+        error: message,
+      });
+    }
+    this.look();
+  }
+
+  #isFenced(assignment: TaskAssignment): boolean {
+    if (!hasFence(assignment.serviceLabels)) return false;
+    const { lease } = this.#host;
+    const isUp = this.#container !== undefined && this.#container.state !== 'created';
+    return isUp ? lease.mustStop : lease.isOver;
+  }
+
   /** Runs until nothing of the task is left, or the signal. */
   async run(signal: AbortSignal): Promise<void> {
     const onAbort = (): void => this.wake();
@@ -181,10 +221,11 @@ export class TaskRunner {
     const assignment = this.#host.assignment(this.taskId);
     if (assignment !== undefined) this.#template = this.#host.template(assignment.templateId);
     const template = this.#template;
+    const now = this.#host.clock.now();
     return {
       assignment,
       spec: template?.containers[0],
-      now: this.#host.clock.now(),
+      now,
       prepared: this.#prepared,
       whole: this.#whole,
       healthSince: this.#healthSince,
@@ -195,6 +236,7 @@ export class TaskRunner {
       condemned: this.#condemned,
       setback: this.#setback,
       end: this.#end,
+      ...(assignment !== undefined && this.#isFenced(assignment) && { fenced: now }),
     };
   }
 
@@ -294,6 +336,11 @@ export class TaskRunner {
       case 'stop':
         await work.stop(this.#containerId ?? '', { spec: this.#template?.containers[0], signal });
         this.#stale = true;
+        return false;
+      case 'kill':
+        this.#condemned ??= action.reason;
+        this.#stale = true;
+        await work.kill(this.#containerId ?? '', signal);
         return false;
       case 'condemn':
         this.#condemned = action.reason;

@@ -10,7 +10,7 @@ import type { TaskTemplateSpec } from '../model/template.ts';
 import { fillTemplates, type TemplateContext } from '../task/template.ts';
 import type { NodeState } from './node-state.ts';
 import { clusterLabel, taskIdLabel } from './task-labels.ts';
-import { TaskRunner, type TaskRunnerHost } from './task-runner.ts';
+import { type LeaseStanding, TaskRunner, type TaskRunnerHost } from './task-runner.ts';
 import { TaskWork } from './task-work.ts';
 
 const firstRetryMs = 200;
@@ -25,6 +25,7 @@ export interface TaskTableOptions {
   readonly network: NodeNetwork;
   readonly files: TaskFiles;
   readonly state: NodeState;
+  readonly lease: LeaseStanding;
   readonly node: TemplateContext['node'];
   clusterId(): string;
   /** Resolves when discovery shows what `isReady` and `publications` say now. */
@@ -51,6 +52,7 @@ export class TaskTable {
     this.#host = {
       clock: options.clock,
       logger: options.logger,
+      lease: options.lease,
       work: new TaskWork({
         runtime: options.runtime,
         network: options.network,
@@ -86,6 +88,13 @@ export class TaskTable {
       if (known !== undefined) known.wake();
       else if (this.#options.state.tasks.has(taskId)) this.#add(taskId);
     }
+  }
+
+  /** Whether fenced tasks may run has changed. */
+  leaseChanged(): void {
+    const signal = this.#signal;
+    if (signal === undefined) return;
+    for (const runner of this.#runners.values()) void runner.leaseChanged(signal);
   }
 
   /** Ends that the engine may have forgotten. */

@@ -138,6 +138,11 @@ export class TaskWork {
     await this.#options.runtime.stopContainer(containerId, { graceMs, signal: options.signal });
   }
 
+  /** Ends the container at once; one that does not run is left alone. */
+  async kill(containerId: string, signal: AbortSignal): Promise<void> {
+    await this.#options.runtime.killContainer(containerId, signal);
+  }
+
   /** Removes container and files. */
   async clean(
     what: {

@@ -23,8 +23,8 @@ export interface NodeMonitorEvents {
 }
 
 /**
- * Says which nodes live. A node is `ready` while it has a session and a lease, `down` when the lease
- * is over and nothing speaks for the fault being ours, and `unreachable` in between.
+ * Says which nodes live. A node is `ready` while it has a session and a lease, `down` when the
+ * lease is over and nothing speaks for the fault being ours, and `unreachable` in between.
  */
 export class NodeMonitor {
   readonly #clock: Clock;

@@ -262,6 +262,9 @@ export class Sessions {
         this.#leavers.delete(session.nodeId);
         break;
       case 'beat':
+        if (message.life !== undefined) {
+          session.request({ kind: 'beat', sentAt: this.#clock.now(), answers: message.life });
+        }
         break;
       case 'hello':
         throw new TuttiError('invalid-argument', 'a session has only one hello', { field: 'kind' });

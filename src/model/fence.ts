@@ -4,8 +4,13 @@ import type { Labels } from './labels.ts';
  * A service with this label set to `true` must never run twice: nodes stop its tasks before they
  * are given away.
  */
-export const fenceLabel = 'dev.tutti.fence';
+const fenceLabel = 'dev.tutti.fence';
 
 export function isFenced(service: { readonly spec: { readonly labels: Labels } }): boolean {
-  return service.spec.labels[fenceLabel] === 'true';
+  return hasFence(service.spec.labels);
+}
+
+/** Whether the labels of a service make its tasks fenced. */
+export function hasFence(labels: Labels): boolean {
+  return labels[fenceLabel] === 'true';
 }

@@ -52,6 +52,7 @@ export const reasonCodes = [
   'service-removed',
   'node-drained',
   'node-down',
+  'fenced',
   'node-removed',
   'restart-attempts-exhausted',
 ] as const;

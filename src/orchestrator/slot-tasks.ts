@@ -118,7 +118,10 @@ function restart(
   const policy: RestartPolicy | undefined = keepsElder(slot, context)
     ? { ...declared, condition: 'any', maxAttempts: 0 }
     : declared;
-  const decision = decideRestart(policy, { task: head, end, now, isJob: isJob(slot.service) });
+  // A node that stopped it because it was cut off has lost it: that is no failure of the task.
+  const judged = end.reason.code === 'fenced' ? ({ ...end, state: 'orphaned' } as const) : end;
+  const isJobTask = isJob(slot.service);
+  const decision = decideRestart(policy, { task: head, end: judged, now, isJob: isJobTask });
   if (decision.kind === 'done') {
     // A job's task that completed stays desired `complete`: it counts as done, not as given up.
     const isDone = isJob(slot.service) && end.state === 'complete';

@@ -43,6 +43,11 @@ export interface Situation {
   readonly released: boolean;
   /** Why this agent decided to stop it, before the manager asked. */
   readonly condemned: Reason | undefined;
+  /**
+   * The lease of the node is over and the task must not run twice: another may run elsewhere. Since
+   * when; undefined: it may run.
+   */
+  readonly fenced?: Instant;
   readonly setback: Setback | undefined;
   readonly end: SeenEnd | undefined;
 }
@@ -56,6 +61,7 @@ export type TaskAction =
   | { readonly kind: 'resume-health-check' }
   | { readonly kind: 'release' }
   | { readonly kind: 'stop' }
+  | { readonly kind: 'kill'; readonly reason: Reason }
   | { readonly kind: 'condemn'; readonly reason: Reason }
   | { readonly kind: 'end'; readonly end: SeenEnd }
   | { readonly kind: 'clean' };

@@ -213,3 +213,23 @@ test('whatever the situation, whoever is not running has a reason', () => {
     }),
   );
 });
+
+test('a task that must not run twice is killed, not stopped, when the lease of its node is over', () => {
+  const fenced = 1_000;
+  const running = { container: container({}), started: true, fenced };
+  assert.equal(told(running), 'starting / fenced → kill');
+  const stopping = { ...running, assignment: assigned('shutdown'), released: true };
+  assert.equal(told(stopping), 'starting / fenced → kill');
+  const { action } = step(situation(running));
+  const condemned = action.kind === 'kill' ? action.reason : undefined;
+  const exited = { container: container({ state: 'exited', exitCode: 137 }), started: true };
+  assert.equal(told({ ...exited, fenced, condemned }), 'failed / fenced → end failed');
+});
+
+test('while the lease is over a task that must not run twice is prepared and not started', () => {
+  const fenced = 1_000;
+  const created = { container: container({ state: 'created' }) };
+  assert.equal(told({ ...created, fenced }), 'ready / fenced → wait');
+  assert.equal(told(created), 'starting / starting-container → start');
+  assert.equal(told({ fenced, prepared: false }), 'preparing / pulling-image → prepare');
+});

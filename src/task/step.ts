@@ -1,4 +1,5 @@
 import type { Reason, ReasonCode } from '../model/reason.ts';
+import type { DesiredState } from '../model/task-state.ts';
 import type { Decision, SeenEnd, Situation, TaskAction } from './situation.ts';
 
 /** A result of a health check may be this late before the engine counts as having forgotten it. */
@@ -19,7 +20,12 @@ export function step(situation: Situation): Decision {
     const { reason, retryAt } = situation.setback;
     return { state: stateBefore(situation), reason, action: { kind: 'wait', until: retryAt } };
   }
-  switch (assignment.desired) {
+  if (situation.fenced !== undefined) return fenced(situation);
+  return wanted(situation, assignment.desired);
+}
+
+function wanted(situation: Situation, desired: DesiredState): Decision {
+  switch (desired) {
     case 'shutdown':
     case 'removed':
       return stopping(situation);
@@ -30,6 +36,22 @@ export function step(situation: Situation): Decision {
         ? running(situation)
         : stopCondemned(situation, situation.condemned);
   }
+}
+
+/** Nothing runs and nothing is started while another task may have the slot elsewhere. */
+function fenced(situation: Situation): Decision {
+  const { assignment, container } = situation;
+  const reason = because(situation, {
+    code: 'fenced',
+    message: 'the node has not reached a manager in time, and the task must not run twice',
+    hint: 'It runs again, here or elsewhere, once managers and nodes reach each other.',
+  });
+  if (container !== undefined && isAlive(container.state)) {
+    return { state: 'starting', reason, action: { kind: 'kill', reason } };
+  }
+  const decision = wanted(situation, assignment?.desired ?? 'removed');
+  if (decision.action.kind !== 'start') return decision;
+  return { state: 'ready', reason, action: { kind: 'wait' } };
 }
 
 function because(

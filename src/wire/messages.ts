@@ -33,7 +33,8 @@ export type AgentMessage =
   /** All published ports that the node does not serve; until the first one it serves all. */
   | { readonly kind: 'ports'; readonly problems: readonly PortProblem[] }
   | { readonly kind: 'description'; readonly description: NodeDescription }
-  | { readonly kind: 'beat'; readonly sentAt: number }
+  /** `life`: the number of a sign of life, to be answered; they rise while the agent runs. */
+  | { readonly kind: 'beat'; readonly sentAt: number; readonly life?: number }
   /** Nothing of the cluster is left on the node; the last message of a session. */
   | { readonly kind: 'left' };
 
@@ -47,7 +48,8 @@ export type ManagerMessage =
       readonly full: boolean;
       readonly changes: readonly NodeViewChange[];
     }
-  | { readonly kind: 'beat'; readonly sentAt: number }
+  /** `answers`: the sign of life that was heard. */
+  | { readonly kind: 'beat'; readonly sentAt: number; readonly answers?: number }
   | {
       readonly kind: 'logs';
       readonly requestId: string;

@@ -13,6 +13,7 @@ type Check = (value: unknown) => boolean;
 const text: Check = (value) => typeof value === 'string';
 const nonEmptyText: Check = (value) => typeof value === 'string' && value !== '';
 const number: Check = (value) => typeof value === 'number' && Number.isFinite(value);
+const numberIfThere: Check = (value) => value === undefined || number(value);
 const flag: Check = (value) => typeof value === 'boolean';
 const object: Check = (value) => isFields(value);
 const texts: Check = (value) => Array.isArray(value) && value.every(text);
@@ -70,13 +71,13 @@ const agentShapes: Shapes<AgentMessage> = {
   observed: { sentAt: number, tasks: observedTasks, gone: texts },
   ports: { problems: portProblems },
   description: { description },
-  beat: { sentAt: number },
+  beat: { sentAt: number, life: numberIfThere },
   left: {},
 };
 
 const managerShapes: Shapes<ManagerMessage> = {
   assign: { clusterId: nonEmptyText, sequence: number, full: flag, changes },
-  beat: { sentAt: number },
+  beat: { sentAt: number, answers: numberIfThere },
   logs: { requestId: nonEmptyText, taskId: nonEmptyText, query: object },
   cancel: { requestId: nonEmptyText },
   leave: {},
