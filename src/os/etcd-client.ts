@@ -177,7 +177,7 @@ export class EtcdClient {
     pings.unref();
     stream.write(encodeWatch(options));
     return {
-      write: stream.write,
+      write: (message) => stream.write(message),
       close: () => {
         clearInterval(pings);
         stream.close();

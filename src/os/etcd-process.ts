@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, readFile, rename, stat } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../host/clock.ts';
 import type { Logger } from '../host/logger.ts';
@@ -115,6 +115,8 @@ export class EtcdProcess {
 
   async #spawn(): Promise<ChildProcess | undefined> {
     const { plan, logger, program = 'etcd' } = this.#options;
+    // One that was killed leaves it, and etcd does not start over it.
+    await rm(etcdClientSocket(plan.directory), { force: true });
     const log = openSync(await freshLog(plan.directory), 'a', 0o600);
     const child = spawn(program, etcdArguments(plan), {
       cwd: plan.directory,

@@ -58,7 +58,7 @@ export class TestMember {
   }
 }
 
-export async function statusOf(client: EtcdClient): Promise<EtcdStatus> {
+async function statusOf(client: EtcdClient): Promise<EtcdStatus> {
   const message = Buffer.alloc(0);
   return decodeStatus(await client.ask('etcdserverpb.Maintenance/Status', { message }));
 }
