@@ -2,7 +2,7 @@ import type { AddressCursors } from '../allocator/addresses.ts';
 import { allocateTask } from '../allocator/task.ts';
 import type { Service } from '../model/service.ts';
 import type { PlanContext } from '../orchestrator/plan.ts';
-import { startMove } from '../orchestrator/rebalance.ts';
+import { startMove } from '../orchestrator/plan-moves.ts';
 import { applySteps } from '../orchestrator/step.ts';
 import type { Unit } from '../orchestrator/unit.ts';
 import { needsOf } from '../scheduler/needs.ts';

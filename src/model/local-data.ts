@@ -1,9 +1,9 @@
 import type { TaskTemplateSpec } from './template.ts';
 
 /**
- * What a task keeps on its node, in words: a task elsewhere does not find it there. Volumes of other
- * drivers, or with options for theirs, may be the same everywhere; anonymous ones are lost with
- * their task in any case, and a directory that is only read is no data of the task's own.
+ * What a task keeps on its node, in words: a task elsewhere does not find it there. Volumes of
+ * other drivers, or with options for theirs, may be the same everywhere; anonymous ones are lost
+ * with their task in any case, and a directory that is only read is no data of the task's own.
  */
 export function localData(template: TaskTemplateSpec): readonly string[] {
   const found = new Set<string>();

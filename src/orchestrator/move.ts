@@ -63,7 +63,7 @@ export function needsTurn({ service, head }: Slot, context: PlanContext): boolea
 }
 
 /** Whether a task runs, as far as is known: what its node did not say yet may well be. */
-export function serves(task: Task, context: PlanContext): boolean {
+function serves(task: Task, context: PlanContext): boolean {
   if (task.nodeId === undefined || task.end !== undefined) return false;
   const state = context.observed.task(task.id)?.state;
   if (state !== undefined) return state === 'running';
