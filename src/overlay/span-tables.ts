@@ -1,4 +1,4 @@
-import { hardwareAddress } from './hardware-address.ts';
+import { hardwareAddress } from '../lib/hardware-address.ts';
 import type { Span } from './spans.ts';
 
 /**
@@ -52,7 +52,7 @@ const portSettings = 'learning off flood off mcast_flood off bcast_flood off nei
 export function linkText(link: SpanLink, others: readonly string[] = []): string {
   const { vxlanId, port, localAddress, mtu, bridge } = link;
   const kind = `type vxlan id ${vxlanId} local ${localAddress} dstport ${port} nolearning`;
-  return [`mtu ${mtu} ${kind} master ${bridge}`, ...others].join(' ');
+  return [`mtu ${mtu} ${kind}${beforeBridge}${bridge}`, ...others].join(' ');
 }
 
 export function tablesOf(spans: readonly Span[]): SpanTables {
@@ -91,8 +91,10 @@ export function spanDifference(before: SpanTables, after: SpanTables): SpanDiffe
     ([key, node]) => isToCome(key) || before.forwarding.get(key) !== node,
   );
   const bridged = [...after.bridged].filter((key) => isToCome(key) || !before.bridged.has(key));
+  // A bridge whose own address changes with its ports forgets its neighbours.
+  const shaken = new Set(come.map((device) => bridgeOf(after.links.get(device))));
   const neighbours = [...after.neighbours].filter(
-    ([key, hardware]) => before.neighbours.get(key) !== hardware,
+    ([key, hardware]) => shaken.has(deviceOf(key)) || before.neighbours.get(key) !== hardware,
   );
   const unforwarded = [...before.forwarding.keys()].filter(
     (key) => !after.forwarding.has(key) && !goesByItself(key),
@@ -131,12 +133,19 @@ export function spanDifference(before: SpanTables, after: SpanTables): SpanDiffe
   };
 }
 
+const beforeBridge = ' master ';
+
+/** Of a link's text. */
+function bridgeOf(text: string | undefined): string {
+  return text?.split(beforeBridge)[1] ?? '';
+}
+
 /** Up at the end: until then nothing goes through it. */
 function linkOrders(device: string, text: string): readonly string[] {
-  const [settings, bridge] = text.split(' master ');
+  const [settings] = text.split(beforeBridge);
   return [
     `link add dev ${device} ${settings}`,
-    `link set dev ${device} addrgenmode none master ${bridge}`,
+    `link set dev ${device} addrgenmode none master ${bridgeOf(text)}`,
     `link set dev ${device} type bridge_slave ${portSettings}`,
     `link set dev ${device} up`,
   ];
