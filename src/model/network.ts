@@ -5,10 +5,13 @@ import type { Labels } from './labels.ts';
 export const mtuOption = 'com.docker.network.driver.mtu';
 
 /**
- * Driver options that mean something. `encrypted` does while all of a cluster is on one machine:
- * nothing of the network leaves it.
+ * Nothing of the network may leave a machine in clear text, as in Docker. Whatever its value: who
+ * writes it does not expect less.
  */
-export const knownDriverOptions: ReadonlySet<string> = new Set([mtuOption, 'encrypted']);
+export const encryptedOption = 'encrypted';
+
+/** Driver options that mean something. */
+export const knownDriverOptions: ReadonlySet<string> = new Set([mtuOption, encryptedOption]);
 
 export interface SubnetSpec {
   /** `10.0.1.0/24`. */

@@ -87,10 +87,15 @@ test('a node that has the address of this one is not sent to', () => {
   assert.deepEqual(spansOf(spanned(tasks, { nodes: same })), []);
 });
 
-test('networks without a number, without a bridge here, and the ingress network stay on each node', () => {
+test('networks without a number or a bridge here, encrypted ones and the ingress network stay on each node', () => {
   const tasks = [task(here, '10.0.1.2'), task('node-b', '10.0.1.3')];
   const { vxlan: _, ...unnumbered } = network('abcdefghijk');
-  const others = [[], [unnumbered], [network('abcdefghijk', { ingress: true })]];
+  const others = [
+    [],
+    [unnumbered],
+    [network('abcdefghijk', { ingress: true })],
+    [network('abcdefghijk', { driverOptions: { encrypted: '' } })],
+  ];
   for (const list of others) {
     const networks = new Map(list.map((one) => [one.networkId, one]));
     assert.deepEqual(spansOf(spanned(tasks, { networks })), []);

@@ -1,5 +1,5 @@
 import type { CatalogNode, CatalogTask, NetworkAssignment } from '../model/assignment.ts';
-import { mtuOption } from '../model/network.ts';
+import { encryptedOption, mtuOption } from '../model/network.ts';
 import { withoutPrefix } from './back-ends.ts';
 import { bridgeName, spanName } from './bridge-name.ts';
 
@@ -35,7 +35,8 @@ export interface Spanned {
 /**
  * The networks that have to be joined with other nodes: those with tasks here and on other nodes that
  * live. A network that has all of its tasks on one node, or none on this one, needs nothing. The
- * ingress network leads to tasks of this node alone.
+ * ingress network leads to tasks of this node alone. What is to be encrypted does not leave a node,
+ * for nothing encrypts it yet.
  */
 export function spansOf(spanned: Spanned): readonly Span[] {
   const localAddress = spanned.nodes.get(spanned.nodeId)?.address;
@@ -43,7 +44,7 @@ export function spansOf(spanned: Spanned): readonly Span[] {
   const { here, elsewhere } = sortTasks(spanned, localAddress);
   return [...elsewhere].flatMap(([networkId, remotes]) => {
     const network = spanned.networks.get(networkId);
-    if (network?.vxlan === undefined || network.ingress || !here.has(networkId)) return [];
+    if (network?.vxlan === undefined || staysHere(network) || !here.has(networkId)) return [];
     return {
       bridge: bridgeName(networkId),
       device: spanName(networkId),
@@ -54,6 +55,10 @@ export function spansOf(spanned: Spanned): readonly Span[] {
       remotes,
     };
   });
+}
+
+function staysHere({ ingress, driverOptions }: NetworkAssignment): boolean {
+  return ingress || driverOptions[encryptedOption] !== undefined;
 }
 
 /** By network: that it has a task here, and the tasks that it has elsewhere. */
