@@ -2,6 +2,7 @@ import { Agent } from '../src/agent/agent.ts';
 import type { AgentDisk, AgentState } from '../src/host/agent-disk.ts';
 import type { Clock } from '../src/host/clock.ts';
 import type { ContainerRuntime } from '../src/host/container-runtime.ts';
+import type { LifeTransport } from '../src/host/life.ts';
 import type { Logger } from '../src/host/logger.ts';
 import type { DiscoveryView, NodeNetwork } from '../src/host/node-network.ts';
 import type { TaskFile, TaskFiles } from '../src/host/task-files.ts';
@@ -20,6 +21,9 @@ export interface NodeOptions {
   readonly logger: Logger;
   readonly engine: SimulatedRuntime;
   readonly transport: AgentTransport;
+  /** Absent: the machine's name is `vm`, and the session alone says that it lives. */
+  readonly hostname?: string;
+  readonly life?: LifeTransport;
   /** Stands between the agent and the engine where a fault is planted. */
   readonly wrapRuntime?: (runtime: ContainerRuntime) => ContainerRuntime;
   readonly wrapDisk?: (disk: AgentDisk) => AgentDisk;
@@ -56,9 +60,10 @@ export class SimulatedNode {
       files: this.#taskFiles(life),
       disk: this.#options.wrapDisk?.(disk) ?? disk,
       transport,
+      ...(this.#options.life !== undefined && { life: this.#options.life }),
       describe: async (signal) => {
         await engine.info(signal);
-        return smallMachine;
+        return { ...smallMachine, hostname: this.#options.hostname ?? smallMachine.hostname };
       },
     });
     this.#process = { life, stop };

@@ -58,6 +58,7 @@ export class SimulatedRuntime implements ContainerRuntime {
   readonly #clock: Clock;
   readonly #dice: Prng;
   readonly #watcher: EngineWatcher;
+  readonly #idPrefix: string;
   readonly #images = new Set<string>();
   readonly #followers = new Set<BoundedQueue<RuntimeEvent>>();
   /** Rises with each stop of the engine. */
@@ -69,7 +70,10 @@ export class SimulatedRuntime implements ContainerRuntime {
     readonly clock: Clock;
     readonly dice: Prng;
     readonly watcher: EngineWatcher;
+    /** Tells the containers of several engines apart. */
+    readonly idPrefix?: string;
   }) {
+    this.#idPrefix = options.idPrefix ?? 'c';
     this.#clock = options.clock;
     this.#dice = options.dice;
     this.#watcher = options.watcher;
@@ -137,7 +141,7 @@ export class SimulatedRuntime implements ContainerRuntime {
       this.#refuseCreate(request);
       this.#made += 1;
       const container: SimulatedContainer = {
-        id: `c${String(this.#made).padStart(5, '0')}`,
+        id: `${this.#idPrefix}${String(this.#made).padStart(5, '0')}`,
         request,
         state: 'created',
         health: 'none',

@@ -26,6 +26,12 @@ const steadyLink: LinkModel = {
   windowMessages: 64,
 };
 
+type Direction = 'up' | 'down';
+
+const connectTimeoutMs = 2_000;
+/** How soon after a cut is healed what was sent meanwhile arrives. */
+const resendMs = 200;
+
 interface Link {
   readonly break: () => void;
   /** One side has heard all that comes. */
@@ -43,6 +49,8 @@ export class SimulatedTransport {
   readonly #links = new Set<Link>();
   /** May be changed while links are up. */
   model: LinkModel;
+  /** What is sent in a direction that is cut arrives once it is not, as TCP sends it again. */
+  readonly cut = { up: false, down: false };
   #handler: ManagerTransportHandler | undefined;
 
   constructor(options: {
@@ -92,11 +100,15 @@ export class SimulatedTransport {
     serve: (handler: ManagerTransportHandler, stream: MessageStream<Down, Up>) => Promise<void>,
   ): Promise<MessageStream<Up, Down>> {
     await this.#delay();
+    if (this.cut.up || this.cut.down) {
+      await this.#clock.sleep(connectTimeoutMs, signal);
+      if (this.cut.up || this.cut.down) throw new TuttiError('unavailable', 'nobody answers');
+    }
     signal.throwIfAborted();
     const handler = this.#handler;
     if (handler === undefined) throw new TuttiError('unavailable', 'the manager does not answer');
-    const up = this.#pipe<Up>();
-    const down = this.#pipe<Down>();
+    const up = this.#pipe<Up>('up');
+    const down = this.#pipe<Down>('down');
     let drainedSides = 0;
     const link: Link = {
       drained: () => {
@@ -116,7 +128,10 @@ export class SimulatedTransport {
     signal.addEventListener('abort', link.break, { once: true });
     void serve(handler, this.#end(link, { outgoing: down, incoming: up })).then(
       () => down.close(),
-      () => link.break(),
+      async () => {
+        await this.#passable('down');
+        link.break();
+      },
     );
     return this.#end(link, { outgoing: up, incoming: down });
   }
@@ -141,12 +156,13 @@ export class SimulatedTransport {
     };
   }
 
-  #pipe<Message>(): Pipe<Message> {
+  #pipe<Message>(direction: Direction): Pipe<Message> {
     const departed = new BoundedQueue<string>(this.model.windowMessages);
     const arrived = new BoundedQueue<Message>(this.model.windowMessages);
     const carry = async (): Promise<void> => {
       for await (const text of departed) {
         await this.#delay();
+        await this.#passable(direction);
         await arrived.push(JSON.parse(text) as Message);
       }
       arrived.close();
@@ -161,6 +177,11 @@ export class SimulatedTransport {
         arrived.fail(error);
       },
     };
+  }
+
+  /** Resolves when the direction is not cut. */
+  async #passable(direction: Direction): Promise<void> {
+    while (this.cut[direction]) await this.#clock.sleep(resendMs);
   }
 
   async #delay(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { AgentDisk } from '../host/agent-disk.ts';
 import type { Clock } from '../host/clock.ts';
 import type { ContainerRuntime } from '../host/container-runtime.ts';
+import type { LifeTransport } from '../host/life.ts';
 import type { Logger } from '../host/logger.ts';
 import type { NodeNetwork } from '../host/node-network.ts';
 import type { Random } from '../host/random.ts';
@@ -34,6 +35,8 @@ export interface AgentOptions {
   readonly files: TaskFiles;
   readonly disk: AgentDisk;
   readonly transport: AgentTransport;
+  /** Absent: the session alone says that the node lives. */
+  readonly life?: LifeTransport;
   /** What this machine is. */
   describe(signal: AbortSignal): Promise<NodeDescription>;
 }
@@ -281,6 +284,9 @@ export class Agent {
         if (message.full) this.#removeStrangers({ shown, signal: context.signal });
         return;
       }
+      case 'lease':
+        this.#beginLease(message);
+        return;
       case 'logs':
         context.logs.start(message, context.signal);
         return;
@@ -291,6 +297,14 @@ export class Agent {
         await this.#leave(context.signal);
         return;
     }
+  }
+
+  #beginLease(message: Extract<ManagerMessage, { readonly kind: 'lease' }>): void {
+    const { datagrams } = message;
+    const onAnswer = (number: number): void => this.#lease.answered(number, 'datagram');
+    const sender =
+      datagrams === undefined ? undefined : this.#options.life?.open(datagrams, onAnswer);
+    this.#lease.begin(message, sender);
   }
 
   /** Tries until nothing is left: the container engine may be away for a while. */

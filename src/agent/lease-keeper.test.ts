@@ -37,7 +37,7 @@ class Node {
       this.sent.push(this.clock.now() - this.startedAt);
       if (this.answersDatagrams) this.#answer(number, 'datagram');
     };
-    this.keeper.begin(leaseTerms, { send });
+    this.keeper.begin(leaseTerms, { send, close: () => undefined });
   }
 
   async run(): Promise<this> {

@@ -1,4 +1,5 @@
 import type { Clock } from '../host/clock.ts';
+import type { LifeSender } from '../host/life.ts';
 import { NodeLease } from '../liveness/node-lease.ts';
 import { type LeaseTerms, leaseTerms } from '../liveness/terms.ts';
 
@@ -11,11 +12,6 @@ const idlePeriodMs = 5_000;
  * alone, and nothing that is fenced is started.
  */
 const startGraceMs = 2_000;
-
-/** Says by datagram that the node lives. Each may be lost. */
-export interface LifeSender {
-  send(number: number): void;
-}
 
 /**
  * The node's side of its lease: says again and again that the node lives, listens for answers, and
@@ -68,6 +64,7 @@ export class LeaseKeeper {
   ): void {
     if (terms.fencedAfterMs !== this.#terms.fencedAfterMs) this.#lease = new NodeLease(terms);
     this.#terms = terms;
+    this.#datagrams?.close();
     this.#datagrams = datagrams;
     this.connected();
   }
@@ -95,6 +92,7 @@ export class LeaseKeeper {
       const restMs = this.#terms.periodMs - this.#terms.retryMs;
       await this.#waitUntil(this.#clock.now() + restMs, signal);
     }
+    this.#datagrams?.close();
   }
 
   get #retryMs(): number {

@@ -1,5 +1,6 @@
 import type { Authority } from '../host/authority.ts';
 import type { Clock } from '../host/clock.ts';
+import type { LifeReceiver } from '../host/life.ts';
 import type { Logger } from '../host/logger.ts';
 import type { Random } from '../host/random.ts';
 import type { StoreEngine } from '../host/store-engine.ts';
@@ -41,6 +42,11 @@ export interface ManagerOptions {
   readonly store?: StoreOptions;
   /** Steps that one transaction of the planner takes: small ones show what lies between them. */
   readonly stepLimit?: number;
+  /**
+   * Makes what receives proofs of life by datagrams; absent: sessions alone prove it. `heard` is to
+   * be called for each that is genuine.
+   */
+  readonly life?: (heard: (nodeId: string) => void) => LifeReceiver;
   /** Leases of nodes with other terms, or a fault planted in them. */
   readonly leases?: Leases;
   /** Stands between the planner and its rounds where a test plants a fault. */
@@ -120,6 +126,7 @@ class RunningManager {
       observed,
       dispatcher: this.#dispatcher,
       monitor: this.#monitor,
+      life: options.life?.((nodeId) => this.#monitor.heard(nodeId, 'datagram')),
       events: {
         described: async (nodeId, description) => await this.#described(nodeId, description),
         observed: (taskIds) => this.#taskObserved(taskIds),

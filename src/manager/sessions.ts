@@ -1,7 +1,9 @@
 import type { Clock } from '../host/clock.ts';
+import type { LifeReceiver } from '../host/life.ts';
 import type { Logger } from '../host/logger.ts';
 import type { MessageStream } from '../host/transport.ts';
 import { TuttiError } from '../lib/error.ts';
+import { leaseTerms } from '../liveness/terms.ts';
 import { clusterDefaults } from '../model/cluster.ts';
 import type { NodeDescription } from '../model/node.ts';
 import type { ObservedTask } from '../model/task.ts';
@@ -43,6 +45,7 @@ export class Sessions {
   readonly #observed: ObservedState;
   readonly #dispatcher: Dispatcher;
   readonly #monitor: NodeMonitor;
+  readonly #life: LifeReceiver | undefined;
   readonly #events: SessionEvents;
   readonly #stop = new AbortController();
   /**
@@ -60,6 +63,7 @@ export class Sessions {
     readonly observed: ObservedState;
     readonly dispatcher: Dispatcher;
     readonly monitor: NodeMonitor;
+    readonly life?: LifeReceiver | undefined;
     readonly events: SessionEvents;
   }) {
     this.#clock = options.clock;
@@ -68,6 +72,7 @@ export class Sessions {
     this.#observed = options.observed;
     this.#dispatcher = options.dispatcher;
     this.#monitor = options.monitor;
+    this.#life = options.life;
     this.#events = options.events;
   }
 
@@ -222,6 +227,7 @@ export class Sessions {
     const isMember = theCluster(this.#view) !== undefined && !session.isStranger;
     if (isMember && this.#leaving === undefined) {
       await this.#events.described(nodeId, description);
+      this.#grantLease(session);
     }
     session.signal.throwIfAborted();
     this.#observed.setPortProblems(nodeId, []);
@@ -229,6 +235,19 @@ export class Sessions {
     this.#take(nodeId, hello);
     this.#logger.info('an agent connected', { nodeId, hostname: description.hostname });
     this.#monitor.connected(nodeId);
+  }
+
+  /** The terms are said before anything is assigned. */
+  #grantLease(session: AgentSession): void {
+    const { periodMs, retryMs, fencedAfterMs } = leaseTerms;
+    const datagrams = this.#life?.admit(session.nodeId);
+    session.request({
+      kind: 'lease',
+      periodMs,
+      retryMs,
+      fencedAfterMs,
+      ...(datagrams !== undefined && { datagrams }),
+    });
   }
 
   async #listen(session: AgentSession, incoming: AsyncIterator<AgentMessage>): Promise<void> {

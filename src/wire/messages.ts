@@ -1,3 +1,4 @@
+import type { LifeAccess } from '../model/life.ts';
 import type { NodeViewChange } from '../model/assignment.ts';
 import type { LogFrame, LogQuery } from '../model/log.ts';
 import type { NodeDescription } from '../model/node.ts';
@@ -47,6 +48,17 @@ export type ManagerMessage =
       /** True: `changes` holds only puts and replaces everything known before. */
       readonly full: boolean;
       readonly changes: readonly NodeViewChange[];
+    }
+  /**
+   * The terms of the node's lease, once when a session begins; see docs/design/liveness.md. Without
+   * `datagrams` the session alone says that the node lives.
+   */
+  | {
+      readonly kind: 'lease';
+      readonly periodMs: number;
+      readonly retryMs: number;
+      readonly fencedAfterMs: number;
+      readonly datagrams?: LifeAccess;
     }
   /** `answers`: the sign of life that was heard. */
   | { readonly kind: 'beat'; readonly sentAt: number; readonly answers?: number }

@@ -54,6 +54,10 @@ const description: Check = (value) =>
   texts(value['hostSubnets']) &&
   text(value['address']);
 
+const lifeAccess: Check = (value) =>
+  value === undefined ||
+  (isFields(value) && number(value['port']) && number(value['keyId']) && text(value['key']));
+
 type Shapes<Message extends { readonly kind: string }> = {
   readonly [Kind in Message['kind']]: {
     readonly [Field in Exclude<keyof Extract<Message, { kind: Kind }>, 'kind'>]-?: Check;
@@ -78,6 +82,7 @@ const agentShapes: Shapes<AgentMessage> = {
 const managerShapes: Shapes<ManagerMessage> = {
   assign: { clusterId: nonEmptyText, sequence: number, full: flag, changes },
   beat: { sentAt: number, answers: numberIfThere },
+  lease: { periodMs: number, retryMs: number, fencedAfterMs: number, datagrams: lifeAccess },
   logs: { requestId: nonEmptyText, taskId: nonEmptyText, query: object },
   cancel: { requestId: nonEmptyText },
   leave: {},

@@ -1,0 +1,25 @@
+import type { LifeAccess } from '../model/life.ts';
+
+/**
+ * Proof of life by datagrams. Each may be lost, doubled, late or forged; what is forged or said
+ * again is dropped by whoever receives it.
+ */
+
+/** The manager's side. */
+export interface LifeReceiver {
+  /** The node may send from now on; what it was allowed before is void. */
+  admit(nodeId: string): LifeAccess;
+  forget(nodeId: string): void;
+}
+
+/** The agent's side. */
+export interface LifeSender {
+  /** Sends the number, or does nothing where it cannot; numbers rise. */
+  send(number: number): void;
+  close(): void;
+}
+
+export interface LifeTransport {
+  /** To the manager of the session that is open. `onAnswer` is called with numbers it heard. */
+  open(access: LifeAccess, onAnswer: (number: number) => void): LifeSender;
+}
