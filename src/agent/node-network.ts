@@ -22,7 +22,7 @@ import { withoutPrefix } from '../overlay/back-ends.ts';
 import { bridgeName } from '../overlay/bridge-name.ts';
 import { nodeRules } from '../overlay/node-rules.ts';
 import { portForwards, type RefusedPort } from '../overlay/port-forwards.ts';
-import { spansOf } from '../overlay/spans.ts';
+import { type Span, spansOf } from '../overlay/spans.ts';
 import { BackingNetworks, type BackingNetworksOptions } from './backing-networks.ts';
 import { PacketFilter } from './packet-filter.ts';
 import { resolvConf } from './resolv-conf.ts';
@@ -141,9 +141,10 @@ export class LinuxNodeNetwork implements NodeNetwork {
     if (isEmpty && !this.#filter.isLoaded) return;
     const view = { ...this.#view, networks: new Map(existing) };
     const forwards = await this.#holdPorts(view);
-    const rules = nodeRules({ view, dnsPorts: this.#dnsPorts, forwards });
+    const spans = await this.#spansOf(view);
+    const rules = nodeRules({ view, dnsPorts: this.#dnsPorts, forwards, spans });
     // Nobody is led to a task on another node before the way there is.
-    await this.#showSpans(view);
+    await this.#showSpans(spans);
     await Promise.all([
       this.#filter.show(rules.ruleset),
       ...[...rules.virtualAddresses].map(
@@ -158,12 +159,16 @@ export class LinuxNodeNetwork implements NodeNetwork {
     await this.#removeUnwanted();
   }
 
+  /** A node alone does not even look at its links. */
+  async #spansOf(view: DiscoveryView): Promise<readonly Span[]> {
+    if (view.nodes.size < 2) return [];
+    return spansOf({ ...view, linkMtu: await this.#options.linkMtu() });
+  }
+
   /** Whoever cannot be reached on other nodes, those of this node go on. */
-  async #showSpans(view: DiscoveryView): Promise<void> {
+  async #showSpans(spans: readonly Span[]): Promise<void> {
     try {
-      const isAlone = view.nodes.size < 2;
-      const linkMtu = isAlone ? 0 : await this.#options.linkMtu();
-      await this.#spans.show(isAlone ? [] : spansOf({ ...view, linkMtu }));
+      await this.#spans.show(spans);
     } catch (error) {
       this.#options.logger.error('this node cannot be joined with others; trying again soon', {
         error: TuttiError.from(error).message,

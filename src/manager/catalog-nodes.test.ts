@@ -74,3 +74,20 @@ test('the new address of a node is told to those who reach its tasks', async () 
   await world.settle();
   assert.equal(addresses(near)['node-2'], '192.0.2.9');
 });
+
+test('nobody is told where a node is that is down', async () => {
+  const { world, near, far, network } = await twoNodes();
+  await runOn(world, network, 'vm');
+  await runOn(world, network, 'far');
+  const row = world.control.view.nodes.get('node-2');
+  assert.ok(row);
+  far.disconnect();
+  // One of two that falls silent is held for alive, until a person says otherwise.
+  await world.control.updateNode(row.id, { ...row.spec, availability: 'drain' }, row.version);
+  await world.pass(60_000);
+  assert.equal(world.control.observed.node('node-2')?.state, 'down');
+  assert.deepEqual(addresses(near), { 'node-1': '192.0.2.1' });
+  await far.connect();
+  await world.settle();
+  assert.equal(world.control.observed.node('node-2')?.state, 'ready');
+});

@@ -76,8 +76,12 @@ export class Dispatcher {
     }
   }
 
-  /** The node is down, or back: whether its tasks are to be found has changed. */
+  /** The node is down, or back: whether it and its tasks are to be found has changed. */
   nodeChanged(nodeId: string): void {
+    for (const session of this.#sessions.values()) {
+      session.assignments.markCatalogNode(nodeId);
+      session.wake();
+    }
     for (const task of this.#view.tasks.by('node', nodeId)) this.observed(task.id);
   }
 

@@ -7,6 +7,7 @@ import { driftOf, parseListing } from './listing.ts';
 import { nodeRules } from './node-rules.ts';
 import { portForwards } from './port-forwards.ts';
 import { renderDifference, renderWhole } from './ruleset.ts';
+import type { Span } from './spans.ts';
 
 function network(networkId: string, changes: Partial<NetworkAssignment>): NetworkAssignment {
   return {
@@ -68,9 +69,9 @@ function viewOf(tasks: readonly CatalogTask[]): DiscoveryView {
 
 const dnsPorts = new Map([['frontnet1', 5353]]);
 
-function rulesOf(view: DiscoveryView) {
+function rulesOf(view: DiscoveryView, spans: readonly Span[] = []) {
   const forwards = portForwards(view).wanted.map(({ forward }) => forward);
-  return nodeRules({ view, dnsPorts, forwards });
+  return nodeRules({ view, dnsPorts, forwards, spans });
 }
 
 function elements(view: DiscoveryView, name: string): readonly (readonly [string, string])[] {
@@ -133,7 +134,7 @@ test('a task that goes costs its elements alone', () => {
 
 test('a port that this node does not hold is left to who has it', () => {
   const view = viewOf([task('t1', true)]);
-  const { ruleset } = nodeRules({ view, dnsPorts, forwards: [] });
+  const { ruleset } = nodeRules({ view, dnsPorts, forwards: [], spans: [] });
   for (const name of ['port', 'port-slot', 'held', 'idle']) {
     assert.equal(ruleset.collections.get(name)?.elements.size, 0, name);
   }
@@ -241,4 +242,26 @@ test('a virtual address leads to tasks on all nodes, a published port to those o
   assert.deepEqual(elements(view, 'port-slot'), [['tcp . 8080 . 0', '10.0.0.11']]);
   const elsewhere = viewOf([{ ...task('t2', true), nodeId: 'node2' }]);
   assert.deepEqual(elements(elsewhere, 'idle'), [['tcp . 8080', '']]);
+});
+
+test('frames of a network come from nodes of the catalog alone; a node alone has no rule for them', () => {
+  const address = '192.0.2.2';
+  const view = { ...viewOf([]), nodes: new Map([['node2', { nodeId: 'node2', address }]]) };
+  const span: Span = {
+    bridge: 'tt-frontnet',
+    device: 'tt-frontnet-x',
+    vxlanId: 4_098,
+    port: 4_789,
+    localAddress: '192.0.2.1',
+    mtu: 1_450,
+    remotes: new Map(),
+  };
+  const joined = rulesOf(view, [span]).ruleset;
+  assert.deepEqual(joined.collections.get('segment')?.elements, new Map([['4789 . 0x1002', '']]));
+  assert.deepEqual(joined.collections.get('peer')?.elements, new Map([[address, '']]));
+  assert.match(joined.chains.get('input')?.[1] ?? '', /@segment ip saddr != @peer drop$/);
+  const alone = rulesOf(view).ruleset;
+  assert.equal(alone.collections.has('segment'), false);
+  assert.equal(alone.chains.get('input')?.length, (joined.chains.get('input')?.length ?? 0) - 1);
+  assert.equal(renderDifference(alone, joined), undefined, 'it is loaded whole');
 });

@@ -1,9 +1,15 @@
 import type { PortForward } from '../host/network-devices.ts';
 import type { DiscoveryView, HostPublication } from '../host/node-network.ts';
-import type { CatalogService, CatalogTask, NetworkAssignment } from '../model/assignment.ts';
+import type {
+  CatalogNode,
+  CatalogService,
+  CatalogTask,
+  NetworkAssignment,
+} from '../model/assignment.ts';
 import { BackEnds, withoutPrefix } from './back-ends.ts';
 import { bridgeName } from './bridge-name.ts';
 import type { Collection, Ruleset } from './ruleset.ts';
+import type { Span } from './spans.ts';
 
 export const tableName = 'ip tutti';
 
@@ -25,13 +31,15 @@ export interface ShownNetworks {
   readonly dnsPorts: ReadonlyMap<string, number>;
   /** The published ports that this node holds: no process of the host has them. */
   readonly forwards: readonly PortForward[];
+  /** The networks that are joined with other nodes. */
+  readonly spans: readonly Span[];
 }
 
 /**
  * The rules of a node that show this view: virtual addresses, published ports and names, each back
  * end picked at random for each connection. What a network does not have, its members cannot reach.
  */
-export function nodeRules({ view, dnsPorts, forwards }: ShownNetworks): NodeRules {
+export function nodeRules({ view, dnsPorts, forwards, spans }: ShownNetworks): NodeRules {
   const builder = new Builder(new BackEnds(view.tasks));
   for (const network of view.networks.values()) {
     if (!network.predefined) builder.addNetwork(network, dnsPorts.get(network.networkId));
@@ -40,6 +48,8 @@ export function nodeRules({ view, dnsPorts, forwards }: ShownNetworks): NodeRule
   for (const forward of forwards) builder.addPort(forward);
   for (const task of view.tasks.values()) if (task.ready) builder.addTask(task);
   for (const publication of view.publications) builder.addPublication(publication);
+  for (const span of spans) builder.addSpan(span);
+  for (const node of view.nodes.values()) builder.addPeer(node);
   return builder.build();
 }
 
@@ -68,6 +78,8 @@ class Builder {
     inward: new Map<string, string>(),
     inside: new Map<string, string>(),
   };
+  /** Of a node that is joined with others; one alone has neither these sets nor their rule. */
+  readonly #fabric = { segment: new Map<string, string>(), peer: new Map<string, string>() };
 
   constructor(backEndsOf: BackEnds) {
     this.#backEndsOf = backEndsOf;
@@ -149,6 +161,14 @@ class Builder {
     }
   }
 
+  addSpan({ port, vxlanId }: Span): void {
+    this.#fabric.segment.set(`${port} . 0x${vxlanId.toString(16)}`, '');
+  }
+
+  addPeer({ address }: CatalogNode): void {
+    this.#fabric.peer.set(address, '');
+  }
+
   build(): NodeRules {
     const chains = new Map<string, readonly string[]>();
     for (const count of ascending(this.#vipCounts)) {
@@ -161,9 +181,14 @@ class Builder {
           ' : meta l4proto . th dport map @port-target',
       ]);
     }
-    for (const [name, rules] of hooks) chains.set(name, rules);
+    const isJoined = this.#fabric.segment.size > 0;
+    for (const [name, rules] of hooks) {
+      const [hook = '', ...others] = rules;
+      chains.set(name, name === 'input' && isJoined ? [hook, foreignFrames, ...others] : rules);
+    }
     const collections = new Map<string, Collection>();
-    for (const [name, elements] of Object.entries(this.#elements)) {
+    const all = { ...this.#elements, ...(isJoined && this.#fabric) };
+    for (const [name, elements] of Object.entries(all)) {
       const declaration = declarations[name as keyof typeof declarations];
       collections.set(name, { ...declaration, elements });
     }
@@ -210,12 +235,22 @@ const declarations = {
   inward: { kind: 'set', type: 'typeof iifname' },
   /** Subnets of the networks. */
   inside: { kind: 'set', type: 'typeof ip saddr; flags interval' },
+  /** Port and number of each network that is joined with other nodes (RFC 7348: 24 bits). */
+  segment: { kind: 'set', type: 'typeof udp dport . @th,96,24' },
+  /** Nodes that live, this one among them. */
+  peer: { kind: 'set', type: 'typeof ip saddr' },
 } as const;
 
 const mark = `0x${acceptMark.value.toString(16)}`;
 const markMask = `0x${acceptMark.mask.toString(16)}`;
 const othersMask = `0x${(~acceptMark.mask >>> 0).toString(16).padStart(8, '0')}`;
 const setMark = `ct mark set ct mark & ${othersMask} | ${mark}`;
+
+/**
+ * Who is no node of the catalog reaches no network: neither a stranger, nor a node that was removed and
+ * whose addresses others have by now.
+ */
+const foreignFrames = 'udp dport . @th,96,24 @segment ip saddr != @peer drop';
 
 const hooks: ReadonlyMap<string, readonly string[]> = new Map([
   [

@@ -119,7 +119,7 @@ test('the same number over UDP is another port', () => {
 test('a task on the engine’s own bridge comes to itself by the socket of its port', () => {
   const view = viewOf(publication({ addresses: [], engineAddress: '172.17.0.2' }));
   const forwards = portForwards(view).wanted.map(({ forward }) => forward);
-  const { ruleset } = nodeRules({ view, dnsPorts: new Map(), forwards });
+  const { ruleset } = nodeRules({ view, dnsPorts: new Map(), forwards, spans: [] });
   const keys = (name: string) => [...(ruleset.collections.get(name)?.elements.keys() ?? [])];
   assert.deepEqual(keys('by-socket'), ['tcp . 8090 . 172.17.0.2']);
   assert.deepEqual(keys('port-slot'), ['tcp . 8090 . 0']);
