@@ -85,9 +85,10 @@ export class Playgrounds {
       await this.#make(state, { request, call });
       return this.#report(await this.#keeper.write({ ...state, phase: 'up' }));
     } catch (error) {
-      call.note('it failed; removing what was made');
+      const { aborted } = call.signal;
+      call.note(`${aborted ? 'interrupted' : 'it failed'}; removing what was made`);
       await removePlayground(this.#machine, state);
-      throw error;
+      throw aborted ? new TuttiError('cancelled', `${name} was not made`) : error;
     }
   }
 
