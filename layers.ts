@@ -40,6 +40,7 @@ const pureCores = [
   'compose',
   'ca',
   'liveness',
+  'leadership',
 ];
 /** What dialects may know of the manager: the door, not the house. */
 const controlPlane = 'manager/control-plane.ts';
@@ -61,6 +62,7 @@ export const layers = {
   compose: { kind: 'pure', imports: ground, uses: ['yaml'] },
   ca: { kind: 'pure', imports: ground },
   liveness: { kind: 'pure', imports: ground },
+  leadership: { kind: 'pure', imports: ground },
 
   manager: {
     kind: 'shell',
