@@ -233,30 +233,36 @@ test('a listing of the kernel is compared element by element, rules by what was 
   assert.deepEqual(drift(listed.replace('mod 1', 'mod 2'), new Map()), [], 'not seen before');
 });
 
-test('a virtual address leads to tasks on all nodes, a published port to those of this node', () => {
-  const view = viewOf([task('t1', true), { ...task('t2', true), nodeId: 'node2' }]);
-  assert.deepEqual(elements(view, 'vip-slot'), [
-    ['10.0.1.2 . 0', '10.0.1.11'],
-    ['10.0.1.2 . 1', '10.0.1.12'],
-  ]);
-  assert.deepEqual(elements(view, 'port-slot'), [['tcp . 8080 . 0', '10.0.0.11']]);
-  const elsewhere = viewOf([{ ...task('t2', true), nodeId: 'node2' }]);
-  assert.deepEqual(elements(elsewhere, 'idle'), [['tcp . 8080', '']]);
-});
-
-test('frames of a network come from nodes of the catalog alone; a node alone has no rule for them', () => {
-  const address = '192.0.2.2';
-  const view = { ...viewOf([]), nodes: new Map([['node2', { nodeId: 'node2', address }]]) };
-  const span: Span = {
+function spanTo(...addresses: readonly string[]): Span {
+  return {
     bridge: 'tt-frontnet',
     device: 'tt-frontnet-x',
     vxlanId: 4_098,
     port: 4_789,
     localAddress: '192.0.2.1',
     mtu: 1_450,
-    remotes: new Map(),
+    remotes: new Map(addresses.map((address) => [address, '192.0.2.2'])),
   };
-  const joined = rulesOf(view, [span]).ruleset;
+}
+
+test('a virtual address leads to all nodes that are reached, a published port to this one', () => {
+  const view = viewOf([task('t1', true), { ...task('t2', true), nodeId: 'node2' }]);
+  const joined = rulesOf(view, [spanTo('10.0.1.12')]).ruleset;
+  assert.deepEqual(
+    [...(joined.collections.get('vip-slot')?.elements.values() ?? [])],
+    ['10.0.1.11', '10.0.1.12'],
+  );
+  assert.deepEqual(elements(view, 'vip-slot'), [['10.0.1.2 . 0', '10.0.1.11']]);
+  assert.deepEqual(elements(view, 'port-slot'), [['tcp . 8080 . 0', '10.0.0.11']]);
+  const elsewhere = viewOf([{ ...task('t2', true), nodeId: 'node2' }]);
+  assert.deepEqual(elements(elsewhere, 'idle'), [['tcp . 8080', '']]);
+  assert.deepEqual(elements(elsewhere, 'vip'), [], 'it is refused at once');
+});
+
+test('frames of a network come from nodes of the catalog alone; a node alone has no rule for them', () => {
+  const address = '192.0.2.2';
+  const view = { ...viewOf([]), nodes: new Map([['node2', { nodeId: 'node2', address }]]) };
+  const joined = rulesOf(view, [spanTo()]).ruleset;
   assert.deepEqual(joined.collections.get('segment')?.elements, new Map([['4789 . 0x1002', '']]));
   assert.deepEqual(joined.collections.get('peer')?.elements, new Map([[address, '']]));
   assert.match(joined.chains.get('input')?.[1] ?? '', /@segment ip saddr != @peer drop$/);

@@ -40,7 +40,7 @@ export interface ShownNetworks {
  * end picked at random for each connection. What a network does not have, its members cannot reach.
  */
 export function nodeRules({ view, dnsPorts, forwards, spans }: ShownNetworks): NodeRules {
-  const builder = new Builder(new BackEnds(view.tasks));
+  const builder = new Builder(new BackEnds(view.tasks), outOfReach(view, spans));
   for (const network of view.networks.values()) {
     if (!network.predefined) builder.addNetwork(network, dnsPorts.get(network.networkId));
   }
@@ -53,8 +53,24 @@ export function nodeRules({ view, dnsPorts, forwards, spans }: ShownNetworks): N
   return builder.build();
 }
 
+/** `network address` of the tasks elsewhere to which no way leads from this node. */
+function outOfReach(view: DiscoveryView, spans: readonly Span[]): ReadonlySet<string> {
+  const remotesOf = new Map(spans.map(({ bridge, remotes }) => [bridge, remotes]));
+  const addresses = new Set<string>();
+  for (const task of view.tasks.values()) {
+    if (task.nodeId === view.nodeId) continue;
+    for (const { networkId, address } of task.addresses) {
+      const bare = withoutPrefix(address);
+      if (remotesOf.get(bridgeName(networkId))?.has(bare) === true) continue;
+      addresses.add(`${networkId} ${bare}`);
+    }
+  }
+  return addresses;
+}
+
 class Builder {
   readonly #backEndsOf: BackEnds;
+  readonly #outOfReach: ReadonlySet<string>;
   readonly #virtualAddresses = new Map<string, string[]>();
   readonly #backEnds = new Set<string>();
   readonly #vipCounts = new Set<number>();
@@ -81,8 +97,9 @@ class Builder {
   /** Of a node that is joined with others; one alone has neither these sets nor their rule. */
   readonly #fabric = { segment: new Map<string, string>(), peer: new Map<string, string>() };
 
-  constructor(backEndsOf: BackEnds) {
+  constructor(backEndsOf: BackEnds, notReached: ReadonlySet<string>) {
     this.#backEndsOf = backEndsOf;
+    this.#outOfReach = notReached;
   }
 
   addNetwork(network: NetworkAssignment, dnsPort: number | undefined): void {
@@ -108,7 +125,9 @@ class Builder {
       if (virtualAddress === undefined || network === undefined || network.ingress) continue;
       this.#addVirtualAddress(virtualAddress, {
         device: bridgeName(networkId),
-        backEnds: this.#backEndsOf.addresses(service.serviceId, networkId),
+        backEnds: this.#backEndsOf
+          .addresses(service.serviceId, networkId)
+          .filter((address) => !this.#outOfReach.has(`${networkId} ${address}`)),
       });
     }
   }
