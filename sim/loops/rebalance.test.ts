@@ -9,6 +9,7 @@ import type { Transaction } from '../../src/store/view.ts';
 import { LoopWorld } from './loop-world.ts';
 import { liveThroughRebalances, rebalance } from './rebalance-life.ts';
 import { anywhere } from './rows.ts';
+import { liveThroughTroubles } from './trouble-life.ts';
 
 const seeds = 100;
 
@@ -315,3 +316,11 @@ for (const { name, seed, finds, bug } of planted) {
     assert.match(liveThroughRebalances(seed, bug).join('\n'), finds);
   });
 }
+
+const troubledSeeds = 60;
+
+test(`${troubledSeeds} lives full of trouble come to what was declared, balanced and at rest`, () => {
+  for (let seed = 1; seed <= troubledSeeds; seed += 1) {
+    assert.deepEqual(liveThroughTroubles(seed), [], `seed ${seed}`);
+  }
+});

@@ -65,9 +65,10 @@ export function needsTurn({ service, head }: Slot, context: PlanContext): boolea
 /** Whether a task runs, as far as is known: what its node did not say yet may well be. */
 function serves(task: Task, context: PlanContext): boolean {
   if (task.nodeId === undefined || task.end !== undefined) return false;
+  const node = context.observed.node(task.nodeId)?.state;
+  if (node === 'down') return false;
   const state = context.observed.task(task.id)?.state;
-  if (state !== undefined) return state === 'running';
-  return context.observed.node(task.nodeId)?.state !== 'ready';
+  return state === undefined ? node !== 'ready' : state === 'running';
 }
 
 /** Slots of the service that may be disturbed now besides those that are: 0 or less is none. */

@@ -99,8 +99,8 @@ function giveUpUnwantedHead(view: View, slot: Slot, context: PlanContext): void 
 function isAbandoned(slot: Slot, of: { readonly head: Task; readonly elder: Task }): boolean {
   const { head, elder } = of;
   const isOutdated = head.templateId !== slot.service.templateId;
-  if (head.end !== undefined) return isPaused(slot.service) || isOutdated;
   const isOther = head.templateId !== elder.templateId;
+  if (head.end !== undefined) return isOther && (isPaused(slot.service) || isOutdated);
   return isPaused(slot.service) && isOther && elder.end !== undefined && head.desired === 'ready';
 }
 

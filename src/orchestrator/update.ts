@@ -1,6 +1,6 @@
 import type { Service, UpdateStatus } from '../model/service.ts';
 import type { Task } from '../model/task.ts';
-import { slotKey } from '../store/schema.ts';
+import { isLive, slotKey } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 import { isClean } from './eviction.ts';
 import { acceptsTasks } from './global.ts';
@@ -62,11 +62,13 @@ function takeSlots(
   service: Service,
   of: { readonly draft: PlanDraft; readonly context: PlanContext; readonly free: number },
 ): number {
-  const { draft, context, free } = of;
+  const { draft, context } = of;
+  let { free } = of;
   let taken = 0;
   for (const task of outdated(view, service)) {
     if (!canBeReplaced(view, task, context)) continue;
-    if (taken >= free) return Math.max(taken, 1);
+    const isDisturbed = task.move?.turn === 'held';
+    if (!isDisturbed && free <= 0) return Math.max(taken, 1);
     if (draft.steps.length >= context.stepsLeft) {
       draft.follow({ kind: 'update', serviceId: service.id });
       return Math.max(taken, 1);
@@ -78,6 +80,7 @@ function takeSlots(
       const made = { templateId: service.templateId, restarts: [], rollout: 'starting' } as const;
       replaceHead(view, slot, { context, with: made });
       taken += 1;
+      if (!isDisturbed) free -= 1;
     }
     draft.add(slot.draft.finish());
   }
@@ -117,22 +120,32 @@ function complete(
 }
 
 /**
- * Tasks that stand for their slots and are not what the service declares. Those whose start an
- * earlier update still waits for come first: their slots are disturbed already.
+ * Tasks that stand for their slots and are not what the service declares. Those whose start a move
+ * or an earlier update still waits for come first: their slots are disturbed already.
  */
 function* outdated(view: View, service: Service): Generator<Task> {
   const others = [...view.templates.by('service', service.id)].filter(
     (template) => template.id !== service.templateId,
   );
+  const isMoving = (task: Task): boolean => task.move?.turn === 'held' && isLive(task);
+  for (const task of view.tasks.by('moving', service.id)) {
+    const isRight = task.templateId === service.templateId && task.misplaced !== true;
+    if (!isRight && task.outgoing !== true) yield task;
+  }
   for (const { id } of others) {
-    for (const task of view.tasks.by('rollout', id)) if (task.outgoing !== true) yield task;
+    for (const task of view.tasks.by('rollout', id)) {
+      if (task.outgoing !== true && !isMoving(task)) yield task;
+    }
   }
   for (const { id } of others) {
     for (const task of view.tasks.by('current', id)) {
+      if (isMoving(task)) continue;
       if (task.rollout !== 'starting' || task.end !== undefined) yield task;
     }
   }
-  yield* view.tasks.by('misplaced', service.templateId);
+  for (const task of view.tasks.by('misplaced', service.templateId)) {
+    if (!isMoving(task)) yield task;
+  }
 }
 
 function countOutdated(view: View, service: Service): number {
