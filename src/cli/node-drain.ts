@@ -2,9 +2,10 @@ import type { DrainReport, NodeReport } from '../model/report.ts';
 import { type CliContext, exitCodes } from './context.ts';
 import { describeTask, plural } from './describe.ts';
 import { follow } from './follow.ts';
-import { type DrainView, openDrainScreen } from './drain-screen.ts';
+import { drainView } from './drain-view.ts';
 import type { Judge, Verdict } from './judge.ts';
 import { nodePath } from './node-path.ts';
+import { openReportScreen } from './report-screen.ts';
 
 export interface NodeDrainOptions {
   readonly node: string;
@@ -43,12 +44,11 @@ export async function nodeDrain(context: CliContext, options: NodeDrainOptions):
     else output.write(`${node.hostname} is being drained\n`);
     return exitCodes.success;
   }
-  const view: DrainView = { node: node.hostname };
   const { report, exitCode } = await follow<DrainReport>(context, {
     path: nodePath(node.id, 'watch'),
     timeoutMs: options.timeoutMs,
     judge: new DrainJudge(),
-    screen: openDrainScreen(context, view),
+    screen: openReportScreen(context, drainView(node.hostname)),
     hint: `tutti node inspect ${node.hostname} shows what is left on it.`,
   });
   if (json) output.write(`${JSON.stringify({ ...report, exitCode })}\n`);

@@ -4,7 +4,8 @@ import { type CliContext, exitCodes } from './context.ts';
 import { plural } from './describe.ts';
 import { follow } from './follow.ts';
 import type { Judge, Verdict } from './judge.ts';
-import { openRebalanceScreen } from './rebalance-screen.ts';
+import { rebalanceView } from './rebalance-view.ts';
+import { openReportScreen } from './report-screen.ts';
 import { renderTable } from './table.ts';
 
 export interface RebalanceOptions {
@@ -39,7 +40,7 @@ export async function rebalance(context: CliContext, options: RebalanceOptions):
     path: `${route}/watch`,
     timeoutMs: options.timeoutMs,
     judge: new RebalanceJudge(),
-    screen: openRebalanceScreen(context, plan.moves.length),
+    screen: openReportScreen(context, rebalanceView(plan.moves.length)),
     hint: 'tutti rebalance goes on to show it; tutti rebalance --stop ends it.',
   });
   if (json) output.write(`${JSON.stringify({ ...plan, ...report, exitCode })}\n`);
