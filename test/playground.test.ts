@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LinuxPlaygroundMachine } from '../src/os/playground-machine.ts';
+import { idVariable } from '../src/playground/processes.ts';
 import { engineAnswers } from '../tools/engine/engine-request.ts';
 import { tuttiCommand } from '../tools/daemon/start-daemon.ts';
 import { type MachineState, readMachineState } from './fixture/machine-state.ts';
@@ -151,6 +153,22 @@ function registerRemovalTests(): void {
     assert.equal(await ask(3), 3);
   });
 
+  test('a playground comes back on a machine that was switched off', async () => {
+    const { subnet } = await site.report();
+    switchOff(idOf('test'));
+    rmSync('/run/tutti-playground/test', { recursive: true, force: true });
+    const off = await site.report();
+    assert.deepEqual(
+      off.hosts.map(({ state }) => state),
+      ['off', 'off'],
+    );
+    await site.run('start', 'manager-1', 'worker-1');
+    const on = await site.report();
+    assert.equal(on.subnet, subnet);
+    const { stdout } = await site.enter('worker-1', ['getent', 'hosts', 'manager-1']);
+    assert.match(stdout, /^198\.18\./);
+  });
+
   test('down leaves nothing, also with programs on the hosts and links cut', async () => {
     await site.run('partition', 'worker-1');
     const id = idOf('test');
@@ -160,11 +178,16 @@ function registerRemovalTests(): void {
     assert.equal((await playground('down', '--name=test')).code, 0, 'and once more');
   });
 
-  for (const moment of ['state.json', 'manager-1/docker.pid', 'manager-1/tutti.sock']) {
-    test(`down leaves nothing of an up that was killed when there was ${moment}`, async () => {
+  const moments = {
+    state: '/var/lib/tutti-playground/half/state.json',
+    engine: '/run/tutti-playground/half/manager-1/docker.pid',
+    daemon: '/run/tutti-playground/half/manager-1/tutti.sock',
+  };
+  for (const [what, file] of Object.entries(moments)) {
+    test(`down leaves nothing of an up that was killed when there was its ${what}`, async () => {
       const up = spawn(tuttiCommand, ['playground', 'up', '--name=half', '--no-cluster']);
       const ended = once(up, 'exit');
-      while (!existsSync(`/run/tutti-playground/half/${moment}`)) {
+      while (!existsSync(file)) {
         assert.equal(up.exitCode, null, 'up ended too early');
         await sleep(pollMs);
       }
@@ -182,18 +205,26 @@ function registerRemovalTests(): void {
   }
 }
 
+/** Ends everything of a playground at once. */
+function switchOff(id: string): void {
+  const machine = new LinuxPlaygroundMachine({ entry: '' });
+  for (const { pid, environment } of machine.listProcesses([idVariable])) {
+    if (environment[idVariable] === id) machine.signal(pid, 'SIGKILL');
+  }
+}
+
 /** Kills a `down` once it began. */
 async function killDownHalfWay(name: string): Promise<void> {
   const down = spawn(tuttiCommand, ['playground', 'down', `--name=${name}`]);
   const ended = once(down, 'exit');
-  const file = `/run/tutti-playground/${name}/state.json`;
+  const file = `/var/lib/tutti-playground/${name}/state.json`;
   while (existsSync(file) && !readFileSync(file, 'utf8').includes('leaving')) await sleep(pollMs);
   down.kill('SIGKILL');
   await ended;
 }
 
 function idOf(name: string): string {
-  const text = readFileSync(`/run/tutti-playground/${name}/state.json`, 'utf8');
+  const text = readFileSync(`/var/lib/tutti-playground/${name}/state.json`, 'utf8');
   return (JSON.parse(text) as { readonly id: string }).id;
 }
 

@@ -37,6 +37,8 @@ export async function startFabric(
   });
   const link = machineLink(state);
   const { prefixLength = 24 } = parseSubnet(state.subnet) ?? {};
+  // Of a fabric before this one, which the kernel has not taken apart yet.
+  await machine.run({ program: 'ip', parameters: ['link', 'delete', link] });
   await batch(machine, { pid }, [
     'link set lo up',
     `link add ${bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,

@@ -1,5 +1,6 @@
 import type { MachineProcess, PlaygroundMachine } from '../host/playground-machine.ts';
 import { TuttiError } from '../lib/error.ts';
+import { startFabric } from './fabric.ts';
 import { powerOff, powerOn } from './host-power.ts';
 import { startDaemon, startEngine } from './host-services.ts';
 import {
@@ -56,6 +57,15 @@ export function runningFabric(machine: PlaygroundMachine, state: PlaygroundState
   throw new TuttiError('failed-precondition', `the playground ${state.name} is not up`, {
     hint: `Remove it with: tutti playground down --name ${state.name}`,
   });
+}
+
+/** Makes the fabric again where the machine itself was switched off. */
+export async function ensureFabric(
+  machine: PlaygroundMachine,
+  state: PlaygroundState,
+): Promise<void> {
+  if (state.phase !== 'up') runningFabric(machine, state);
+  if (lookAt(machine, state).fabric === undefined) await startFabric(machine, state);
 }
 
 /** Ends a process of a host as a crash would, or takes the host's power. */

@@ -1,7 +1,7 @@
 import type { PlaygroundMachine } from '../host/playground-machine.ts';
 import { TuttiError } from '../lib/error.ts';
 import { checkPlaygroundName } from './plan.ts';
-import { placesOf, runRoot } from './places.ts';
+import { dataRoot, placesOf, runRoot } from './places.ts';
 import { until } from './programs.ts';
 import { type PlaygroundState, readState } from './state.ts';
 
@@ -23,8 +23,8 @@ export class StateKeeper {
   }
 
   async write(state: PlaygroundState): Promise<PlaygroundState> {
-    const { stateFile, runDirectory } = placesOf(state.name);
-    await this.#machine.makeDirectory(runDirectory);
+    const { stateFile, dataDirectory } = placesOf(state.name);
+    await this.#machine.makeDirectory(dataDirectory);
     await this.#machine.replaceFile(stateFile, `${JSON.stringify(state, undefined, 2)}\n`);
     return state;
   }
@@ -36,7 +36,8 @@ export class StateKeeper {
 
   /** Of all that left something, also where what it is was not written yet. */
   async names(): Promise<readonly string[]> {
-    return await this.#machine.listDirectory(runRoot);
+    const roots = [runRoot, dataRoot].map((root) => this.#machine.listDirectory(root));
+    return [...new Set((await Promise.all(roots)).flat())].toSorted();
   }
 
   /**

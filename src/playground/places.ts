@@ -1,8 +1,8 @@
 import type { PlaygroundHost, PlaygroundState } from './state.ts';
 
-/** What is known of playgrounds, gone with the next boot. */
+/** What stands in the memory of hosts, gone with the next boot. */
 export const runRoot = '/run/tutti-playground';
-/** Disks of hosts. */
+/** Disks of hosts, and what is remembered of playgrounds. */
 export const dataRoot = '/var/lib/tutti-playground';
 
 export interface PlaygroundPlaces {
@@ -20,8 +20,8 @@ export function placesOf(name: string): PlaygroundPlaces {
   return {
     runDirectory,
     dataDirectory,
-    stateFile: `${runDirectory}/state.json`,
-    fabricLog: `${runDirectory}/fabric.log`,
+    stateFile: `${dataDirectory}/state.json`,
+    fabricLog: `${dataDirectory}/fabric.log`,
     imageArchive: `${dataDirectory}/images.tar`,
   };
 }

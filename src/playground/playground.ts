@@ -4,6 +4,7 @@ import { toBase36 } from '../lib/base36.ts';
 import { initCluster, joinCluster } from './cluster.ts';
 import { loadRules, startFabric } from './fabric.ts';
 import {
+  ensureFabric,
   freezeHost,
   type HostTarget,
   killHost,
@@ -80,7 +81,10 @@ export class Playgrounds {
     for (const archive of request.archives) await this.#machine.checkArchive(archive);
     const taken = await this.#takenSubnets();
     const id = toBase36(this.#machine.random.bytes(idBytes), idLength);
-    const state = await this.#keeper.write(planPlayground(request, { id, taken }));
+    const plan = planPlayground(request, { id, taken });
+    // Without a state nothing runs of what may lie there.
+    await removeFiles(this.#machine, name);
+    const state = await this.#keeper.write(plan);
     try {
       await this.#make(state, { request, call });
       return this.#report(await this.#keeper.write({ ...state, phase: 'up' }));
@@ -198,7 +202,8 @@ export class Playgrounds {
     if (verb === 'start') requirePrograms(this.#machine);
     return await this.#inTurn(name, call, async (state) => {
       const chosen = hosts.map((one) => findHost(state, one));
-      if (verb !== 'start') for (const host of chosen) runningHost(this.#machine, { state, host });
+      if (verb === 'start') await ensureFabric(this.#machine, state);
+      else for (const host of chosen) runningHost(this.#machine, { state, host });
       await eachOf(chosen, async (host) =>
         changes[verb](this.#machine, { state, host, target, signal: call.signal }),
       );

@@ -34,6 +34,18 @@ const processes: readonly MachineProcess[] = [
   process(41, { command: 'node /x/src/main.ts manager /x', parentPid: 21, ...inside }),
   process(42, { command: 'node /x/src/main.ts make-certificates', parentPid: 41, ...inside }),
   process(43, { command: 'bash -c daemon', parentPid: 21, ...inside }),
+  process(44, {
+    command: 'unshare --pid bash',
+    parentPid: 21,
+    ...inside,
+  }),
+  process(45, {
+    command: 'bash',
+    parentPid: 44,
+    innerPid: 1,
+    pidNamespace: 'pid:[5]',
+    environment: mark('worker-1'),
+  }),
   // In a container of the host.
   process(50, {
     command: 'dockerd',
@@ -63,7 +75,7 @@ test('hosts are found by their mark, and what runs on them by its namespace', ()
   );
   assert.deepEqual(
     found.marked.map(({ pid }) => pid),
-    [10, 20, 21, 22, 30, 31, 40, 41, 42, 43],
+    [10, 20, 21, 22, 30, 31, 40, 41, 42, 43, 44, 45],
   );
 });
 
@@ -75,6 +87,6 @@ test('of another playground nothing is found', () => {
 test('what stands below a process is found at any depth', () => {
   assert.deepEqual(
     treeOf(21, processes).map(({ pid }) => pid),
-    [21, 22, 30, 31, 50, 40, 41, 42, 43],
+    [21, 22, 30, 31, 50, 40, 41, 42, 43, 44, 45],
   );
 });

@@ -36,8 +36,12 @@ export function findPlayground(
   { id, ownPidNamespace }: { readonly id: string; readonly ownPidNamespace: string | undefined },
 ): PlaygroundProcesses {
   const marked = processes.filter((one) => one.environment[idVariable] === id);
+  const outside = new Set(
+    marked.filter((one) => one.pidNamespace === ownPidNamespace).map(({ pid }) => pid),
+  );
+  // What makes a namespace on a host has its parent there.
   const firsts = marked.filter(
-    (one) => one.innerPid === 1 && one.pidNamespace !== ownPidNamespace && isHost(one),
+    (one) => one.innerPid === 1 && isHost(one) && outside.has(one.parentPid),
   );
   const hosts = firsts.map((first): [string, HostProcesses] => {
     const inside = processes.filter((one) => one.pidNamespace === first.pidNamespace);

@@ -32,15 +32,15 @@ export async function removePlayground(
 /** What has no state has nothing but directories. */
 export async function removeFiles(machine: PlaygroundMachine, name: string): Promise<void> {
   const { dataDirectory, runDirectory, stateFile } = placesOf(name);
-  await machine.removeTree(dataDirectory);
-  await machine.removeEmptyDirectory(dataRoot);
-  // As long as anything else is there, so is the state.
-  for (const entry of await machine.listDirectory(runDirectory)) {
-    const path = `${runDirectory}/${entry}`;
-    if (path !== stateFile) await machine.removeTree(path);
-  }
   await machine.removeTree(runDirectory);
   await machine.removeEmptyDirectory(runRoot);
+  // As long as anything else is there, so is the state.
+  for (const entry of await machine.listDirectory(dataDirectory)) {
+    const path = `${dataDirectory}/${entry}`;
+    if (path !== stateFile) await machine.removeTree(path);
+  }
+  await machine.removeTree(dataDirectory);
+  await machine.removeEmptyDirectory(dataRoot);
 }
 
 async function endProcesses(machine: PlaygroundMachine, state: PlaygroundState): Promise<void> {
