@@ -8,6 +8,7 @@ import { EtcdClient } from '../../src/os/etcd-client.ts';
 import type { EtcdEndpoint } from '../../src/os/etcd-channel.ts';
 import { type EtcdMemberPlan, type EtcdTiming, etcdClientSocket } from '../../src/os/etcd-flags.ts';
 import { decodeStatus, type EtcdStatus } from '../../src/os/etcd-member-messages.ts';
+import { EtcdMembers } from '../../src/os/etcd-members.ts';
 import { EtcdProcess } from '../../src/os/etcd-process.ts';
 import { SystemClock } from '../../src/os/system-clock.ts';
 
@@ -65,10 +66,10 @@ async function statusOf(client: EtcdClient): Promise<EtcdStatus> {
 
 /** A cluster of etcd on the loopback interface, for one test. */
 export class TestEtcd {
-  readonly members: readonly TestMember[];
+  readonly members: TestMember[];
   readonly #directory: string;
 
-  private constructor(directory: string, members: readonly TestMember[]) {
+  private constructor(directory: string, members: TestMember[]) {
     this.#directory = directory;
     this.members = members;
   }
@@ -99,9 +100,33 @@ export class TestEtcd {
     );
     const cluster = new TestEtcd(directory, members);
     const client = cluster.client();
-    await client.transact({ compares: [], success: [] });
+    await client.range({ key: 'a', end: 'b', limit: 1 });
     client.close();
     return cluster;
+  }
+
+  /** Adds a member, first as a learner. Resolves when it votes. */
+  async grow(): Promise<TestMember> {
+    const [first] = this.members;
+    const [port] = await freePorts(1);
+    if (first === undefined || port === undefined) throw new Error('a cluster has members');
+    const name = `m${this.members.length + 1}`;
+    const peerUrl = `http://127.0.0.1:${port}`;
+    const client = this.client();
+    const { id } = await new EtcdMembers(client).addLearner(peerUrl);
+    const known = this.members.map(({ plan }) => ({ name: plan.name, peerUrl: plan.peerUrl }));
+    const member = new TestMember({
+      ...first.plan,
+      name,
+      peerUrl,
+      firstMembers: [...known, { name, peerUrl }],
+      directory: join(this.#directory, name),
+      start: 'join',
+    });
+    this.members.push(member);
+    await new EtcdMembers(client).giveVote(id, { limitMs: 20_000 });
+    client.close();
+    return member;
   }
 
   /** Asks the members in turn, from the one with this index on. */
