@@ -56,7 +56,8 @@ export const layers = {
   orchestrator: { kind: 'pure', imports: [...ground, 'store'] },
   allocator: { kind: 'pure', imports: [...ground, 'store'] },
   scheduler: { kind: 'pure', imports: [...ground, 'store'] },
-  task: { kind: 'pure', imports: [...ground, 'host'] },
+  // The agent restarts by the manager's own rule when it is alone.
+  task: { kind: 'pure', imports: [...ground, 'host', 'orchestrator/restart.ts'] },
   overlay: { kind: 'pure', imports: [...ground, 'host'] },
   catalog: { kind: 'pure', imports: [...ground, 'host'] },
   compose: { kind: 'pure', imports: ground, uses: ['yaml'] },

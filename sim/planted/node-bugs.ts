@@ -13,7 +13,7 @@ export const nodeBugs: readonly Planted[] = [
   {
     name: 'an event of the container engine gets lost, and nobody looks again',
     check: 'not quiet in time',
-    seed: 5,
+    seed: 10,
     seams: { runtime: (runtime, world) => loseSomeEvents(runtime, world) },
   },
   {
@@ -31,7 +31,7 @@ export const nodeBugs: readonly Planted[] = [
   {
     name: 'the name of a container does not say whose it is',
     check: 'two containers of a task',
-    seed: 22,
+    seed: 28,
     seams: {
       runtime: (runtime, world) => {
         const dice = world.dice(diceOfBugs);

@@ -14,6 +14,8 @@ export class AgentMemory {
   readonly #clock: Clock;
   readonly #logger: Logger;
   #touched = Promise.withResolvers<void>();
+  /** Who waits for what is known now to be on disk. */
+  #waiting: PromiseWithResolvers<void>[] = [];
   clusterId: string | undefined;
 
   constructor(options: {
@@ -39,14 +41,26 @@ export class AgentMemory {
     this.#touched.resolve();
   }
 
+  /** Resolves when what is known now is on disk. */
+  saved(): Promise<void> {
+    const waiter = Promise.withResolvers<void>();
+    this.#waiting.push(waiter);
+    this.touch();
+    return waiter.promise;
+  }
+
   async run(signal: AbortSignal, snapshot: () => AgentState): Promise<void> {
     signal.addEventListener('abort', () => this.touch(), { once: true });
     while (!signal.aborted) {
       await this.#touched.promise;
       this.#touched = Promise.withResolvers<void>();
+      const waiting = this.#waiting;
+      this.#waiting = [];
       try {
         await this.#disk.save(snapshot());
+        for (const waiter of waiting) waiter.resolve();
       } catch (error) {
+        this.#waiting.push(...waiting);
         // The node goes on; only a restart without a manager would miss the latest change.
         this.#logger.error('the agent could not save its state', {
           error: TuttiError.from(error).message,

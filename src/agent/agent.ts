@@ -12,6 +12,7 @@ import { newId } from '../lib/id.ts';
 import type { NodeDescription } from '../model/node.ts';
 import type { PortProblem } from '../model/port-problem.ts';
 import type { Explanation } from '../model/report.ts';
+import * as contact from '../task/contact.ts';
 import type { AgentMessage, ManagerMessage } from '../wire/messages.ts';
 import { AgentMemory } from './agent-memory.ts';
 import { Discovery } from './discovery.ts';
@@ -19,6 +20,7 @@ import { LeaseKeeper } from './lease-keeper.ts';
 import { LogUploads } from './log-uploads.ts';
 import { NodeState } from './node-state.ts';
 import { Reporter } from './reporter.ts';
+import { StandIns } from './stand-ins.ts';
 import { TaskTable } from './task-table.ts';
 
 const firstReconnectMs = 50;
@@ -54,6 +56,8 @@ export class Agent {
   readonly #memory: AgentMemory;
   readonly #reporter: Reporter;
   readonly #lease: LeaseKeeper;
+  readonly #standIns: StandIns;
+  #contact: contact.Contact;
   #tasks: TaskTable | undefined;
   #discovery: Discovery | undefined;
   #nodeId = '';
@@ -66,6 +70,18 @@ export class Agent {
       clock: options.leaseClock ?? options.clock,
       say: (number) => this.#reporter.life(number),
       onChange: () => this.#tasks?.leaseChanged(),
+    });
+    this.#contact = contact.noContact(options.clock.now());
+    this.#standIns = new StandIns({
+      clock: options.clock,
+      logger: options.logger,
+      state: this.#state,
+      nodeId: () => this.#nodeId,
+      newId: () => newId((count) => options.random.bytes(count)),
+      aloneFrom: () => contact.aloneFrom(this.#contact),
+      observed: (taskId) => this.#requireTasks().observedOf(taskId),
+      saved: () => this.#memory.saved(),
+      assigned: (taskIds) => this.#requireTasks().assigned(taskIds),
     });
   }
 
@@ -100,6 +116,7 @@ export class Agent {
       this.#holdSession(description, signal),
       this.#memory.run(signal, () => this.#snapshot()),
       this.#lease.run(signal),
+      this.#standIns.run(signal),
     ]);
   }
 
@@ -125,6 +142,8 @@ export class Agent {
     this.#nodeId = saved?.nodeId ?? newId((count) => this.#options.random.bytes(count));
     this.#memory.clusterId = saved?.clusterId;
     if (saved !== undefined) this.#state.apply(saved.view);
+    this.#standIns.remember(saved?.standIns ?? []);
+    this.#contact = contact.noContact(this.#options.clock.now());
     this.#build(description);
     if (saved === undefined) await this.#memory.save(this.#snapshot());
     this.#tasks?.remember(saved?.ended ?? []);
@@ -146,9 +165,11 @@ export class Agent {
       lease: this.#lease,
       node: { id: this.#nodeId, hostname, os, architecture },
       clusterId: () => this.clusterId,
+      isHeldUp: (taskId) => this.#standIns.isHeldUp(taskId),
       show: () => this.#requireDiscovery().apply(),
       onObserved: (observed) => {
         this.#reporter.observed(observed);
+        this.#standIns.observed(observed);
         this.#memory.touch();
         void this.#requireDiscovery().apply();
       },
@@ -177,6 +198,7 @@ export class Agent {
       nodeId: this.#nodeId,
       view: this.#state.toChanges(),
       ended: this.#tasks?.ended() ?? [],
+      standIns: this.#standIns.all(),
       ...(clusterId !== undefined && { clusterId }),
     };
   }
@@ -236,6 +258,7 @@ export class Agent {
       containerOf: (taskId) => this.#requireTasks().containerOf(taskId),
     });
     signal.addEventListener('abort', () => session.close(), { once: true });
+    this.#contact = contact.opened(this.#contact, clock.now());
     try {
       await session.send({
         kind: 'hello',
@@ -244,13 +267,16 @@ export class Agent {
         sentAt: clock.now(),
         description: options.description,
         tasks: this.#requireTasks().observed(),
+        standIns: this.#standIns.tell(),
       });
       this.#reporter.connected();
       this.#lease.connected();
       const sending = this.#reporter.run(session, { signal });
       // A link that breaks may be noticed here first; receiving then ends the session.
       sending.catch(() => session.close());
+      void this.#endInSilence(session, signal);
       for await (const message of session.incoming) {
+        this.#hear(message);
         await this.#receive(message, { logs, signal });
         if (message.kind !== 'leave') continue;
         await session.send({ kind: 'left' });
@@ -261,6 +287,27 @@ export class Agent {
     } finally {
       ended.abort();
       logs.cancelAll();
+      this.#contact = contact.ended(this.#contact, clock.now());
+      this.#standIns.look();
+    }
+  }
+
+  #hear(message: ManagerMessage): void {
+    const periodMs = message.kind === 'beat' ? message.periodMs : undefined;
+    this.#contact = contact.heard(this.#contact, { now: this.#options.clock.now(), periodMs });
+  }
+
+  /** A manager that hangs keeps its sessions: what is said in them is heard by nobody. */
+  async #endInSilence(session: Session, signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#options;
+    while (!signal.aborted) {
+      const leftMs = contact.silentAt(this.#contact) - clock.now();
+      if (leftMs <= 0) {
+        logger.info('the manager has said nothing for too long');
+        session.close();
+        return;
+      }
+      await clock.sleep(leftMs, signal).catch(() => undefined);
     }
   }
 
@@ -277,6 +324,7 @@ export class Agent {
         const touched = message.full
           ? this.#state.replace(message.changes)
           : this.#state.apply(message.changes);
+        if (message.full) this.#standIns.settled();
         this.#memory.touch();
         const table = this.#requireTasks();
         table.assigned(touched);
@@ -343,6 +391,7 @@ export class Agent {
     const { random, network } = this.#options;
     const table = this.#requireTasks();
     this.#state.replace([]);
+    this.#standIns.settled();
     await table.drain();
     // What a daemon before this one left, and no view has named yet.
     await table.removeStrangers(signal);

@@ -39,6 +39,8 @@ export interface TaskRunnerHost {
   missingData(template: TaskTemplateSpec): readonly string[];
   /** What is observed of the task changed. */
   report(observed: ObservedTask): void;
+  /** Whether the task has to wait for one that stood in for its slot. */
+  isHeldUp(taskId: string): boolean;
   /** Resolves when discovery leads nobody to the task any more. */
   release(taskId: string): Promise<void>;
   /**
@@ -237,6 +239,7 @@ export class TaskRunner {
       setback: this.#setback,
       end: this.#end,
       ...(assignment !== undefined && this.#isFenced(assignment) && { fenced: now }),
+      heldUp: this.#host.isHeldUp(this.taskId),
     };
   }
 

@@ -28,6 +28,8 @@ export interface TaskTableOptions {
   readonly lease: LeaseStanding;
   readonly node: TemplateContext['node'];
   clusterId(): string;
+  /** Whether the task has to wait for one that stood in for its slot. */
+  isHeldUp(taskId: string): boolean;
   /** Resolves when discovery shows what `isReady` and `publications` say now. */
   show(): Promise<void>;
   onObserved(observed: ObservedTask): void;
@@ -67,6 +69,7 @@ export class TaskTable {
       missingData: (template) => this.#missingData(template),
       report: (observed) => options.onObserved(observed),
       release: () => options.show(),
+      isHeldUp: (taskId) => options.isHeldUp(taskId),
       takePorts: (taskId) => this.#takePorts(taskId),
       gone: (taskId) => this.#gone(taskId),
     };
@@ -103,6 +106,10 @@ export class TaskTable {
       if (!this.#options.state.tasks.has(observed.taskId)) continue;
       (this.#runners.get(observed.taskId) ?? this.#add(observed.taskId)).remember(observed);
     }
+  }
+
+  observedOf(taskId: string): ObservedTask | undefined {
+    return this.#runners.get(taskId)?.observed;
   }
 
   observed(): readonly ObservedTask[] {

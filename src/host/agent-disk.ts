@@ -1,4 +1,5 @@
 import type { NodeViewChange } from '../model/assignment.ts';
+import type { StandIn } from '../model/stand-in.ts';
 import type { ObservedTask } from '../model/task.ts';
 
 /**
@@ -12,6 +13,8 @@ export interface AgentState {
   readonly view: readonly NodeViewChange[];
   /** Ends that the engine may have forgotten. */
   readonly ended: readonly ObservedTask[];
+  /** Tasks of the view that the agent made by itself, and that no manager has yet. */
+  readonly standIns?: readonly StandIn[];
 }
 
 export interface AgentDisk {

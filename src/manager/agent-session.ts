@@ -127,7 +127,7 @@ export class AgentSession {
           `node ${this.nodeId} has said nothing for ${silentMs} ms`,
         );
       }
-      this.request({ kind: 'beat', sentAt: this.#clock.now() });
+      this.request({ kind: 'beat', sentAt: this.#clock.now(), periodMs: waitMs });
     }
   }
 

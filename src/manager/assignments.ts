@@ -36,6 +36,8 @@ export function taskAssignment(view: View, task: Task): TaskAssignment | undefin
     desired: task.desired,
     addresses: task.addresses,
     ended: task.end !== undefined,
+    ...(task.restarts.length > 0 && { restarts: task.restarts }),
+    ...(task.attempts !== undefined && { attempts: task.attempts }),
     ...(service.registryAuth === undefined || !isLive(task)
       ? {}
       : { registryAuth: service.registryAuth }),

@@ -25,7 +25,8 @@ import { registerNode } from './nodes.ts';
 import { ObservedState } from './observed-state.ts';
 import { Planner } from './planner.ts';
 import { CoreRounds, type Rounds } from './round.ts';
-import { Sessions } from './sessions.ts';
+import { type Hello, Sessions } from './sessions.ts';
+import { adoptFromNode } from './stand-ins.ts';
 import { StoreKeeper } from './store-keeper.ts';
 
 /**
@@ -129,6 +130,7 @@ class RunningManager {
       life: options.life?.((nodeId) => this.#monitor.heard(nodeId, 'datagram')),
       events: {
         described: async (nodeId, description) => await this.#described(nodeId, description),
+        standIns: async (nodeId, hello) => await this.#adopt(nodeId, hello),
         observed: (taskIds) => this.#taskObserved(taskIds),
         gone: (nodeId, taskIds) => this.#gone(nodeId, taskIds),
         nodeChanged: (nodeId) => this.#nodeChanged(nodeId),
@@ -245,6 +247,16 @@ class RunningManager {
       if (row === undefined) throw error;
       this.#logger.warn('the description of a node could not be written', { nodeId, error });
     }
+  }
+
+  async #adopt(nodeId: string, hello: Hello): Promise<void> {
+    if (hello.standIns === undefined || hello.standIns.length === 0) return;
+    const told = { nodeId, hello, observed: this.#observed };
+    await this.#planner.write((tx, context) => adoptFromNode(tx, { ...told, context }));
+    this.#logger.info('a node restarted tasks without a manager', {
+      nodeId,
+      tasks: hello.standIns.length,
+    });
   }
 
   /** A key that stays behind opens nothing any more; the next cluster would use it again. */

@@ -91,7 +91,7 @@ export class ObservedState implements Observed {
 }
 
 /** Ages, not clock times, cross the wire: nothing that was reported happened in our future. */
-function shiftTimes(
+export function shiftTimes(
   task: ObservedTask,
   times: { readonly sentAt: Instant; readonly receivedAt: Instant },
 ): ObservedTask {

@@ -217,6 +217,7 @@ export class Planner implements Writer {
         service: (serviceId) => touched.addUnits([{ kind: 'service', serviceId }]),
         network: (networkId) => touched.addUnits([{ kind: 'network', networkId }]),
         node: (nodeId) => touched.addUnits([{ kind: 'node', nodeId }]),
+        units: (units) => touched.addUnits(units),
       },
     };
   }

@@ -16,7 +16,7 @@ import type { NodeMonitor } from './node-monitor.ts';
 import type { ObservedState } from './observed-state.ts';
 
 type Stream = MessageStream<ManagerMessage, AgentMessage>;
-type Hello = Extract<AgentMessage, { kind: 'hello' }>;
+export type Hello = Extract<AgentMessage, { kind: 'hello' }>;
 
 /** How long an agent may take to say who it is. */
 const helloTimeoutMs = 10_000;
@@ -25,6 +25,8 @@ const helloTimeoutMs = 10_000;
 export interface SessionEvents {
   /** A node said what it is; resolves when that is durable. There is a cluster. */
   described(nodeId: string, description: NodeDescription): Promise<void>;
+  /** A node tells what it made without a manager; resolves when that is durable. */
+  standIns(nodeId: string, hello: Hello): Promise<void>;
   /** These tasks are observed differently now. */
   observed(taskIds: readonly string[]): void;
   /** These tasks have left nothing behind on their node. */
@@ -228,6 +230,7 @@ export class Sessions {
     if (isMember && this.#leaving === undefined) {
       await this.#events.described(nodeId, description);
       this.#grantLease(session);
+      await this.#events.standIns(nodeId, hello);
     }
     session.signal.throwIfAborted();
     this.#observed.setPortProblems(nodeId, []);

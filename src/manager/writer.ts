@@ -1,5 +1,6 @@
 import type { AddressCursors } from '../allocator/addresses.ts';
 import type { Instant } from '../model/instant.ts';
+import type { Unit } from '../orchestrator/unit.ts';
 import type { Transaction } from '../store/view.ts';
 
 /** What a write makes the planner look at, in the same commit. */
@@ -7,6 +8,7 @@ export interface Touched {
   service(serviceId: string): void;
   network(networkId: string): void;
   node(nodeId: string): void;
+  units(units: readonly Unit[]): void;
 }
 
 /** What a write needs besides the transaction: nothing here is asked of the world. */

@@ -1,3 +1,4 @@
+import type { Instant } from './instant.ts';
 import type { Labels } from './labels.ts';
 import type { EndpointMode, PublishedPort } from './service.ts';
 import type { TaskAddress } from './task.ts';
@@ -16,6 +17,9 @@ export interface TaskAssignment {
   readonly addresses: readonly TaskAddress[];
   /** Its end is durable with the manager: it is kept for its logs only. */
   readonly ended: boolean;
+  /** As on its row, for an agent that has to restart it by itself; absent: there were none. */
+  readonly restarts?: readonly Instant[];
+  readonly attempts?: number;
   readonly registryAuth?: string;
 }
 

@@ -96,7 +96,9 @@ export function slotOf(view: View, at: { service: Service; slotKey: string }): S
 }
 
 function byGeneration(tasks: Iterable<Task>): readonly Task[] {
-  return [...tasks].toSorted((left, right) => left.generation - right.generation);
+  return [...tasks].toSorted(
+    (left, right) => left.generation - right.generation || left.createdAt - right.createdAt,
+  );
 }
 
 /** Retires every task of the slot for good. */

@@ -48,6 +48,8 @@ export interface Situation {
    * when; undefined: it may run.
    */
   readonly fenced?: Instant;
+  /** A task that stood in for its slot is told to go, and did not end yet. */
+  readonly heldUp: boolean;
   readonly setback: Setback | undefined;
   readonly end: SeenEnd | undefined;
 }

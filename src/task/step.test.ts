@@ -47,6 +47,7 @@ function situation(changes: Partial<Situation>): Situation {
     started: false,
     released: false,
     condemned: undefined,
+    heldUp: false,
     setback: undefined,
     end: undefined,
     ...changes,

@@ -178,10 +178,12 @@ function withoutContainer(situation: Situation): Decision {
 type Container = NonNullable<Situation['container']>;
 
 function created(situation: Situation, container: Container): Decision {
-  if (situation.assignment?.desired === 'ready') {
+  if (situation.assignment?.desired === 'ready' || situation.heldUp) {
     const reason = because(situation, {
       code: 'waiting-for-predecessor',
-      message: 'ready to start when the manager says so',
+      message: situation.heldUp
+        ? 'waiting for the task that stood in for it to stop'
+        : 'ready to start when the manager says so',
     });
     return { state: 'ready', reason, action: { kind: 'wait' } };
   }

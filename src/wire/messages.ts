@@ -3,6 +3,7 @@ import type { NodeViewChange } from '../model/assignment.ts';
 import type { LogFrame, LogQuery } from '../model/log.ts';
 import type { NodeDescription } from '../model/node.ts';
 import type { PortProblem } from '../model/port-problem.ts';
+import type { StandIn } from '../model/stand-in.ts';
 import type { ObservedTask } from '../model/task.ts';
 
 /**
@@ -23,6 +24,11 @@ export type AgentMessage =
       readonly sentAt: number;
       readonly description: NodeDescription;
       readonly tasks: readonly ObservedTask[];
+      /**
+       * Tasks that the agent made by itself, those of one place in their order. The first full
+       * `assign` that follows says what became of them.
+       */
+      readonly standIns?: readonly StandIn[];
     }
   | {
       readonly kind: 'observed';
@@ -60,8 +66,13 @@ export type ManagerMessage =
       readonly fencedAfterMs: number;
       readonly datagrams?: LifeAccess;
     }
-  /** `answers`: the sign of life that was heard. */
-  | { readonly kind: 'beat'; readonly sentAt: number; readonly answers?: number }
+  /** `periodMs`: how often one comes at least. `answers`: the sign of life that was heard. */
+  | {
+      readonly kind: 'beat';
+      readonly sentAt: number;
+      readonly periodMs?: number;
+      readonly answers?: number;
+    }
   | {
       readonly kind: 'logs';
       readonly requestId: string;

@@ -28,6 +28,17 @@ const observedTask: Check = (value) =>
   Array.isArray(value['hostPorts']);
 const observedTasks: Check = (value) => Array.isArray(value) && value.every(observedTask);
 
+const standIn: Check = (value) =>
+  isFields(value) &&
+  nonEmptyText(value['taskId']) &&
+  nonEmptyText(value['originId']) &&
+  number(value['createdAt']) &&
+  number(value['attempts']) &&
+  Array.isArray(value['restarts']) &&
+  value['restarts'].every(number);
+const standIns: Check = (value) =>
+  value === undefined || (Array.isArray(value) && value.every(standIn));
+
 const portProblem: Check = (value) =>
   isFields(value) &&
   text(value['serviceId']) &&
@@ -71,6 +82,7 @@ const agentShapes: Shapes<AgentMessage> = {
     sentAt: number,
     description,
     tasks: observedTasks,
+    standIns,
   },
   observed: { sentAt: number, tasks: observedTasks, gone: texts },
   ports: { problems: portProblems },
@@ -81,7 +93,7 @@ const agentShapes: Shapes<AgentMessage> = {
 
 const managerShapes: Shapes<ManagerMessage> = {
   assign: { clusterId: nonEmptyText, sequence: number, full: flag, changes },
-  beat: { sentAt: number, answers: numberIfThere },
+  beat: { sentAt: number, periodMs: numberIfThere, answers: numberIfThere },
   lease: { periodMs: number, retryMs: number, fencedAfterMs: number, datagrams: lifeAccess },
   logs: { requestId: nonEmptyText, taskId: nonEmptyText, query: object },
   cancel: { requestId: nonEmptyText },
