@@ -89,6 +89,8 @@ export const layers = {
     // Virtual time.
     tests: { imports: ['sim'] },
   },
+  /** Which cluster this machine is a node of: joins, renews, leaves. */
+  membership: { kind: 'shell', imports: [...ground, 'wire', 'host', 'ca'] },
   // Hosts on one machine; knows no more of clusters than the docker command does.
   playground: { kind: 'shell', imports: [...ground, 'host'] },
   os: {
@@ -126,6 +128,7 @@ export const layers = {
       ...pureCores,
       'manager',
       'agent',
+      'membership',
       'playground',
       'os',
       'docker',

@@ -22,6 +22,26 @@ export class SimulatedAuthority implements Authority {
     };
   }
 
+  async readRequest(request: string) {
+    return { publicKey: request, keyDigest: request };
+  }
+
+  async signNode({ nodeId }: { readonly nodeId: string }): Promise<string> {
+    return `certificate of ${nodeId}\n`;
+  }
+
+  async signCross(): Promise<string> {
+    return 'cross-signature\n';
+  }
+
+  async issue({ nodeId }: { readonly nodeId: string }) {
+    return { key: `key of ${nodeId}`, certificate: `certificate of ${nodeId}\n` };
+  }
+
+  sameSecret(left: string, right: string): boolean {
+    return left === right;
+  }
+
   async forget(): Promise<void> {
     // There is no key.
   }

@@ -3,19 +3,25 @@ import { LinuxNodeNetwork } from './agent/node-network.ts';
 import { reservedRange } from './allocator/subnet.ts';
 import type { DaemonOptions } from './cli/program-host.ts';
 import { daemonRoutes } from './docker/daemon-routes.ts';
+import type { Clock } from './host/clock.ts';
 import type { HttpCall, HttpHandler, HttpPeer, HttpReply } from './host/http.ts';
 import type { Logger } from './host/logger.ts';
 import { TuttiError } from './lib/error.ts';
 import { formatSubnet, parseSubnet } from './lib/ipv4.ts';
 import type { NodeDescription } from './model/node.ts';
+import { Membership, type MembershipOptions } from './membership/membership.ts';
 import { FileAgentDisk } from './os/agent-disk.ts';
+import { NodeIdentityFile } from './os/certificates-files.ts';
 import { type DataLayout, openDataLayout } from './os/data-layout.ts';
 import { DnsServer } from './os/dns-listeners.ts';
 import { DockerRuntime } from './os/docker-runtime.ts';
 import { UnixSocketPeer } from './os/http-peer.ts';
 import { HttpServer } from './os/http-server.ts';
-import { hostSubnets, machineAddress } from './os/machine.ts';
+import { hostSubnets, machineAddress, resolveAddress } from './os/machine.ts';
+import { managerCalls } from './os/manager-calls.ts';
 import { ManagerProcess } from './os/manager-process.ts';
+import { NetworkTransport } from './os/network-transport.ts';
+import { MachineKeys } from './os/node-keys.ts';
 import { LinuxNetworkDevices } from './os/network-devices.ts';
 import { ProxyPortListeners } from './os/port-listeners.ts';
 import { lockDirectory } from './os/process-lock.ts';
@@ -30,6 +36,8 @@ export interface StartDaemon extends DaemonOptions {
   readonly version: string;
   /** The script that this process runs; the manager runs it too. */
   readonly entry: string;
+  /** Program and arguments of the process that makes certificates. */
+  readonly certificatesCommand: readonly [string, ...string[]];
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -45,52 +53,45 @@ export async function startDaemon(options: StartDaemon): Promise<void> {
   const unlock = await lockDirectory(layout.agentLockPath, layout.dataDirectory);
   const clock = new SystemClock();
   const runtime = new DockerRuntime({ socketPath: engineSocket, clock });
-  const upstream = new UpstreamDns();
-  const spanDevices = new LinuxSpanDevices();
-  const network = new LinuxNodeNetwork({
-    runtime,
-    clock,
-    logger,
-    devices: new LinuxNetworkDevices(),
-    spanDevices,
-    ports: new ProxyPortListeners(),
-    listeners: (answer) => new DnsServer({ answer, upstream, logger }),
-    onPortProblems: (problems) => agent.reportPorts(problems),
-    searchDomains: () => upstream.searchDomains(),
-    reservedRange: topOfSubnet,
-    hostSubnets,
-    linkMtu: async () => await spanDevices.linkMtu(machineAddress()),
-    clusterId: () => agent.clusterId,
-  });
+  const network = networkOf({ runtime, clock, logger, agent: () => agent });
   const files = new DirectoryTaskFiles(layout.taskFilesDirectory);
+  const disk = new FileAgentDisk(layout.agentStatePath);
+  const describe = async (stop: AbortSignal): Promise<NodeDescription> =>
+    await describeNode({ runtime, name: options.nodeName, signal: stop });
+  const random = new SystemRandom();
+  const keys = new MachineKeys({ command: options.certificatesCommand });
+  const membership = membershipOf({
+    clock,
+    random,
+    logger,
+    keys,
+    describe,
+    layout,
+    agent: () => agent,
+  });
+  await membership.load((await disk.load())?.nodeId);
   const agent = new Agent({
     clock,
     logger,
     runtime,
     network,
-    random: new SystemRandom(),
+    random,
     files,
-    disk: new FileAgentDisk(layout.agentStatePath),
-    transport: sessionClient({ socketPath: layout.managerSessionSocket }),
-    describe: (stop) => describeNode({ runtime, name: options.nodeName, signal: stop }),
+    disk,
+    transport: membership.transport,
+    ...(membership.nodeId !== undefined && { nodeId: membership.nodeId }),
+    forgetMembership: async () => await membership.forget(),
+    renewCertificate: (delayMs) => membership.renewAfter(delayMs),
+    describe,
   });
-  const manager = new ManagerProcess({
-    layout,
-    clock,
-    logger,
-    command: [
-      process.execPath,
-      ...process.execArgv,
-      options.entry,
-      'manager',
-      layout.dataDirectory,
-    ],
-  });
+  const manager = managerProcessOf(options, { layout, clock });
   const routes = daemonRoutes({
     engine: new UnixSocketPeer(engineSocket),
     manager: patientPeer(new UnixSocketPeer(layout.managerApiSocket), manager),
     clock,
     logger,
+    membership,
+    resolveAddress,
     productVersion: options.version,
   });
   const server = await HttpServer.listen({
@@ -99,10 +100,87 @@ export async function startDaemon(options: StartDaemon): Promise<void> {
     handle: withNames(agent, patientRoutes(routes, { layout, manager })),
   });
   logger.info('the daemon is up', { socket: options.socket, engine: engineSocket });
-  await Promise.all([manager.run(signal), agent.run(signal), network.watch(signal)]);
+  await Promise.all([
+    keepManager(manager, membership, signal),
+    agent.run(signal),
+    network.watch(signal),
+    membership.run(signal),
+  ]);
+  keys.close();
   await server.close();
   await files.close();
   await unlock();
+}
+
+function networkOf(from: {
+  readonly runtime: DockerRuntime;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly agent: () => Agent;
+}): LinuxNodeNetwork {
+  const { logger, agent } = from;
+  const upstream = new UpstreamDns();
+  const spanDevices = new LinuxSpanDevices();
+  return new LinuxNodeNetwork({
+    ...from,
+    devices: new LinuxNetworkDevices(),
+    spanDevices,
+    ports: new ProxyPortListeners(),
+    listeners: (answer) => new DnsServer({ answer, upstream, logger }),
+    onPortProblems: (problems) => agent().reportPorts(problems),
+    searchDomains: () => upstream.searchDomains(),
+    reservedRange: topOfSubnet,
+    hostSubnets,
+    linkMtu: async () => await spanDevices.linkMtu(machineAddress()),
+    clusterId: () => agent().clusterId,
+  });
+}
+
+function managerProcessOf(
+  { entry, logger }: StartDaemon,
+  on: { readonly layout: DataLayout; readonly clock: Clock },
+): ManagerProcess {
+  const { execPath, execArgv } = process;
+  return new ManagerProcess({
+    ...on,
+    logger,
+    command: [execPath, ...execArgv, entry, 'manager', on.layout.dataDirectory],
+  });
+}
+
+function membershipOf(
+  from: Pick<MembershipOptions, 'clock' | 'random' | 'logger' | 'keys' | 'describe'> & {
+    readonly layout: DataLayout;
+    readonly agent: () => Agent;
+  },
+): Membership {
+  const { random, layout, agent } = from;
+  return new Membership({
+    ...from,
+    disk: new NodeIdentityFile(layout.identityPath),
+    calls: managerCalls,
+    localTransport: sessionClient({ socketPath: layout.managerSessionSocket }),
+    openTransport: (identity, onRefused) => new NetworkTransport({ identity, random, onRefused }),
+    nodeId: () => agent().nodeId,
+    leaveAgent: async (stop) => await agent().leave(stop),
+  });
+}
+
+/** A worker's machine runs no manager: it would have nothing to do, and costs its memory. */
+async function keepManager(
+  manager: ManagerProcess,
+  ...[membership, signal]: readonly [Membership, AbortSignal]
+): Promise<void> {
+  while (!signal.aborted) {
+    await membership.until(false, signal);
+    if (signal.aborted) return;
+    const joined = new AbortController();
+    const stop = AbortSignal.any([signal, joined.signal]);
+    const running = manager.run(stop);
+    await membership.until(true, signal);
+    joined.abort();
+    await running;
+  }
 }
 
 function socketOf(given: string, field: string): string {

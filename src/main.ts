@@ -78,7 +78,7 @@ async function openLogger(name: string): Promise<Logger> {
   return new JsonLogger({ name, level: logLevels.find((level) => level === wanted) ?? 'info' });
 }
 
-/** A child of the manager, for as long as there are certificates to make. */
+/** A child of the manager or daemon, for as long as there are certificates to make. */
 async function makeCertificates(): Promise<number> {
   const { serveCertificates } = await import('./os/certificates-child.ts');
   await serveCertificates(process.stdin, process.stdout);
@@ -88,15 +88,14 @@ async function makeCertificates(): Promise<number> {
 async function runManager(dataDirectory: string, signal: AbortSignal): Promise<number> {
   const { serveManager } = await import('./serve-manager.ts');
   const logger = await openLogger('manager');
-  const entry = process.argv[1] ?? '';
-  const certificatesCommand = [
-    process.execPath,
-    ...process.execArgv,
-    entry,
-    certificatesRole,
-  ] as const;
+  const certificatesCommand = commandFor(certificatesRole);
   await serveManager({ dataDirectory, version, certificatesCommand, logger, signal });
   return 0;
+}
+
+/** This program once more, in another role. */
+function commandFor(role: string): readonly [string, ...string[]] {
+  return [process.execPath, ...process.execArgv, process.argv[1] ?? '', role];
 }
 
 async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<number> {
@@ -106,7 +105,9 @@ async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<n
   for (const stream of [process.stdout, process.stderr]) {
     stream.removeAllListeners('error').on('error', () => undefined);
   }
-  await startDaemon({ ...options, version, entry: process.argv[1] ?? '', logger, signal });
+  const entry = process.argv[1] ?? '';
+  const certificatesCommand = commandFor(certificatesRole);
+  await startDaemon({ ...options, version, entry, certificatesCommand, logger, signal });
   return 0;
 }
 

@@ -5,6 +5,7 @@ import { managerRoutes } from './docker/manager-routes.ts';
 import type { Logger } from './host/logger.ts';
 import { startManager } from './manager/manager.ts';
 import { CertificateAuthority } from './os/certificates-authority.ts';
+import { TcpClusterPort } from './os/cluster-port.ts';
 import { openDataLayout } from './os/data-layout.ts';
 import { HttpServer } from './os/http-server.ts';
 import { openLifeSocket } from './os/life-socket.ts';
@@ -35,7 +36,14 @@ export async function serveManager(options: ServeManager): Promise<void> {
     command: options.certificatesCommand,
     sealingKeyPath: layout.sealingKeyPath,
   });
-  const manager = await startManager({ engine, clock, random, authority, logger });
+  const manager = await startManager({
+    engine,
+    clock,
+    random,
+    authority,
+    logger,
+    port: (uses) => new TcpClusterPort({ ...uses, logger }),
+  });
   const { controlPlane } = manager;
   const docker = managerRoutes({
     controlPlane,

@@ -25,6 +25,8 @@ import { TaskTable } from './task-table.ts';
 
 const firstReconnectMs = 50;
 const longestReconnectMs = 5_000;
+/** Who lost a session that lived this long comes back at once. */
+const healthySessionMs = 1_000;
 
 export interface AgentOptions {
   readonly clock: Clock;
@@ -37,6 +39,12 @@ export interface AgentOptions {
   readonly files: TaskFiles;
   readonly disk: AgentDisk;
   readonly transport: AgentTransport;
+  /** The id of a node that is in a cluster and whose agent remembers nothing. */
+  readonly nodeId?: string;
+  /** Everything of the cluster is gone from here, and so is the membership. */
+  forgetMembership?(): Promise<void>;
+  /** A manager wants the node's certificate replaced. */
+  renewCertificate?(delayMs: number): void;
   /** Absent: the session alone says that the node lives. */
   readonly life?: LifeTransport;
   /** What this machine is. */
@@ -104,6 +112,11 @@ export class Agent {
     this.#reporter.ports(problems);
   }
 
+  /** Removes everything that is the cluster's, and forgets who this node was in it. */
+  async leave(signal: AbortSignal): Promise<void> {
+    await this.#leave(signal);
+  }
+
   /** Runs until the signal. Containers go on without the agent. */
   async run(signal: AbortSignal): Promise<void> {
     const description = await this.#describe(signal);
@@ -139,7 +152,8 @@ export class Agent {
 
   async #wakeUp(description: NodeDescription): Promise<void> {
     const saved = await this.#memory.load();
-    this.#nodeId = saved?.nodeId ?? newId((count) => this.#options.random.bytes(count));
+    this.#nodeId =
+      saved?.nodeId ?? this.#options.nodeId ?? newId((count) => this.#options.random.bytes(count));
     this.#memory.clusterId = saved?.clusterId;
     if (saved !== undefined) this.#state.apply(saved.view);
     this.#standIns.remember(saved?.standIns ?? []);
@@ -229,8 +243,10 @@ export class Agent {
     const { clock, random, logger, transport } = this.#options;
     let delayMs = firstReconnectMs;
     while (!signal.aborted) {
+      let openedAt: number | undefined;
       try {
         const session = await transport.openSession(signal);
+        openedAt = clock.now();
         await this.#speak(session, { description, signal });
         delayMs = firstReconnectMs;
         logger.info('the session ended');
@@ -238,6 +254,8 @@ export class Agent {
         if (signal.aborted) return;
         logger.debug('no session', { error: TuttiError.from(error).message });
       }
+      const livedMs = openedAt === undefined ? 0 : clock.now() - openedAt;
+      if (livedMs >= healthySessionMs) delayMs = firstReconnectMs;
       const jitterMs = delayMs * (0.5 + random.fraction());
       await clock.sleep(jitterMs, signal).catch(() => undefined);
       delayMs = Math.min(delayMs * 2, longestReconnectMs);
@@ -344,6 +362,9 @@ export class Agent {
       case 'leave':
         await this.#leave(context.signal);
         return;
+      case 'renew':
+        this.#options.renewCertificate?.(message.delayMs);
+        return;
     }
   }
 
@@ -398,6 +419,8 @@ export class Agent {
     await this.#discovery?.apply();
     await network.removeAll(signal);
     const nodeId = newId((count) => random.bytes(count));
+    // Before the node is another: else it would look like one that never left.
+    await this.#options.forgetMembership?.();
     // Until this is on disk the node is the old one, and is told again.
     await this.#memory.save({ nodeId, view: [], ended: [] });
     this.#memory.clusterId = undefined;

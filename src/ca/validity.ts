@@ -8,7 +8,7 @@ const dayMs = 24 * hourMs;
 export const backdateMs = hourMs;
 export const rootLifeMs = 20 * 365 * dayMs;
 /** How long after its end a certificate may still be used to renew itself. */
-export const renewalGraceMs = 2 * 365 * dayMs;
+const renewalGraceMs = 2 * 365 * dayMs;
 
 const earliestRenewal = 0.5;
 const renewalSpread = 0.3;

@@ -1,6 +1,7 @@
 import type { InitCluster } from '../manager/control-plane.ts';
 import { clusterDefaults, type ClusterSpec } from '../model/cluster.ts';
 import { defined } from '../lib/defined.ts';
+import { clusterPort, formatHostPort, type HostPort, parseHostPort } from '../lib/host-port.ts';
 import { fromNanoseconds } from './go-time.ts';
 import { refuse, refuseUnsupported } from './refuse.ts';
 import type { InitDocument, SwarmDocument } from './schema-swarm.ts';
@@ -9,9 +10,13 @@ const defaultPool = '10.0.0.0/8';
 const defaultSubnetPrefixLength = 24;
 const defaultDataPathPort = 4_789;
 
-/** Compiles `swarm init`. The advertised address was looked up before. */
-export function compileInit(document: InitDocument, advertiseAddress: string): InitCluster {
-  checkListenAddress(document.ListenAddr ?? '');
+/** Compiles `swarm init`. Hosts of the addresses were looked up before. */
+export function compileInit(
+  document: InitDocument,
+  hosts: { readonly advertised: string; readonly listening: string },
+): InitCluster {
+  const listen = checkAddress('ListenAddr', document.ListenAddr ?? '');
+  const advertised = checkAddress('AdvertiseAddr', document.AdvertiseAddr ?? '', listen.port);
   if (document.AutoLockManagers === true) {
     refuseUnsupported('AutoLockManagers', 'locking managers is');
   }
@@ -22,7 +27,11 @@ export function compileInit(document: InitDocument, advertiseAddress: string): I
   const pools = document.DefaultAddrPool ?? [];
   const subnetSize = document.SubnetSize ?? 0;
   return {
-    advertiseAddress,
+    advertiseAddress:
+      advertised.port === clusterPort
+        ? hosts.advertised
+        : formatHostPort({ host: hosts.advertised, port: advertised.port }),
+    listenAddress: formatHostPort({ host: hosts.listening, port: listen.port }),
     defaultAddressPools: checkPools(pools),
     subnetPrefixLength: subnetSize === 0 ? defaultSubnetPrefixLength : subnetSize,
     dataPathPort: dataPathPort === 0 ? defaultDataPathPort : dataPathPort,
@@ -97,11 +106,10 @@ function unlessBlank(text: string | undefined): string | undefined {
   return text === '' ? undefined : text;
 }
 
-/** Nobody joins yet, so nothing listens; but a typo is found now. */
-function checkListenAddress(address: string): void {
-  if (address !== '' && !/^(?:[^\s/:]+|\[[0-9a-fA-F:.]+\]|)(?::\d{1,5})?$/.test(address)) {
-    refuse('ListenAddr', `must be host:port, not ${JSON.stringify(address)}`);
-  }
+/** An address in one of its fields; without a host where none is given. */
+export function checkAddress(field: string, text: string, defaultPort = clusterPort): HostPort {
+  const address = parseHostPort(text, defaultPort);
+  return address ?? refuse(field, `must be host:port, not ${JSON.stringify(text)}`);
 }
 
 function checkPools(pools: readonly string[]): readonly string[] {

@@ -2,14 +2,20 @@ import type { Clock } from '../host/clock.ts';
 import type { HttpForward, HttpHeaders, HttpPeer, HttpReply } from '../host/http.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { Route } from '../lib/route-table.ts';
+import type { NodeMembership } from '../host/membership.ts';
 import type { EngineApi } from './engine-api.ts';
+
 import { errorReply, withHeaders } from './reply.ts';
 import type { DockerRequest } from './request.ts';
+import { refuseOnWorker } from './worker-sentence.ts';
 
 /** What the routes of the daemon work with. */
 export interface DaemonContext {
   readonly engine: EngineApi;
   readonly manager: HttpPeer;
+  readonly membership: NodeMembership;
+  /** An address of this machine: of the interface that was named, or its own. */
+  readonly resolveAddress: (given: string | undefined) => Promise<string>;
   readonly clock: Clock;
   readonly productVersion: string;
   readonly headers: () => HttpHeaders;
@@ -49,11 +55,16 @@ export async function toEngine(
   };
 }
 
-/** Passes a request on to the manager; both speak the same versions. */
+/**
+ * Passes a request on to the manager; both speak the same versions.
+ *
+ * @throws TuttiError `unavailable` in Swarm's words where this node is a worker.
+ */
 export function toManager(
   context: DaemonContext,
   from: { readonly request: DockerRequest; readonly body?: Uint8Array },
 ): HttpForward {
+  refuseOnWorker(context.membership);
   const { http } = from.request;
   const query = http.query.toString();
   return {

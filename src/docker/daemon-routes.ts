@@ -1,12 +1,14 @@
 import type { Clock } from '../host/clock.ts';
 import type { HttpHandler, HttpPeer, HttpReply, HttpRequest } from '../host/http.ts';
 import type { Logger } from '../host/logger.ts';
+import type { NodeMembership } from '../host/membership.ts';
 import { TuttiError } from '../lib/error.ts';
 import { RouteTable } from '../lib/route-table.ts';
 import { newestApi, splitVersion } from './api-version.ts';
 import type { DaemonContext, DaemonHandler } from './daemon-context.ts';
 import { toManager } from './daemon-context.ts';
 import { EngineApi } from './engine-api.ts';
+import { answerMembership, MemberPeer } from './membership-routes.ts';
 import { localRoutes } from './local-routes.ts';
 import { pingReply } from './ping.ts';
 import { errorReply, standardHeaders, type SwarmHeader, withHeaders } from './reply.ts';
@@ -21,6 +23,8 @@ import { unknownRoute } from './unknown-route.ts';
 export interface DaemonRoutesOptions {
   readonly engine: HttpPeer;
   readonly manager: HttpPeer;
+  readonly membership: NodeMembership;
+  readonly resolveAddress: DaemonContext['resolveAddress'];
   readonly clock: Clock;
   readonly logger: Logger;
   readonly productVersion: string;
@@ -34,6 +38,13 @@ const clusterPrefixes = new Set(['swarm', 'services', 'tasks', 'nodes', 'secrets
 
 /** Our own API, beside Docker's. */
 const ownPrefix = '/tutti/';
+
+const swarmHeaders: readonly SwarmHeader[] = [
+  'inactive',
+  'pending',
+  'active/worker',
+  'active/manager',
+];
 
 const pingTimeoutMs = 1_000;
 
@@ -66,7 +77,9 @@ class DaemonHalf {
     ]);
     this.#context = {
       engine: new EngineApi(options.engine),
-      manager: options.manager,
+      manager: new MemberPeer(options),
+      membership: options.membership,
+      resolveAddress: options.resolveAddress,
       clock: options.clock,
       productVersion: options.productVersion,
       headers: () => standardHeaders(options.productVersion, this.#swarm),
@@ -88,6 +101,11 @@ class DaemonHalf {
       }
       const { version, path } = splitVersion(request.path);
       if (path === '/_ping') return await this.#ping(request);
+      const own = await answerMembership(this.#context, {
+        request: { http: request, version, params: {} },
+        path,
+      });
+      if (own !== undefined) return own;
       if (clusterPrefixes.has(path.split('/')[1] ?? '')) {
         return toManager(this.#context, { request: { http: request, version, params: {} } });
       }
@@ -123,7 +141,7 @@ class DaemonHalf {
     );
     const [engine, manager] = await Promise.all([
       headersOf(this.#options.engine, signal),
-      headersOf(this.#options.manager, signal),
+      headersOf(this.#context.manager, signal),
     ]);
     over.abort();
     await late;
@@ -151,5 +169,5 @@ async function headersOf(
 
 function swarmState(headers: Readonly<Record<string, string>> | undefined): SwarmHeader {
   const said = headers?.['swarm'];
-  return said === 'active/manager' || said === 'inactive' ? said : 'error';
+  return swarmHeaders.find((one) => one === said) ?? 'error';
 }

@@ -1,5 +1,5 @@
 import { TuttiError } from '../lib/error.ts';
-import { compileClusterSpec, compileInit } from './compile-swarm.ts';
+import { checkAddress, compileClusterSpec, compileInit } from './compile-swarm.ts';
 import { asSwarm } from './errors.ts';
 import { showCluster, showClusterWithTokens } from './lens-cluster.ts';
 import { hostOf, withPort } from './lens-node.ts';
@@ -10,10 +10,9 @@ import {
   type ManagerContext,
   requireCluster,
 } from './manager-context.ts';
-import { refuse } from './refuse.ts';
 import { emptyReply, jsonReply } from './reply.ts';
 import { queryFlag, queryVersion, readDocument } from './request.ts';
-import { initSchema, swarmSchema } from './schema-swarm.ts';
+import { type InitDocument, initSchema, swarmSchema } from './schema-swarm.ts';
 
 export function swarmRoutes(context: ManagerContext): readonly DockerRoute[] {
   const { controlPlane } = context;
@@ -28,8 +27,8 @@ export function swarmRoutes(context: ManagerContext): readonly DockerRoute[] {
       if (controlPlane.cluster() !== undefined && document.ForceNewCluster !== true) {
         throw alreadyInCluster();
       }
-      const address = await context.resolveAddress(checkAdvertised(document.AdvertiseAddr));
-      const { nodeId } = await controlPlane.initCluster(compileInit(document, address));
+      const hosts = await hostsOf(context, document);
+      const { nodeId } = await controlPlane.initCluster(compileInit(document, hosts));
       return jsonReply(nodeId);
     }),
     route('POST', '/swarm/leave', async (request) => {
@@ -60,12 +59,6 @@ export function swarmRoutes(context: ManagerContext): readonly DockerRoute[] {
     route('POST', '/swarm/unlock', async () => {
       requireCluster(context);
       throw new TuttiError('conflict', 'swarm is not locked');
-    }),
-    route('POST', '/swarm/join', async () => {
-      if (controlPlane.cluster() !== undefined) throw alreadyInCluster();
-      throw new TuttiError('unimplemented', 'joining a swarm is not supported yet', {
-        hint: 'A cluster has one node for now: use "docker swarm init".',
-      });
     }),
     route('GET', '/info', async () => jsonReply({ Swarm: showSwarmInfo(context) })),
   ];
@@ -125,14 +118,15 @@ const inactive = {
   RemoteManagers: null,
 };
 
-/** The port is what `swarm join` will use; another than the standard one cannot be had yet. */
-function checkAdvertised(address: string | undefined): string | undefined {
-  if (address === undefined || address === '') return undefined;
-  const host = hostOf(address);
-  if (host !== address && !address.endsWith(':2377')) {
-    refuse('AdvertiseAddr', `another port than 2377 is not supported, given ${address}`);
-  }
-  return host;
+/** Names of interfaces become addresses; an address to listen on is what others reach, too. */
+async function hostsOf(context: ManagerContext, document: InitDocument) {
+  const listen = checkAddress('ListenAddr', document.ListenAddr ?? '').host;
+  const isAny = ['', '0.0.0.0', '::'].includes(listen);
+  const listening = isAny ? listen || '0.0.0.0' : await context.resolveAddress(listen);
+  const given = checkAddress('AdvertiseAddr', document.AdvertiseAddr ?? '').host;
+  const own = isAny ? undefined : listening;
+  const advertised = await context.resolveAddress(given === '' ? own : given);
+  return { advertised, listening };
 }
 
 function alreadyInCluster(): TuttiError {

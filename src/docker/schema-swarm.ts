@@ -57,4 +57,13 @@ export const initSchema = goObject({
   SubnetSize: z.int().min(0).max(32).optional(),
 });
 
+export const joinSchema = goObject({
+  ListenAddr: goText,
+  AdvertiseAddr: goText,
+  DataPathAddr: goText,
+  RemoteAddrs: goStrings,
+  JoinToken: goText,
+  Availability: goEnum(['active', 'pause', 'drain']),
+});
+
 export type InitDocument = z.output<typeof initSchema>;

@@ -1,4 +1,5 @@
 import type { Instant } from '../model/instant.ts';
+import type { NodeRole } from '../model/node.ts';
 
 /** A root as it was made. Its key never leaves the authority in the clear. */
 export interface MadeRoot {
@@ -12,6 +13,24 @@ export interface MadeRoot {
   readonly sealedKey: string;
 }
 
+/** A root as it is kept: its key can only be opened where the sealing key is. */
+export interface SealedSigner {
+  readonly certificate: string;
+  readonly sealedKey: string;
+}
+
+export interface SigningTimes {
+  readonly notBefore: Instant;
+  readonly notAfter: Instant;
+}
+
+/** What a certificate says of a node. */
+export interface CertifiedNode {
+  readonly nodeId: string;
+  readonly role: NodeRole;
+  readonly clusterId: string;
+}
+
 /** Makes what needs a cluster's keys. The real one signs; the simulated one makes up texts. */
 export interface Authority {
   /**
@@ -19,10 +38,28 @@ export interface Authority {
    *
    * @throws TuttiError `unavailable` where it cannot be made, `resource-exhausted` on a full disk.
    */
-  createRoot(validity: {
-    readonly notBefore: Instant;
-    readonly notAfter: Instant;
-  }): Promise<MadeRoot>;
+  createRoot(validity: SigningTimes): Promise<MadeRoot>;
+  /**
+   * The key of a request, after its own signature was checked: SPKI, DER in base64, and its digest.
+   *
+   * @throws TuttiError `invalid-argument` where the request is none or its key is of another kind.
+   */
+  readRequest(request: string): Promise<{ readonly publicKey: string; readonly keyDigest: string }>;
+  /** The certificate (PEM) of the key of a request. */
+  signNode(
+    asked: CertifiedNode &
+      SigningTimes & { readonly request: string; readonly issuer: SealedSigner },
+  ): Promise<string>;
+  /** The key of a new root, certified by the one before it. PEM. */
+  signCross(
+    asked: SigningTimes & { readonly root: string; readonly issuer: SealedSigner },
+  ): Promise<string>;
+  /** A key that is made here and kept nowhere (PKCS #8 in PEM), with its certificate. */
+  issue(
+    asked: CertifiedNode & SigningTimes & { readonly issuer: SealedSigner },
+  ): Promise<{ readonly key: string; readonly certificate: string }>;
+  /** Compares in a time that does not depend on what is compared. */
+  sameSecret(left: string, right: string): boolean;
   /** The cluster is gone: so is the key under which its secrets were sealed. */
   forget(): Promise<void>;
 }

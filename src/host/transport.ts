@@ -14,9 +14,28 @@ export interface AgentTransport {
   openLogs(requestId: string, signal: AbortSignal): Promise<MessageStream<LogMessage, never>>;
 }
 
+/** Who is at the other end of a link, by its certificate. */
+export interface SessionPeer {
+  readonly nodeId: string;
+  /** As its connection shows it. */
+  readonly address: string;
+  /** The root that signed its certificate. */
+  readonly rootId: string;
+}
+
 /** The manager's side: told of each session and each log stream. */
 export interface ManagerTransportHandler {
-  /** Resolves when the session is over. */
-  onSession(session: MessageStream<ManagerMessage, AgentMessage>): Promise<void>;
-  onLogs(requestId: string, stream: MessageStream<never, LogMessage>): Promise<void>;
+  /**
+   * Resolves when the session is over. Without a peer it comes over a socket of this machine that
+   * only root may open.
+   */
+  onSession(
+    session: MessageStream<ManagerMessage, AgentMessage>,
+    peer?: SessionPeer,
+  ): Promise<void>;
+  onLogs(
+    requestId: string,
+    stream: MessageStream<never, LogMessage>,
+    peer?: SessionPeer,
+  ): Promise<void>;
 }

@@ -121,6 +121,14 @@ export class Leases {
     lease.patientUntilMs = this.#clock.at(at.now) + at.patienceMs;
   }
 
+  /** The node said that it stopped everything: it is down until it is heard again. */
+  giveUp(nodeId: string, now: Instant): void {
+    const lease = this.#lease(nodeId, this.#clock.at(now));
+    lease.standing = 'down';
+    lease.hold = undefined;
+    lease.fenced = true;
+  }
+
   /** The node left the cluster. */
   forget(nodeId: string): void {
     this.#leases.delete(nodeId);

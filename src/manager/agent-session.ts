@@ -1,5 +1,5 @@
 import type { Clock } from '../host/clock.ts';
-import type { MessageStream } from '../host/transport.ts';
+import type { MessageStream, SessionPeer } from '../host/transport.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { NodeViewChange } from '../model/assignment.ts';
 import type { NodeDescription } from '../model/node.ts';
@@ -25,6 +25,8 @@ export class AgentSession {
   readonly assignments: NodeAssignments;
   /** In another cluster than this manager, by its own word. */
   readonly isStranger: boolean;
+  /** Undefined: the agent of this machine. */
+  readonly peer: SessionPeer | undefined;
   readonly ended = Promise.withResolvers<void>();
   readonly #stream: MessageStream<ManagerMessage, AgentMessage>;
   readonly #clock: Clock;
@@ -44,7 +46,9 @@ export class AgentSession {
     readonly clock: Clock;
     readonly clusterId: () => string | undefined;
     readonly isStranger: boolean;
+    readonly peer: SessionPeer | undefined;
   }) {
+    this.peer = options.peer;
     this.isStranger = options.isStranger;
     this.nodeId = options.nodeId;
     this.assignments = options.assignments;
@@ -60,7 +64,9 @@ export class AgentSession {
   }
 
   describe(description: NodeDescription): void {
-    this.#description = description;
+    const { peer } = this;
+    this.#description =
+      peer === undefined ? description : { ...description, address: peer.address };
   }
 
   /** The agent said something: it lives. */

@@ -9,6 +9,14 @@ import { Store } from '../store/store.ts';
 
 const dayMs = 24 * 3_600_000;
 const rootOf = (world: ManagerWorld): Root | undefined => [...world.control.view.roots.all()][0];
+/** An authority as a plain object, of which a test replaces a part. */
+const pens = {
+  readRequest: async (request: string) => ({ publicKey: request, keyDigest: request }),
+  signNode: async () => 'certificate',
+  signCross: async () => 'cross-signature',
+  issue: async () => ({ key: 'key', certificate: 'certificate' }),
+  sameSecret: (left: string, right: string) => left === right,
+};
 const pinned = (token: string | undefined): string | undefined => token?.split('-')[2];
 
 test('a new cluster has one root, which signs, and both tokens pin it', async () => {
@@ -24,6 +32,7 @@ test('a new cluster has one root, which signs, and both tokens pin it', async ()
 test('a root is asked for with twenty years from an hour ago', async () => {
   const asked: object[] = [];
   const authority = {
+    ...pens,
     createRoot: async (validity: object) => {
       asked.push(validity);
       throw new TuttiError('unavailable', 'no pen');
@@ -43,6 +52,7 @@ test('a root is asked for with twenty years from an hour ago', async () => {
 test('a bad request costs no root', async () => {
   let made = 0;
   const authority = {
+    ...pens,
     createRoot: async () => {
       made += 1;
       throw new TuttiError('unavailable', 'no pen');
@@ -72,6 +82,7 @@ test('the next cluster of a node has another root, and nothing is left of the fi
 test('a key that cannot be deleted holds no leaving up', async () => {
   const { world } = await ManagerWorld.withCluster({
     authority: {
+      ...pens,
       createRoot: async () => ({
         digest: new Uint8Array(32),
         certificate: '',

@@ -1,6 +1,7 @@
 import { newJoinToken } from '../ca/join-token.ts';
 import { signingRoot } from '../ca/rotation.ts';
 import { TuttiError } from '../lib/error.ts';
+import { parseHostPort } from '../lib/host-port.ts';
 import type { Cluster, ClusterSpec } from '../model/cluster.ts';
 import { clusterDefaults } from '../model/cluster.ts';
 import type { NetworkSpec } from '../model/network.ts';
@@ -59,6 +60,7 @@ export function createCluster(
     updatedAt: context.now,
     spec: request.spec,
     advertiseAddress: request.advertiseAddress,
+    ...(request.listenAddress !== undefined && { listenAddress: request.listenAddress }),
     defaultAddressPools: pools.length === 0 ? defaultPools : pools,
     subnetPrefixLength: request.subnetPrefixLength,
     dataPathPort: request.dataPathPort === 0 ? defaultDataPathPort : request.dataPathPort,
@@ -141,7 +143,8 @@ function requireRoot(tx: Transaction): Root {
 }
 
 function checkInit(request: InitCluster): void {
-  if (!isIpAddress(request.advertiseAddress)) {
+  const advertised = parseHostPort(request.advertiseAddress)?.host ?? '';
+  if (!isIpAddress(advertised)) {
     refuse(
       'advertiseAddress',
       `the advertise address ${show(request.advertiseAddress)} is no IP address; give one of ` +

@@ -24,7 +24,10 @@ export interface TaskStatus {
 }
 
 export interface InitCluster {
+  /** `192.0.2.1`, or with a port that is not the usual one. */
   readonly advertiseAddress: string;
+  /** `0.0.0.0:2377`, which it is where nothing was asked for. */
+  readonly listenAddress?: string;
   readonly defaultAddressPools: readonly string[];
   readonly subnetPrefixLength: number;
   readonly dataPathPort: number;

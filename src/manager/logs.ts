@@ -93,10 +93,20 @@ export class LogBroker {
     if (failure !== undefined) throw failure;
   }
 
-  /** Takes what an agent uploads for one request; resolves when that is over. */
-  async upload(requestId: string, stream: MessageStream<never, LogMessage>): Promise<void> {
+  /**
+   * Takes what an agent uploads for one request; resolves when that is over. Only the node that was
+   * asked may answer; `nodeId` is undefined for the agent of this machine.
+   */
+  async upload(
+    requestId: string,
+    from: {
+      readonly stream: MessageStream<never, LogMessage>;
+      readonly nodeId?: string | undefined;
+    },
+  ): Promise<void> {
+    const { stream, nodeId } = from;
     const request = this.#requests.get(requestId);
-    if (request === undefined) return;
+    if (request === undefined || (nodeId ?? request.nodeId) !== request.nodeId) return;
     request.uploading = true;
     try {
       for await (const message of stream.incoming) {

@@ -13,7 +13,9 @@ import type { Service, ServiceDeclaration } from '../model/service.ts';
 import type { PlannedTask, StackChange, StackDeclaration } from '../model/stack.ts';
 import type { Task } from '../model/task.ts';
 import type { Commit, Transaction, View } from '../store/view.ts';
+import type { AgentSession } from './agent-session.ts';
 import { checkNewCluster, createCluster, requireCluster, updateCluster } from './cluster.ts';
+import type { ClusterDoor } from './cluster-door.ts';
 import { makeRoot } from './cluster-root.ts';
 import { theCluster } from './cluster-row.ts';
 import type {
@@ -44,6 +46,8 @@ export interface ControlPlaneParts {
   readonly observed: Observed;
   readonly clock: Clock;
   readonly authority: Authority;
+  /** Absent where no other machine can join. */
+  readonly door: ClusterDoor | undefined;
   readonly planner: Planner;
   readonly sessions: Sessions;
   readonly logs: LogBroker;
@@ -105,19 +109,35 @@ export class ManagerControlPlane implements ControlPlane {
   }
 
   async initCluster(request: InitCluster): Promise<{ readonly nodeId: string }> {
-    const { planner, sessions, authority, randomBytes } = this.#parts;
+    const { sessions, door } = this.#parts;
     const { nodeId } = this;
     if (request.forceNewCluster && nodeId !== undefined) return { nodeId };
     checkNewCluster(this.view, request);
     const session = await sessions.first(agentPatienceMs);
-    const root = await makeRoot(authority, this.now());
-    const { description } = session;
+    await door?.reserve(request.listenAddress);
+    try {
+      await this.#makeCluster(request, session);
+    } catch (error) {
+      // A second request may have made one meanwhile.
+      if (this.cluster() === undefined) await door?.close();
+      throw error;
+    }
+    await door?.open();
+    return { nodeId: session.nodeId };
+  }
+
+  async #makeCluster(
+    request: InitCluster,
+    session: Pick<AgentSession, 'nodeId' | 'description'>,
+  ): Promise<void> {
+    const { planner, authority, randomBytes } = this.#parts;
+    const { nodeId, description } = session;
     const { availability } = request;
+    const root = await makeRoot(authority, this.now());
     await planner.write((tx, context) => {
       createCluster(tx, request, { root, context, randomBytes });
-      registerNode(tx, { nodeId: session.nodeId, description, availability, context });
+      registerNode(tx, { nodeId, description, availability, context });
     });
-    return { nodeId: session.nodeId };
   }
 
   async leaveCluster(options: { readonly force: boolean }): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Authority } from '../host/authority.ts';
 import type { Clock } from '../host/clock.ts';
+import type { ClusterCalls, ClusterPort } from '../host/cluster-port.ts';
 import type { LifeReceiver } from '../host/life.ts';
 import type { Logger } from '../host/logger.ts';
 import type { Random } from '../host/random.ts';
@@ -14,6 +15,7 @@ import { Store, type StoreOptions } from '../store/store.ts';
 import type { Commit } from '../store/view.ts';
 import { wipe } from './cluster.ts';
 import { adoptRoot, lacksRoot, makeRoot } from './cluster-root.ts';
+import { ClusterDoor } from './cluster-door.ts';
 import { theCluster } from './cluster-row.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -39,6 +41,8 @@ export interface ManagerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly authority: Authority;
+  /** Where other machines reach this manager; absent: nobody joins. */
+  readonly port?: (uses: PortUses) => ClusterPort;
   readonly logger: Logger;
   readonly store?: StoreOptions;
   /** Steps that one transaction of the planner takes: small ones show what lies between them. */
@@ -52,6 +56,12 @@ export interface ManagerOptions {
   readonly leases?: Leases;
   /** Stands between the planner and its rounds where a test plants a fault. */
   readonly wrapRounds?: (rounds: Rounds) => Rounds;
+}
+
+/** What a port hands over to the manager. */
+export interface PortUses {
+  readonly calls: ClusterCalls;
+  readonly handler: ManagerTransportHandler;
 }
 
 export interface Manager {
@@ -96,6 +106,7 @@ class RunningManager {
   readonly #sessions: Sessions;
   readonly #logs: LogBroker;
   readonly #keeper: StoreKeeper;
+  readonly #door: ClusterDoor | undefined;
   #leaving: Promise<void> | undefined;
 
   constructor(options: ManagerOptions & { readonly store: Store }) {
@@ -120,23 +131,7 @@ class RunningManager {
     });
     this.#dispatcher = new Dispatcher({ view, observed });
     this.#monitor = this.#monitorOf(options);
-    this.#sessions = new Sessions({
-      clock,
-      logger,
-      view,
-      observed,
-      dispatcher: this.#dispatcher,
-      monitor: this.#monitor,
-      life: options.life?.((nodeId) => this.#monitor.heard(nodeId, 'datagram')),
-      events: {
-        described: async (nodeId, description) => await this.#described(nodeId, description),
-        standIns: async (nodeId, hello) => await this.#adopt(nodeId, hello),
-        observed: (taskIds) => this.#taskObserved(taskIds),
-        gone: (nodeId, taskIds) => this.#gone(nodeId, taskIds),
-        nodeChanged: (nodeId) => this.#nodeChanged(nodeId),
-        sessionEnded: (nodeId) => this.#logs.sessionEnded(nodeId),
-      },
-    });
+    this.#sessions = this.#sessionsOf(options);
     this.#logs = new LogBroker({ view, dispatcher: this.#dispatcher, clock, newId: ids });
     this.#keeper = new StoreKeeper({
       store,
@@ -145,14 +140,17 @@ class RunningManager {
       onReloaded: () => this.#planner.reloaded(),
     });
     this.handler = {
-      onSession: async (session) => await this.#sessions.serve(session),
-      onLogs: async (requestId, stream) => await this.#logs.upload(requestId, stream),
+      onSession: async (session, peer) => await this.#sessions.serve(session, peer),
+      onLogs: async (requestId, stream, peer) =>
+        await this.#logs.upload(requestId, { stream, nodeId: peer?.nodeId }),
     };
+    this.#door = this.#doorOf(options);
     this.controlPlane = new ManagerControlPlane({
       view,
       observed,
       clock,
       authority: options.authority,
+      door: this.#door,
       planner: this.#planner,
       sessions: this.#sessions,
       logs: this.#logs,
@@ -164,7 +162,60 @@ class RunningManager {
     store.onCommit((commit) => this.#committed(commit));
     this.#planner.everything();
     void this.#monitor.run();
+    void this.#door?.run();
     if (lacksRoot(view)) void this.#adoptRoot((count) => random.bytes(count));
+  }
+
+  #sessionsOf(options: ManagerOptions): Sessions {
+    return new Sessions({
+      clock: options.clock,
+      logger: options.logger,
+      view: this.#store.view,
+      observed: this.#observed,
+      dispatcher: this.#dispatcher,
+      monitor: this.#monitor,
+      life: options.life?.((nodeId) => this.#monitor.heard(nodeId, 'datagram')),
+      events: {
+        described: async (nodeId, description, how) =>
+          await this.#described(nodeId, { description, known: how.known }),
+        standIns: async (nodeId, hello) => await this.#adopt(nodeId, hello),
+        observed: (taskIds) => this.#taskObserved(taskIds),
+        gone: (nodeId, taskIds) => this.#gone(nodeId, taskIds),
+        nodeChanged: (nodeId) => this.#nodeChanged(nodeId),
+        sessionEnded: (nodeId) => this.#logs.sessionEnded(nodeId),
+      },
+    });
+  }
+
+  #doorOf({ port, clock, logger, random, authority }: ManagerOptions): ClusterDoor | undefined {
+    if (port === undefined) return undefined;
+    const door: ClusterDoor = new ClusterDoor({
+      port: port({
+        handler: this.handler,
+        calls: {
+          authorise: (call, caller) => door.authorise(call, caller),
+          root: () => door.root(),
+          join: async (asked, from) => await door.join(asked, from),
+          renew: async (asked, from) => await door.renew(asked, from),
+          left: (nodeId) => door.left(nodeId),
+        },
+      }),
+      clock,
+      logger,
+      authority,
+      view: this.#store.view,
+      observed: this.#observed,
+      write: async (run) => await this.#planner.write(run),
+      fraction: () => random.fraction(),
+      onLeft: (nodeId) => this.#left(nodeId),
+    });
+    return door;
+  }
+
+  /** The node's own word: nothing is waited for. */
+  #left(nodeId: string): void {
+    this.#dispatcher.session(nodeId)?.stop(new TuttiError('cancelled', 'the node left'));
+    this.#monitor.left(nodeId);
   }
 
   #monitorOf(options: ManagerOptions): NodeMonitor {
@@ -190,6 +241,7 @@ class RunningManager {
     this.#planner.stop();
     this.#monitor.stop();
     this.#sessions.stop();
+    await this.#door?.stop();
     this.#keeper.stop();
     await this.#store.close();
   }
@@ -202,6 +254,7 @@ class RunningManager {
     }
     this.#planner.committed(commit);
     this.#dispatcher.committed(commit);
+    this.#door?.committed(commit);
     this.#commits.tell(commit, this.#logger);
   }
 
@@ -234,12 +287,16 @@ class RunningManager {
     if (ended.length > 0) this.#taskObserved(ended);
   }
 
-  async #described(nodeId: string, description: NodeDescription): Promise<void> {
+  async #described(
+    nodeId: string,
+    said: { readonly description: NodeDescription; readonly known: boolean },
+  ): Promise<void> {
+    const { description, known } = said;
     const row = this.#store.view.nodes.get(nodeId);
     if (row !== undefined && sameJson(row.description, description)) return;
     try {
       await this.#planner.write((tx, context) => {
-        if (theCluster(tx) !== undefined) registerNode(tx, { nodeId, description, context });
+        if (theCluster(tx) !== undefined) registerNode(tx, { nodeId, description, known, context });
       });
     } catch (error) {
       // A full disk must not cut off a node that is known: what it said last holds until it says it
@@ -296,6 +353,7 @@ class RunningManager {
       await this.#store.update((tx) => wipe(tx));
       this.#observed.clear();
       this.#monitor.clear();
+      await this.#door?.close();
       await this.#forgetKeys();
     } finally {
       this.#sessions.finishLeaving();

@@ -101,6 +101,18 @@ export class NodeMonitor {
     this.#unreachable(nodeId, how.why);
   }
 
+  /** The node left by its own word: nothing is waited for. */
+  left(nodeId: string): void {
+    if (this.#view.nodes.get(nodeId) === undefined) return;
+    const now = this.#clock.now();
+    this.#leases.giveUp(nodeId, now);
+    const message = 'the node left the cluster';
+    if (!this.#observed.setNode({ nodeId, state: 'down', since: now, message, fenced: true })) {
+      return;
+    }
+    this.#events.nodeChanged(nodeId);
+  }
+
   /** The node is no member any more. */
   forget(nodeId: string): void {
     if (this.#sessions.has(nodeId)) return;

@@ -2,42 +2,84 @@ import { TuttiError } from '../lib/error.ts';
 import { sameJson } from '../lib/json.ts';
 import type { Node, NodeDescription, NodeSpec } from '../model/node.ts';
 import type { Observed } from '../model/observed.ts';
-import type { Transaction } from '../store/view.ts';
+import type { Transaction, View } from '../store/view.ts';
 import { checkLabels, checkOneOf, refuse } from './admission-check.ts';
 import { checkObjectName } from './admission-names.ts';
 import { checkVersion } from './version.ts';
 import type { WriteContext } from './writer.ts';
 
-/** Writes what a node says of itself; the first node of a cluster is its manager. */
+/**
+ * Writes what a node says of itself; the first node of a cluster is its manager. A node that has to
+ * be `known` and has no row gets none: it was removed.
+ */
 export function registerNode(
   tx: Transaction,
   options: {
     readonly nodeId: string;
     readonly description: NodeDescription;
     readonly availability?: NodeSpec['availability'];
+    readonly known?: boolean;
     readonly context: WriteContext;
   },
 ): void {
   const { nodeId, description, context } = options;
   const row = tx.nodes.get(nodeId);
-  if (row !== undefined) {
-    if (sameJson(row.description, description)) return;
-    tx.nodes.put({ ...row, description, updatedAt: context.now });
-  } else {
-    tx.nodes.put({
-      id: nodeId,
-      version: tx.revision,
-      createdAt: context.now,
-      updatedAt: context.now,
-      spec: {
-        role: tx.nodes.size === 0 ? 'manager' : 'worker',
-        availability: options.availability ?? 'active',
-        labels: {},
-      },
-      description,
-    });
+  if (row === undefined) {
+    if (options.known === true) return;
+    const role = tx.nodes.size === 0 ? 'manager' : 'worker';
+    putNode(tx, { ...options, role });
+    return;
   }
+  if (sameJson(row.description, description)) return;
+  tx.nodes.put({ ...row, description, updatedAt: context.now });
   context.touched.node(nodeId);
+}
+
+/** The row of a node that joined with a token: only the holder of its key speaks for it. */
+export function admitNode(
+  tx: Transaction,
+  options: NewNode & { readonly keyDigest: string },
+): void {
+  putNode(tx, options);
+}
+
+interface NewNode {
+  readonly nodeId: string;
+  readonly role: NodeSpec['role'];
+  readonly description: NodeDescription;
+  readonly availability?: NodeSpec['availability'];
+  readonly keyDigest?: string;
+  readonly context: WriteContext;
+}
+
+function putNode(tx: Transaction, options: NewNode): void {
+  const { nodeId, role, description, keyDigest, context } = options;
+  tx.nodes.put({
+    id: nodeId,
+    version: tx.revision,
+    createdAt: context.now,
+    updatedAt: context.now,
+    spec: { role, availability: options.availability ?? 'active', labels: {} },
+    description,
+    ...(keyDigest !== undefined && { keyDigest }),
+  });
+  context.touched.node(nodeId);
+}
+
+/** Two machines that are there with one name are a person's trap, though nothing breaks. */
+export function sameNameWarnings(
+  view: Pick<View, 'nodes'>,
+  of: { readonly nodeId: string; readonly hostname: string; readonly observed: Observed },
+): readonly string[] {
+  const { nodeId, hostname, observed } = of;
+  return [...view.nodes.all()]
+    .filter((node) => node.id !== nodeId && node.description.hostname === hostname)
+    .filter((node) => observed.node(node.id)?.state === 'ready')
+    .map(
+      (node) =>
+        `node ${node.id} is called ${hostname} as well as this node, ${nodeId}; ` +
+        'give the daemon another name with --node-name',
+    );
 }
 
 export function updateNode(

@@ -1,7 +1,7 @@
 import type { Clock } from '../host/clock.ts';
 import type { LifeReceiver } from '../host/life.ts';
 import type { Logger } from '../host/logger.ts';
-import type { MessageStream } from '../host/transport.ts';
+import type { MessageStream, SessionPeer } from '../host/transport.ts';
 import { TuttiError } from '../lib/error.ts';
 import { leaseTerms } from '../liveness/terms.ts';
 import { clusterDefaults } from '../model/cluster.ts';
@@ -24,7 +24,12 @@ const helloTimeoutMs = 10_000;
 /** What sessions tell the rest of the manager. */
 export interface SessionEvents {
   /** A node said what it is; resolves when that is durable. There is a cluster. */
-  described(nodeId: string, description: NodeDescription): Promise<void>;
+  described(
+    nodeId: string,
+    description: NodeDescription,
+    /** `known`: it has a row, or it was removed. */
+    how: { readonly known: boolean },
+  ): Promise<void>;
   /** A node tells what it made without a manager; resolves when that is durable. */
   standIns(nodeId: string, hello: Hello): Promise<void>;
   /** These tasks are observed differently now. */
@@ -78,14 +83,17 @@ export class Sessions {
     this.#events = options.events;
   }
 
-  /** Serves one session; resolves when the agent closed it, and throws whatever else ended it. */
-  async serve(stream: Stream): Promise<void> {
+  /**
+   * Serves one session; resolves when the agent closed it, and throws whatever else ended it. A
+   * peer speaks for the node of its certificate alone.
+   */
+  async serve(stream: Stream, peer?: SessionPeer): Promise<void> {
     const incoming = stream.incoming[Symbol.asyncIterator]();
-    const hello = await this.#hello(incoming);
+    const hello = asSeen(await this.#hello(incoming), peer);
     while (this.#leaving !== undefined && this.#view.nodes.get(hello.nodeId) === undefined) {
       await this.#leaving.promise;
     }
-    const session = this.#open(hello, stream);
+    const session = this.#open(hello, { stream, peer });
     try {
       await this.#greet(session, hello);
       const endings = [
@@ -197,7 +205,11 @@ export class Sessions {
     );
   }
 
-  #open(hello: Hello, stream: Stream): AgentSession {
+  #open(
+    hello: Hello,
+    link: { readonly stream: Stream; readonly peer: SessionPeer | undefined },
+  ): AgentSession {
+    const { stream, peer } = link;
     const { clusterId } = hello;
     const isStranger = clusterId !== '' && clusterId !== theCluster(this.#view)?.id;
     const session = new AgentSession({
@@ -209,6 +221,7 @@ export class Sessions {
       clusterId: () =>
         this.#leaving === undefined && !isStranger ? theCluster(this.#view)?.id : undefined,
       isStranger,
+      peer,
     });
     const replaced = this.#dispatcher.add(session);
     replaced?.stop(new TuttiError('cancelled', `node ${hello.nodeId} opened a new session`));
@@ -228,7 +241,7 @@ export class Sessions {
     const { nodeId, description } = hello;
     const isMember = theCluster(this.#view) !== undefined && !session.isStranger;
     if (isMember && this.#leaving === undefined) {
-      await this.#events.described(nodeId, description);
+      await this.#events.described(nodeId, description, { known: session.peer !== undefined });
       this.#grantLease(session);
       await this.#events.standIns(nodeId, hello);
     }
@@ -277,7 +290,9 @@ export class Sessions {
       case 'description':
         session.describe(message.description);
         if (theCluster(this.#view) === undefined) break;
-        await this.#events.described(session.nodeId, message.description);
+        await this.#events.described(session.nodeId, session.description, {
+          known: session.peer !== undefined,
+        });
         break;
       case 'left':
         this.#leavers.get(session.nodeId)?.resolve();
@@ -315,4 +330,17 @@ export class Sessions {
     this.#logger.info('the session of an agent ended', { nodeId, why: how.why });
     this.#monitor.disconnected(nodeId, how);
   }
+}
+
+/** The address of a node is the one that its connection shows. */
+function asSeen(hello: Hello, peer: SessionPeer | undefined): Hello {
+  if (peer === undefined) return hello;
+  if (hello.nodeId !== peer.nodeId) {
+    throw new TuttiError(
+      'permission-denied',
+      `node ${peer.nodeId} opened a session in the name of node ${hello.nodeId}`,
+      { hint: 'A node speaks for itself alone. If its data directory was copied, join anew.' },
+    );
+  }
+  return { ...hello, description: { ...hello.description, address: peer.address } };
 }

@@ -15,6 +15,8 @@ export interface ClusterSpec {
   readonly heartbeatTick: number;
   readonly certificateExpiryMs: number;
   readonly autoLockManagers: boolean;
+  /** Counts the rotations of the authority that were asked for (`docker swarm ca --rotate`). */
+  readonly forceRotate?: number;
   readonly defaultLogDriver?: {
     readonly name: string;
     readonly options: Readonly<Record<string, string>>;
@@ -44,7 +46,10 @@ export interface Cluster {
   readonly createdAt: Instant;
   readonly updatedAt: Instant;
   readonly spec: ClusterSpec;
+  /** Where others reach the first manager: `192.0.2.1`, or `192.0.2.1:4000`. */
   readonly advertiseAddress: string;
+  /** Where managers listen: `0.0.0.0:2377`, which it is where nothing was asked for. */
+  readonly listenAddress?: string;
   readonly defaultAddressPools: readonly string[];
   readonly subnetPrefixLength: number;
   readonly dataPathPort: number;

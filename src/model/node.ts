@@ -36,6 +36,11 @@ export interface Node {
   readonly updatedAt: Instant;
   readonly spec: NodeSpec;
   readonly description: NodeDescription;
+  /**
+   * SHA-256 of the node's public key (SPKI, DER), base64url. Absent: no certificate speaks for this
+   * node, because it is on its manager's own machine.
+   */
+  readonly keyDigest?: string;
 }
 
 export type NodeState = 'unknown' | 'ready' | 'unreachable' | 'down' | 'disconnected';

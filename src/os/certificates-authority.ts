@@ -1,18 +1,15 @@
-import { createHash } from 'node:crypto';
-import type { Authority, MadeRoot } from '../host/authority.ts';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type {
-  CrossCertificateRequest,
-  NodeCertificateRequest,
+  Authority,
+  CertifiedNode,
+  MadeRoot,
+  SealedSigner,
   SigningTimes,
-} from './certificates-protocol.ts';
+} from '../host/authority.ts';
+import { newNodeKey } from './node-keys.ts';
+import type { CrossCertificateRequest, NodeCertificateRequest } from './certificates-protocol.ts';
 import { CertificatesProcess } from './certificates-process.ts';
 import { SealingKey } from './certificates-seal.ts';
-
-/** A root as it is kept: its key can only be opened where the sealing key is. */
-export interface SealedSigner {
-  readonly certificate: string;
-  readonly sealedKey: string;
-}
 
 /** The authority of a cluster: keys are opened here for as long as a signature takes. */
 export class CertificateAuthority implements Authority {
@@ -33,6 +30,27 @@ export class CertificateAuthority implements Authority {
     const digest = createHash('sha256').update(made.certificate).digest();
     const sealedKey = await this.#sealing.seal(key, purposeOf(made.certificate));
     return { ...made, digest, sealedKey };
+  }
+
+  async readRequest(
+    request: string,
+  ): Promise<{ readonly publicKey: string; readonly keyDigest: string }> {
+    const { publicKey } = await this.#process.ask('key', { request });
+    const digest = createHash('sha256').update(Buffer.from(publicKey, 'base64'));
+    return { publicKey, keyDigest: digest.digest('base64url') };
+  }
+
+  async issue(
+    asked: CertifiedNode & SigningTimes & { readonly issuer: SealedSigner },
+  ): Promise<{ readonly key: string; readonly certificate: string }> {
+    const key = newNodeKey();
+    const { request } = await this.#process.ask('request', { key });
+    return { key, certificate: await this.signNode({ ...asked, request }) };
+  }
+
+  sameSecret(left: string, right: string): boolean {
+    const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+    return timingSafeEqual(digest(left), digest(right));
   }
 
   /** The certificate of a node, signed by the root. */

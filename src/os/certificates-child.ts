@@ -1,7 +1,13 @@
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { TuttiError } from '../lib/error.ts';
-import { makeRequest, makeRoot, signCross, signNode } from './certificates-library.ts';
+import {
+  keyOfRequest,
+  makeRequest,
+  makeRoot,
+  signCross,
+  signNode,
+} from './certificates-library.ts';
 import type { CertificateAnswer, CertificateCall } from './certificates-protocol.ts';
 
 /** The process that makes certificates; ends when nobody asks any more, or who asked is gone. */
@@ -26,6 +32,8 @@ async function make(call: CertificateCall) {
       return await makeRoot(call.asks);
     case 'request':
       return await makeRequest(call.asks.key);
+    case 'key':
+      return await keyOfRequest(call.asks.request);
     case 'node':
       return await signNode(call.asks);
     case 'cross':

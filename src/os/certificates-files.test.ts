@@ -8,7 +8,13 @@ import { NodeIdentityFile } from './certificates-files.ts';
 const joining = { nodeId: 'n1', key: '-----BEGIN PRIVATE KEY-----' };
 const member = {
   ...joining,
-  membership: { clusterId: 'c1', certificate: '-----BEGIN CERTIFICATE-----', roots: ['r'] },
+  membership: {
+    clusterId: 'c1',
+    certificate: '-----BEGIN CERTIFICATE-----',
+    roots: ['r'],
+    managers: [],
+    address: '192.0.2.7',
+  },
 };
 
 let directory: string;

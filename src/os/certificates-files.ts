@@ -1,28 +1,14 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { IdentityDisk, NodeIdentity } from '../host/node-identity.ts';
 import { TuttiError } from '../lib/error.ts';
 import { replaceFile } from './replace-file.ts';
-
-/** What a node is by: its key, and what the cluster said of it. */
-export interface NodeIdentity {
-  readonly nodeId: string;
-  /** PKCS #8 in PEM; made on this node, and it never leaves it. */
-  readonly key: string;
-  /** What the cluster gave; absent while the node asks to join. */
-  readonly membership?: {
-    readonly clusterId: string;
-    /** The node's certificate and, behind it, what leads from older roots to its own. PEM. */
-    readonly certificate: string;
-    /** The roots that the node believes. PEM. */
-    readonly roots: readonly string[];
-  };
-}
 
 /**
  * A node's identity as one file that only its owner reads, replaced as a whole: key, certificate
  * and roots can never be of different ages.
  */
-export class NodeIdentityFile {
+export class NodeIdentityFile implements IdentityDisk {
   readonly #path: string;
 
   constructor(path: string) {
@@ -65,5 +51,11 @@ function parse(text: string): NodeIdentity | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   if (!('nodeId' in value && 'key' in value)) return undefined;
   const isWhole = typeof value.nodeId === 'string' && typeof value.key === 'string';
-  return isWhole ? (value as NodeIdentity) : undefined;
+  if (!isWhole || ('membership' in value && !isMembership(value.membership))) return undefined;
+  return value as NodeIdentity;
+}
+
+function isMembership(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return 'certificate' in value && 'roots' in value && 'managers' in value && 'address' in value;
 }

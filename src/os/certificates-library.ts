@@ -15,9 +15,10 @@ import type {
   MadeCertificate,
   MadeRootCertificate,
   NodeCertificateRequest,
+  RequestKey,
   Signer,
-  SigningTimes,
 } from './certificates-protocol.ts';
+import type { SigningTimes } from '../host/authority.ts';
 
 /*
  * Makes certificates; Node can read them but not make them. Only the child process loads this file
@@ -58,6 +59,16 @@ export async function makeRequest(key: string): Promise<CertificateRequest> {
     signingAlgorithm: signature,
   });
   return { request: request.toString('pem') };
+}
+
+/**
+ * The key that a request is for.
+ *
+ * @throws TuttiError `invalid-argument` as `signNode`.
+ */
+export async function keyOfRequest(request: string): Promise<RequestKey> {
+  const { publicKey } = await readRequest(request);
+  return { publicKey: base64(publicKey.rawData) };
 }
 
 /**

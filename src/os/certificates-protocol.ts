@@ -1,15 +1,10 @@
-import type { Instant } from '../model/instant.ts';
+import type { SigningTimes } from '../host/authority.ts';
 import type { NodeRole } from '../model/node.ts';
 
 /*
  * What a manager asks of the process that makes certificates. One line of JSON each way, answers in
  * the order of the questions. Keys are PKCS #8 in PEM, certificates and requests PEM.
  */
-
-export interface SigningTimes {
-  readonly notBefore: Instant;
-  readonly notAfter: Instant;
-}
 
 export interface Signer {
   readonly certificate: string;
@@ -38,6 +33,11 @@ export interface CertificateRequest {
   readonly request: string;
 }
 
+export interface RequestKey {
+  /** SPKI, DER in base64. */
+  readonly publicKey: string;
+}
+
 export interface MadeRootCertificate {
   readonly certificate: string;
   readonly key: string;
@@ -53,6 +53,7 @@ export interface CertificateCalls {
     readonly asks: { readonly key: string };
     readonly answer: CertificateRequest;
   };
+  readonly key: { readonly asks: { readonly request: string }; readonly answer: RequestKey };
   readonly node: { readonly asks: NodeCertificateRequest; readonly answer: MadeCertificate };
   readonly cross: { readonly asks: CrossCertificateRequest; readonly answer: MadeCertificate };
 }

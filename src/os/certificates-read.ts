@@ -42,8 +42,8 @@ export function readPeerCertificate(
 }
 
 /** SHA-256 of the public key as SPKI in DER, base64url. */
-export function keyDigestOf(certificate: X509Certificate): string {
-  const der = certificate.publicKey.export({ format: 'der', type: 'spki' });
+export function keyDigestOf({ publicKey }: Pick<X509Certificate, 'publicKey'>): string {
+  const der = publicKey.export({ format: 'der', type: 'spki' });
   return createHash('sha256').update(der).digest('base64url');
 }
 

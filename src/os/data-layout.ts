@@ -13,6 +13,8 @@ export interface DataLayout {
   readonly storePath: string;
   /** What the agent needs to bring its tasks back. */
   readonly agentStatePath: string;
+  /** The node's key, and what its cluster gave it. */
+  readonly identityPath: string;
   /** Opens what is sealed in the store. */
   readonly sealingKeyPath: string;
   readonly managerLogPath: string;
@@ -47,6 +49,7 @@ export async function openDataLayout(path: string): Promise<DataLayout> {
     dataDirectory,
     storePath: join(dataDirectory, 'manager', 'state.sqlite'),
     agentStatePath: join(dataDirectory, 'agent', 'state.json'),
+    identityPath: join(dataDirectory, 'identity', 'node.json'),
     sealingKeyPath: join(dataDirectory, 'manager', 'sealing.key'),
     managerLogPath: join(dataDirectory, 'manager', 'manager.log'),
     managerPidPath: join(run, 'manager.pid'),

@@ -46,10 +46,11 @@ export class ManagerProcess {
     over.abort();
   }
 
-  /** Runs until the signal; then stops the manager and resolves when it is gone. */
+  /** Runs until the signal; then stops the manager and resolves when it is gone. May run again. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, logger, layout } = this.#options;
     let retryMs = 0;
+    this.#up = Promise.withResolvers();
     while (!signal.aborted) {
       const startedAt = clock.now();
       const lifeline = (await this.#adopt()) ?? (await this.#spawn(signal));

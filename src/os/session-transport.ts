@@ -2,7 +2,7 @@ import { chmod, rm } from 'node:fs/promises';
 import * as http2 from 'node:http2';
 import { connect } from 'node:net';
 import type { Logger } from '../host/logger.ts';
-import type { AgentTransport, ManagerTransportHandler } from '../host/transport.ts';
+import type { AgentTransport, ManagerTransportHandler, SessionPeer } from '../host/transport.ts';
 import { TuttiError } from '../lib/error.ts';
 import { messageLimitBytes } from '../wire/ndjson.ts';
 import { parseAgentMessage, parseLogMessage, parseManagerMessage } from '../wire/parse.ts';
@@ -16,9 +16,12 @@ import { endSide, messageStream } from './message-stream.ts';
 
 const sessionPath = '/session';
 const logsPath = '/logs/';
-const settings: http2.Settings = { initialWindowSize: 1024 * 1024, enablePush: false };
+export const sessionSettings: http2.Settings = {
+  initialWindowSize: 1024 * 1024,
+  enablePush: false,
+};
 /** Room for a whole message on its way and streams beside it; by default those would be refused. */
-const maxSessionMemory = Math.ceil((3 * messageLimitBytes) / 1e6);
+export const maxSessionMemory = Math.ceil((3 * messageLimitBytes) / 1e6);
 
 export interface SessionServer {
   /** Ends every session and takes no more. */
@@ -33,7 +36,7 @@ export async function serveSessions(options: {
   readonly handler: ManagerTransportHandler;
   readonly logger: Logger;
 }): Promise<SessionServer> {
-  const server = http2.createServer({ settings, maxSessionMemory });
+  const server = http2.createServer({ settings: sessionSettings, maxSessionMemory });
   const connections = new Set<http2.ServerHttp2Session>();
   server.on('session', (connection) => {
     connections.add(connection);
@@ -84,22 +87,42 @@ async function serveStream(
   },
 ): Promise<void> {
   const { path, handler, logger } = request;
-  if (path !== sessionPath && !path.startsWith(logsPath)) {
-    stream.respond({ ':status': 404 }, { endStream: true });
-    return;
-  }
+  if (path === sessionPath) await serveMessages(stream, { kind: 'session', handler, logger });
+  else if (path.startsWith(logsPath)) {
+    const requestId = decodeURIComponent(path.slice(logsPath.length));
+    await serveMessages(stream, { kind: 'logs', requestId, handler, logger });
+  } else stream.respond({ ':status': 404 }, { endStream: true });
+}
+
+/** A stream of messages that somebody opened, and who that is. */
+export type ServeMessages = {
+  readonly handler: ManagerTransportHandler;
+  readonly logger: Logger;
+  readonly peer?: SessionPeer;
+} & ({ readonly kind: 'session' } | { readonly kind: 'logs'; readonly requestId: string });
+
+/** Answers with 200 and hands the messages over; resolves when that is over. */
+export async function serveMessages(
+  stream: http2.ServerHttp2Stream,
+  request: ServeMessages,
+): Promise<void> {
+  const { kind, handler, logger, peer } = request;
   stream.respond({ ':status': 200, 'content-type': 'application/x-ndjson' });
   try {
-    if (path === sessionPath) {
-      await handler.onSession(messageStream(stream, parseAgentMessage));
+    if (kind === 'session') {
+      await handler.onSession(messageStream(stream, parseAgentMessage), peer);
     } else {
-      const requestId = decodeURIComponent(path.slice(logsPath.length));
-      await handler.onLogs(requestId, messageStream(stream, parseLogMessage));
+      await handler.onLogs(request.requestId, messageStream(stream, parseLogMessage), peer);
     }
     endSide(stream);
   } catch (error) {
     const { code, message } = TuttiError.from(error);
-    logger.warn('a stream of an agent ended with an error', { path, code, error: message });
+    logger.warn('a stream of an agent ended with an error', {
+      kind,
+      nodeId: peer?.nodeId,
+      code,
+      error: message,
+    });
     stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
   }
 }
@@ -117,14 +140,14 @@ async function listen(server: http2.Http2Server, socketPath: string): Promise<vo
 }
 
 /** The connection ends with its last stream, so that nothing keeps a process alive that is done. */
-interface Connection {
+export interface Connection {
   readonly session: http2.ClientHttp2Session;
   streams: number;
 }
 
 function openConnection(socketPath: string): Connection {
   const session = http2.connect('http://manager', {
-    settings,
+    settings: sessionSettings,
     maxSessionMemory,
     createConnection: () => connect(socketPath),
   });
@@ -138,6 +161,27 @@ async function openStream(
 ): Promise<http2.ClientHttp2Stream> {
   const { path, signal } = options;
   signal.throwIfAborted();
+  const { stream, status } = await requestStream(connection, { path, signal });
+  if (status === 200) return stream;
+  stream.close(http2.constants.NGHTTP2_CANCEL);
+  throw new TuttiError('unimplemented', `the manager answers ${path} with status ${status}`);
+}
+
+/**
+ * Opens a stream on a connection, which ends with its last one, and waits for the answer's head.
+ *
+ * @throws TuttiError `unavailable` where none comes.
+ */
+export async function requestStream(
+  connection: Connection,
+  options: {
+    readonly path: string;
+    readonly signal: AbortSignal;
+    /** All that is said; absent: more follows. */
+    readonly text?: string;
+  },
+): Promise<{ readonly stream: http2.ClientHttp2Stream; readonly status: number }> {
+  const { path, signal, text } = options;
   const headers = { ':method': 'POST', ':path': path };
   const stream = connection.session.request(headers, { endStream: false });
   connection.streams += 1;
@@ -148,14 +192,13 @@ async function openStream(
     connection.streams -= 1;
     if (connection.streams === 0) connection.session.close();
   });
+  if (text !== undefined) stream.end(text);
   const status = await new Promise<number>((resolve, reject) => {
-    stream.once('response', (headers) => resolve(headers[':status'] ?? 0));
+    stream.once('response', (head) => resolve(head[':status'] ?? 0));
     stream.once('error', (error) => reject(noAnswer(error)));
     stream.once('close', () => reject(noAnswer(signal.reason)));
   });
-  if (status === 200) return stream;
-  stream.close(http2.constants.NGHTTP2_CANCEL);
-  throw new TuttiError('unimplemented', `the manager answers ${path} with status ${status}`);
+  return { stream, status };
 }
 
 function noAnswer(cause: unknown): TuttiError {
@@ -163,6 +206,6 @@ function noAnswer(cause: unknown): TuttiError {
   return new TuttiError('unavailable', `the manager does not answer${detail}`, { cause });
 }
 
-function refuseMessage(): never {
+export function refuseMessage(): never {
   throw new TuttiError('invalid-argument', 'a log stream carries no messages to the agent');
 }

@@ -1,6 +1,7 @@
 import * as http2 from 'node:http2';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { TuttiError } from '../lib/error.ts';
+import { formatHostPort, type HostPort } from '../lib/host-port.ts';
 import type { Credentials } from './tls-server.ts';
 
 /** The name by which managers alone go; see docs/design/identity.md, Formats. */
@@ -10,16 +11,10 @@ const connectLimitMs = 10_000;
 export interface SecureClientOptions {
   /** Absent while the node has no certificate. */
   readonly credentials?: Credentials;
-  /** Roots that are believed, in PEM. */
-  readonly roots: readonly string[];
+  /** Roots that are believed, in PEM; `anybody`: nothing is verified, and nothing worth it sent. */
+  readonly roots: readonly string[] | 'anybody';
   readonly settings?: http2.Settings;
   readonly maxSessionMemory?: number;
-}
-
-/** Where a manager listens. */
-export interface ManagerAddress {
-  readonly host: string;
-  readonly port: number;
 }
 
 /**
@@ -41,8 +36,8 @@ export class SecureClient {
   /**
    * @throws TuttiError `unavailable`, or `unauthenticated` where the peer is not to be believed.
    */
-  async connect(address: ManagerAddress): Promise<http2.ClientHttp2Session> {
-    const socket = await this.#handshake(address);
+  async connect(address: HostPort, signal?: AbortSignal): Promise<http2.ClientHttp2Session> {
+    const socket = await this.#handshake(address, signal);
     const { settings, maxSessionMemory } = this.#options;
     const session = http2.connect(`https://${managerName}`, {
       createConnection: () => socket,
@@ -60,22 +55,22 @@ export class SecureClient {
     this.#tickets.clear();
   }
 
-  async #handshake(address: ManagerAddress): Promise<TLSSocket> {
+  async #handshake(address: HostPort, signal: AbortSignal | undefined): Promise<TLSSocket> {
     const { credentials, roots } = this.#options;
-    const name = `${address.host}:${address.port}`;
+    const name = formatHostPort(address);
     const ticket = this.#tickets.get(name);
     const socket = connectTls({
       ...address,
       servername: managerName,
       ALPNProtocols: ['h2'],
       minVersion: 'TLSv1.3',
-      ca: [...roots],
+      ...(roots === 'anybody' ? { rejectUnauthorized: false } : { ca: [...roots] }),
       ...(credentials === undefined ? {} : { key: credentials.key, cert: credentials.certificate }),
       ...(ticket === undefined ? {} : { session: ticket }),
     });
     socket.on('session', (next: Buffer) => this.#tickets.set(name, next));
     try {
-      await secured(socket);
+      await secured(socket, signal);
     } catch (reason) {
       socket.destroy();
       throw explain(name, reason);
@@ -84,10 +79,15 @@ export class SecureClient {
   }
 }
 
-async function secured(socket: TLSSocket): Promise<void> {
+async function secured(socket: TLSSocket, signal: AbortSignal | undefined): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     socket.once('secureConnect', resolve);
     socket.once('error', reject);
+    socket.once('close', () => reject(new Error('it closed the connection')));
+    const abort = (): void => reject(new Error('given up'));
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    socket.once('close', () => signal?.removeEventListener('abort', abort));
     socket.setTimeout(connectLimitMs, () => {
       reject(new Error(`no answer within ${connectLimitMs / 1_000} s`));
     });

@@ -25,6 +25,9 @@ export interface SecureServerOptions {
   readonly maxSessionMemory?: number;
 }
 
+/** A stranger has that long to say hello. */
+const handshakeLimitMs = 10_000;
+
 interface Peer {
   readonly trust: ServerTrust;
   readonly said: PeerCertificate | undefined;
@@ -47,6 +50,7 @@ export class SecureServer {
       ...contextOf(credentials, trust),
       requestCert: true,
       rejectUnauthorized: false,
+      handshakeTimeout: handshakeLimitMs,
       // Tickets of another cluster's server on this machine are none of ours.
       sessionIdContext: clusterId.slice(0, 32),
       ...(settings === undefined ? {} : { settings }),

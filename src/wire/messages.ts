@@ -85,7 +85,9 @@ export type ManagerMessage =
    * and say `left` when all of it is gone (the manager waits for that, within a bound). Also said
    * to a node that is in another cluster than its manager, or in one that is no more.
    */
-  | { readonly kind: 'leave' };
+  | { readonly kind: 'leave' }
+  /** The node's role or the root changed: it renews its certificate, after that time. */
+  | { readonly kind: 'renew'; readonly delayMs: number };
 
 /** What an agent uploads on a log stream of its own. */
 export type LogMessage =

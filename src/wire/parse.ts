@@ -52,7 +52,8 @@ const change: Check = (value) =>
   (text(value['put']) ? object(value['value']) : text(value['drop']) && nonEmptyText(value['id']));
 const changes: Check = (value) => Array.isArray(value) && value.every(change);
 
-const description: Check = (value) =>
+/** Whether a value is what an agent says of its machine. */
+export const isDescription: Check = (value) =>
   isFields(value) &&
   text(value['hostname']) &&
   text(value['os']) &&
@@ -80,13 +81,13 @@ const agentShapes: Shapes<AgentMessage> = {
     nodeId: nonEmptyText,
     clusterId: text,
     sentAt: number,
-    description,
+    description: isDescription,
     tasks: observedTasks,
     standIns,
   },
   observed: { sentAt: number, tasks: observedTasks, gone: texts },
   ports: { problems: portProblems },
-  description: { description },
+  description: { description: isDescription },
   beat: { sentAt: number, life: numberIfThere },
   left: {},
 };
@@ -98,6 +99,7 @@ const managerShapes: Shapes<ManagerMessage> = {
   logs: { requestId: nonEmptyText, taskId: nonEmptyText, query: object },
   cancel: { requestId: nonEmptyText },
   leave: {},
+  renew: { delayMs: number },
 };
 
 const logShapes: Shapes<LogMessage> = {

@@ -347,13 +347,6 @@ export const badClusterRoutes: readonly BadRoute[] = [
         says: /already part of a swarm/,
       },
       {
-        what: 'joining',
-        line: 'POST /swarm/join',
-        body: {},
-        status: 503,
-        says: /already part of a swarm/,
-      },
-      {
         what: 'leaving without force',
         line: 'POST /swarm/leave',
         status: 503,

@@ -54,9 +54,13 @@ const engine: HttpPeer = {
   open: async () => Promise.reject(new Error('nothing streams here')),
 };
 
+const asked = async () => Promise.reject(new Error('nobody joins here'));
+
 const handle = daemonRoutes({
   engine,
   manager: { ...engine, socketPath: '/manager.sock' },
+  membership: { state: { kind: 'fresh' }, join: asked, leave: asked },
+  resolveAddress: asked,
   clock: new SystemClock(),
   logger: { debug: silent, info: silent, warn: silent, error: silent },
   productVersion: '1.2.3',

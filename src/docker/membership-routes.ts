@@ -1,0 +1,152 @@
+import type { HttpAnswer, HttpPeer, HttpReply } from '../host/http.ts';
+import type { JoinRequest, MembershipState, NodeMembership } from '../host/membership.ts';
+import { TuttiError } from '../lib/error.ts';
+import { formatHostPort, parseHostPort } from '../lib/host-port.ts';
+import type { DaemonContext } from './daemon-context.ts';
+import { checkAddress } from './compile-swarm.ts';
+import { refuse } from './refuse.ts';
+import { emptyReply, type SwarmHeader } from './reply.ts';
+import { type DockerRequest, readDocument } from './request.ts';
+import { joinSchema } from './schema-swarm.ts';
+import { workerSentence } from './worker-sentence.ts';
+
+/**
+ * What of `/swarm` the daemon answers itself: a node that is, or becomes, a worker has no manager.
+ * Undefined: it is the manager's.
+ */
+export async function answerMembership(
+  context: DaemonContext,
+  from: { readonly request: DockerRequest; readonly path: string },
+): Promise<HttpReply | undefined> {
+  const { request, path } = from;
+  const { membership } = context;
+  const isMember = membership.state.kind !== 'fresh';
+  switch (`${request.http.method} ${path}`) {
+    case 'POST /swarm/join':
+      if (isMember || (await hasCluster(context, request))) throw alreadyInCluster();
+      await membership.join(await compileJoin(context, request));
+      return emptyReply(200);
+    case 'POST /swarm/init':
+      if (isMember) throw alreadyInCluster();
+      return undefined;
+    case 'POST /swarm/leave':
+      if (!isMember) return undefined;
+      await membership.leave();
+      return emptyReply(200);
+    default:
+      return undefined;
+  }
+}
+
+/** The manager of this machine; where there is none, what a node without one knows. */
+export class MemberPeer implements HttpPeer {
+  readonly #manager: HttpPeer;
+  readonly #membership: NodeMembership;
+
+  constructor(options: { readonly manager: HttpPeer; readonly membership: NodeMembership }) {
+    this.#manager = options.manager;
+    this.#membership = options.membership;
+  }
+
+  get socketPath(): string {
+    return this.#manager.socketPath;
+  }
+
+  async call(call: Parameters<HttpPeer['call']>[0]): Promise<HttpAnswer> {
+    const { state } = this.#membership;
+    if (state.kind === 'fresh') return await this.#manager.call(call);
+    const path = pathOf(call.target);
+    if (path === '/_ping') return answer(200, '', { swarm: swarmHeaderOf(state) });
+    if (path === '/info') return answer(200, JSON.stringify({ Swarm: showSwarm(state) }));
+    if (state.kind === 'joining') return await this.#manager.call(call);
+    // Networks of the cluster are the managers' to show.
+    if (path === '/networks') return answer(200, '[]');
+    if (path.startsWith('/networks/')) return answer(404, '{"message":"no such network"}');
+    return answer(503, JSON.stringify({ message: workerSentence }));
+  }
+
+  async open(call: Parameters<HttpPeer['open']>[0]): ReturnType<HttpPeer['open']> {
+    if (this.#membership.state.kind !== 'worker') return await this.#manager.open(call);
+    return { status: 200, headers: {}, chunks: nothing() };
+  }
+}
+
+function answer(status: number, text: string, headers: HttpAnswer['headers'] = {}): HttpAnswer {
+  return { status, headers, body: new TextEncoder().encode(text) };
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {
+  // The cluster's events are told by managers.
+}
+
+/** Without version and query. */
+function pathOf(target: string): string {
+  return target.replace(/\?.*$/, '').replace(/^\/v[\d.]+(?=\/)/, '');
+}
+
+function swarmHeaderOf(state: MembershipState): SwarmHeader {
+  return state.kind === 'worker' ? 'active/worker' : 'pending';
+}
+
+/** The section `Swarm` of `docker info`. */
+function showSwarm(state: Exclude<MembershipState, { kind: 'fresh' }>): object {
+  if (state.kind === 'joining') {
+    return {
+      NodeID: '',
+      NodeAddr: '',
+      LocalNodeState: 'pending',
+      ControlAvailable: false,
+      Error: state.trouble,
+      RemoteManagers: null,
+    };
+  }
+  return {
+    NodeID: state.nodeId,
+    NodeAddr: state.address,
+    LocalNodeState: 'active',
+    ControlAvailable: false,
+    Error: state.trouble,
+    RemoteManagers: state.managers.map(({ nodeId, address }) => ({
+      NodeID: nodeId,
+      Addr: address,
+    })),
+  };
+}
+
+/** Whether this machine's own manager has one. */
+async function hasCluster(context: DaemonContext, request: DockerRequest): Promise<boolean> {
+  const { signal } = request.http;
+  const { headers } = await context.manager.call({ method: 'GET', target: '/_ping', signal });
+  return headers['swarm'] === 'active/manager';
+}
+
+async function compileJoin(context: DaemonContext, request: DockerRequest): Promise<JoinRequest> {
+  const document = await readDocument(request, joinSchema);
+  checkAddress('ListenAddr', document.ListenAddr ?? '');
+  const addresses = (document.RemoteAddrs ?? []).map((text, index) => {
+    const address = parseHostPort(text);
+    if (address !== undefined && address.host !== '') return formatHostPort(address);
+    return refuse(
+      `RemoteAddrs[${index}]`,
+      `must be the address of a manager such as 192.0.2.1:2377, not ${JSON.stringify(text)}`,
+    );
+  });
+  if (addresses.length === 0) {
+    refuse('RemoteAddrs', 'at least one address of a manager must be given');
+  }
+  const advertised = checkAddress('AdvertiseAddr', document.AdvertiseAddr ?? '').host;
+  return {
+    addresses,
+    token: document.JoinToken ?? '',
+    availability: document.Availability ?? 'active',
+    ...(advertised !== '' && { advertiseAddress: await context.resolveAddress(advertised) }),
+  };
+}
+
+function alreadyInCluster(): TuttiError {
+  return new TuttiError(
+    'unavailable',
+    'This node is already part of a swarm. ' +
+      'Use "docker swarm leave" to leave this swarm and join another one.',
+  );
+}
