@@ -13,7 +13,7 @@ export const nodeBugs: readonly Planted[] = [
   {
     name: 'an event of the container engine gets lost, and nobody looks again',
     check: 'not quiet in time',
-    seed: 10,
+    seed: 14,
     seams: { runtime: (runtime, world) => loseSomeEvents(runtime, world) },
   },
   {
