@@ -3,17 +3,21 @@ import { parseArgs } from 'node:util';
 import { nodeBugs } from './planted/node-bugs.ts';
 import { roundBugs } from './planted/round-bugs.ts';
 import { storeBugs } from './planted/store-bugs.ts';
+import { type ClusterOutcome, runClusterSeed } from './cluster/cluster-life.ts';
+import { clusterBugs } from './planted/cluster-bugs.ts';
 import { type Outcome, runSeed } from './scenario.ts';
 
 /**
- * `--seeds N` runs seeds 1 … N; `--seed N` replays one and says what
- * happens; `--planted` shows that each planted bug is found.
+ * `--seeds N` runs seeds 1 … N, of one node and of clusters; `--seed N` replays one of one node and
+ * says what happens, with `--cluster` one of a cluster; `--planted` shows that each planted bug is
+ * found.
  */
 const { values } = parseArgs({
   args: argv.slice(2),
   options: {
     seeds: { type: 'string', default: '200' },
     seed: { type: 'string' },
+    cluster: { type: 'boolean', default: false },
     planted: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
   },
@@ -27,6 +31,12 @@ async function replay(seed: number): Promise<boolean> {
   const tell = (line: string): void => {
     if (values.verbose || !line.startsWith('>')) say(line);
   };
+  if (values.cluster) {
+    const outcome = await runClusterSeed(seed, { tell });
+    show(outcome);
+    say(`seed ${seed} of a cluster: ${outcome.violations.length} violations`);
+    return outcome.violations.length === 0;
+  }
   const outcome = await runSeed(seed, { tell });
   show(outcome);
   say(`seed ${seed}: ${outcome.violations.length} violations, ${describe([outcome])}`);
@@ -42,8 +52,15 @@ async function runPlanted(): Promise<boolean> {
     if (isFound) found += 1;
     say(`${isFound ? 'found' : 'NOT FOUND'} with seed ${seed}: ${name} (${check})`);
   }
-  say(`simulation: ${found} of ${bugs.length} planted bugs were found`);
-  return found === bugs.length;
+  for (const { name, check, seed, seams } of clusterBugs) {
+    const { violations } = await runClusterSeed(seed, { seams });
+    const isFound = violations.some((violation) => violation.check === check);
+    if (isFound) found += 1;
+    say(`${isFound ? 'found' : 'NOT FOUND'} with seed ${seed} of a cluster: ${name} (${check})`);
+  }
+  const count = bugs.length + clusterBugs.length;
+  say(`simulation: ${found} of ${count} planted bugs were found`);
+  return found === count;
 }
 
 async function runAll(count: number): Promise<boolean> {
@@ -58,7 +75,22 @@ async function runAll(count: number): Promise<boolean> {
   return failed.length === 0;
 }
 
-function show({ violations }: Outcome): void {
+async function runClusters(count: number): Promise<boolean> {
+  const outcomes: ClusterOutcome[] = [];
+  for (let seed = 1; seed <= count; seed += 1) outcomes.push(await runClusterSeed(seed));
+  const failed = outcomes.filter(({ violations }) => violations.length > 0);
+  for (const outcome of failed) {
+    const { seed } = outcome;
+    say(`seed ${seed} failed; replay it: node sim/main.ts --cluster --seed ${seed}`);
+    show(outcome);
+  }
+  const cuts = outcomes.reduce((total, outcome) => total + outcome.cuts, 0);
+  const passed = `${count - failed.length} of ${count} seeds of clusters passed`;
+  say(`simulation: ${passed}, ${cuts} cuts`);
+  return failed.length === 0;
+}
+
+function show({ violations }: Pick<Outcome | ClusterOutcome, 'violations'>): void {
   const most = 5;
   for (const { check, message } of violations.slice(0, most))
     say(`  ${check}: ${message.split('\n', 3).join(' ')}`);
@@ -88,7 +120,9 @@ function toCount(text: string): number {
 async function run(): Promise<boolean> {
   if (values.planted) return await runPlanted();
   if (values.seed !== undefined) return await replay(toCount(values.seed));
-  return await runAll(toCount(values.seeds));
+  const count = toCount(values.seeds);
+  const passed = await runAll(count);
+  return (await runClusters(count)) && passed;
 }
 
 exit((await run()) ? 0 : 1);

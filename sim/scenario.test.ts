@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { runClusterSeed } from './cluster/cluster-life.ts';
+import { clusterBugs } from './planted/cluster-bugs.ts';
 import { nodeBugs } from './planted/node-bugs.ts';
 import { roundBugs } from './planted/round-bugs.ts';
 import { storeBugs } from './planted/store-bugs.ts';
@@ -15,6 +17,13 @@ test('the same seed lives the same life', async () => {
 for (const { name, check, seed, seams } of [...storeBugs, ...roundBugs, ...nodeBugs]) {
   test(`seed ${seed} finds the planted bug: ${name}`, async () => {
     const { violations } = await runSeed(seed, { seams });
+    assert.ok(violations.some((violation) => violation.check === check));
+  });
+}
+
+for (const { name, check, seed, seams } of clusterBugs) {
+  test(`seed ${seed} of a cluster finds the planted bug: ${name}`, async () => {
+    const { violations } = await runClusterSeed(seed, { seams });
     assert.ok(violations.some((violation) => violation.check === check));
   });
 }

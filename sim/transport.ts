@@ -51,6 +51,8 @@ export class SimulatedTransport {
   model: LinkModel;
   /** What is sent in a direction that is cut arrives once it is not, as TCP sends it again. */
   readonly cut = { up: false, down: false };
+  /** The manager reads nothing before this is resolved. */
+  listening: (() => Promise<void>) | undefined;
   #handler: ManagerTransportHandler | undefined;
 
   constructor(options: {
@@ -128,9 +130,9 @@ export class SimulatedTransport {
     signal.addEventListener('abort', link.break, { once: true });
     void serve(handler, this.#end(link, { outgoing: down, incoming: up })).then(
       () => down.close(),
-      async () => {
-        await this.#passable('down');
-        link.break();
+      () => {
+        if (this.cut.down) void this.#passable('down').then(() => link.break());
+        else link.break();
       },
     );
     return this.#end(link, { outgoing: up, incoming: down });
@@ -162,7 +164,9 @@ export class SimulatedTransport {
     const carry = async (): Promise<void> => {
       for await (const text of departed) {
         await this.#delay();
-        await this.#passable(direction);
+        // No turn is taken where nothing is to be waited for: seeds find what they found.
+        if (this.cut[direction]) await this.#passable(direction);
+        if (direction === 'up' && this.listening !== undefined) await this.listening();
         await arrived.push(JSON.parse(text) as Message);
       }
       arrived.close();

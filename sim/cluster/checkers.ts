@@ -1,0 +1,116 @@
+import { isFenced } from '../../src/model/fence.ts';
+import type { Instant } from '../../src/model/instant.ts';
+import type { Service } from '../../src/model/service.ts';
+import type { Task } from '../../src/model/task.ts';
+import type { ControlPlane } from '../../src/manager/control-plane.ts';
+import { slotKey } from '../../src/store/schema.ts';
+import type { Commit, View } from '../../src/store/view.ts';
+import type { EngineWatcher, SimulatedContainer } from '../runtime.ts';
+import type { Watched } from './machine.ts';
+
+export type ClusterCheck =
+  | 'address held by two live containers'
+  | 'fenced task ran twice'
+  | 'declared down without a cut'
+  | 'missed while the manager did not listen'
+  | 'declared down with half of the nodes'
+  | 'tasks of a cut node do not run elsewhere in time'
+  | 'two live tasks in a slot after healing'
+  | 'not as declared after healing'
+  | 'process broke';
+
+export interface ClusterViolation {
+  readonly check: ClusterCheck;
+  readonly at: Instant;
+  readonly message: string;
+}
+
+const taskLabel = 'com.docker.swarm.task.id';
+
+/** Watches all engines and the manager of a cluster at once. */
+export class ClusterCheckers implements EngineWatcher {
+  readonly violations: ClusterViolation[] = [];
+  readonly #world: Watched;
+  readonly #tasks = new Map<string, Task>();
+  readonly #services = new Map<string, Service>();
+  readonly #alive = new Set<SimulatedContainer>();
+  constructor(world: Watched) {
+    this.#world = world;
+  }
+
+  report(check: ClusterCheck, message: string): void {
+    this.violations.push({ check, at: this.#world.clock.now(), message });
+  }
+
+  opened(view: View): void {
+    for (const task of view.tasks.all()) this.#tasks.set(task.id, task);
+    for (const service of view.services.all()) this.#services.set(service.id, service);
+  }
+
+  committed(commit: Commit, control: ControlPlane): void {
+    for (const change of commit.changes) {
+      if (change.table === 'services' && change.after !== undefined) {
+        this.#services.set(change.id, change.after);
+      }
+      if (change.table === 'tasks' && change.after !== undefined) {
+        this.#tasks.set(change.id, change.after);
+      }
+    }
+    for (const node of control.view.nodes.all()) this.#checkDown(node.id, control);
+  }
+
+  created(): void {
+    // Only what runs is judged.
+  }
+
+  /** Containers that run, by the slot that they are of. */
+  runningBySlot(): ReadonlyMap<string, readonly SimulatedContainer[]> {
+    const running = [...this.#alive].filter(({ state }) => state === 'running');
+    return Map.groupBy(running, (container) => {
+      const task = this.taskOf(container);
+      return task === undefined ? 'nobody' : slotKey(task);
+    });
+  }
+
+  taskOf(container: SimulatedContainer): Task | undefined {
+    return this.#tasks.get(container.request.labels[taskLabel] ?? '');
+  }
+
+  started(container: SimulatedContainer): void {
+    for (const other of this.#alive) {
+      if (other.state === 'running') this.#checkPair(container, other);
+      else this.#alive.delete(other);
+    }
+    this.#alive.add(container);
+  }
+
+  #checkPair(container: SimulatedContainer, other: SimulatedContainer): void {
+    const names = `${other.id} (${other.request.name}) and ${container.id} (${container.request.name})`;
+    for (const { networkName, address } of container.request.endpoints) {
+      const isSame = other.request.endpoints.some(
+        (one) => one.networkName === networkName && one.address === address,
+      );
+      if (address === undefined || !isSame) continue;
+      this.report('address held by two live containers', `${networkName} ${address}: ${names}`);
+    }
+    const [mine, theirs] = [this.taskOf(container), this.taskOf(other)];
+    if (mine === undefined || theirs === undefined || slotKey(mine) !== slotKey(theirs)) return;
+    const service = this.#services.get(mine.serviceId);
+    if (service !== undefined && isFenced(service)) this.report('fenced task ran twice', names);
+  }
+
+  /** Asked at each commit: what follows from `down` is one. */
+  #checkDown(nodeId: string, control: ControlPlane): void {
+    if (control.observed.node(nodeId)?.state !== 'down') return;
+    const world = this.#world;
+    const machine = world.machines.find((one) => world.nodeId(one) === nodeId);
+    if (machine === undefined || world.mayBeDown(machine)) return;
+    const cut = world.machines.filter((one) => one.link.isCut);
+    const check = machine.link.isCut
+      ? 'declared down with half of the nodes'
+      : 'declared down without a cut';
+    const message = `${machine.hostname}; cut are ${cut.map(({ hostname }) => hostname).join(', ')}`;
+    if (this.violations.some((one) => one.check === check && one.message === message)) return;
+    this.report(check, message);
+  }
+}
