@@ -26,7 +26,7 @@ let untouched: MachineState;
 onOwnHost(import.meta.filename, () => {
   before(async () => {
     untouched = await readMachine();
-    site = await TestPlayground.up({ name: 'test', workers: 1, cluster: false });
+    site = await TestPlayground.up({ name: 'test', workers: 1 });
     const parameters = ['playground', 'exec', '--name=test', 'manager-1', '--'];
     const serving = spawn(tuttiCommand, [...parameters, ...datagrams, 'serve'], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -89,6 +89,26 @@ function registerLinkTests(): void {
 }
 
 function registerHostTests(): void {
+  test('the hosts are one cluster, and tasks run on all of them', async () => {
+    await site.untilReady(2);
+    const roles = await site.docker(
+      'manager-1',
+      'node',
+      'ls',
+      '--format={{.Hostname}} {{.ManagerStatus}}',
+    );
+    assert.deepEqual(
+      roles.split('\n').map((line) => line.trim()),
+      ['manager-1 Leader', 'worker-1'],
+    );
+    const image = 'tutti-test/busybox:1';
+    await site.docker('manager-1', 'service', 'create', '--name=both', '--mode=global', image);
+    for (const host of ['manager-1', 'worker-1']) {
+      assert.match(await site.engine(host, 'ps', '--format={{.Names}}'), /^both\./);
+    }
+    await site.docker('manager-1', 'service', 'rm', 'both');
+  });
+
   test('a program on a host gets its words as they are, and its exit code is told', async () => {
     const { stdout } = await site.exec('worker-1', ['echo', '--json', '-a', '--', '--name']);
     assert.equal(stdout, '--json -a -- --name\n');
@@ -167,6 +187,7 @@ function registerRemovalTests(): void {
     assert.equal(on.subnet, subnet);
     const { stdout } = await site.enter('worker-1', ['getent', 'hosts', 'manager-1']);
     assert.match(stdout, /^198\.18\./);
+    await site.untilReady(2);
   });
 
   test('down leaves nothing, also with programs on the hosts and links cut', async () => {

@@ -121,7 +121,7 @@ export class Playgrounds {
     if (!request.cluster) return;
     await initCluster(machine, { state, signal });
     const [, ...others] = state.hosts;
-    for (const host of others) await joinCluster(machine, { state, host, signal });
+    await eachOf(others, (host) => joinCluster(machine, { state, host, signal }));
     note(`a cluster of ${state.hosts.length}`);
   }
 

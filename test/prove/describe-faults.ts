@@ -16,15 +16,18 @@ export function describeFaults(episodes: readonly EpisodeResult[]): ProofResult 
   const lostNetworks = faults.filter(({ mended }) => mended === 'network').length;
   const engineLeft = episodes.flatMap((episode) => episode.engineLeft).length;
   const seeds = [...new Set(faults.map(({ seed }) => seed))];
+  const byHand =
+    lostNetworks === 0
+      ? ''
+      : `; it was put right by hand ${lostNetworks} times that the engine had lost a network`;
   const killed = processes.map((process) => `${process} ${kills[process]}`).join(', ');
   return {
     summary:
       `${faults.length} faults in ${episodes.length} lives of a stack (kill -9 of ${killed}; ` +
       `${powerFailures} power failures among them): as declared every time, after ` +
       `${seconds(convergedMs.median)} (median; longest ${seconds(convergedMs.longest)}), nothing ` +
-      `twice, nothing lost, nothing left by Tutti. The engine itself lost track of a network ` +
-      `${lostNetworks} times when it was killed, and was put right by hand; it left ` +
-      `${engineLeft} links and rules of its own`,
+      `twice, nothing lost, nothing left by Tutti${byHand}. The engine itself left ` +
+      `${engineLeft} links and rules of its own when it was killed`,
     figures: {
       seeds,
       kills,

@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { spanName } from '../src/overlay/bridge-name.ts';
+import { type MachineState, readMachineState } from './fixture/machine-state.ts';
+import { onOwnHost } from './fixture/on-own-host.ts';
+import { until } from './network/stack.ts';
+import { manager, OverlaySite, type PlacedTask, worker } from './overlay/site.ts';
+
+const engineSocket = process.env['TUTTI_TEST_ENGINE'] ?? '';
+const hundredMegabytes = 100_000_000;
+
+let site: OverlaySite;
+let untouched: MachineState;
+
+/* Real packets between two nodes, each with an engine and a daemon, and one stack on both. */
+onOwnHost(import.meta.filename, () => {
+  before(async () => {
+    untouched = await readMachineState(engineSocket, []);
+    site = await OverlaySite.start();
+    await site.deploy();
+  });
+  after(async () => {
+    await site[Symbol.asyncDispose]();
+    const { networks, links, processes } = await readMachineState(engineSocket, []);
+    const { networks: before_, links: linksBefore, processes: processesBefore } = untouched;
+    assert.deepEqual(
+      { networks, links, processes },
+      { networks: before_, links: linksBefore, processes: processesBefore },
+    );
+  });
+  describe('tasks on different nodes', registerTalk);
+  describe('what is not shared', registerIsolation);
+  describe('changes', registerChanges);
+  describe('nodes that go', registerNodes);
+});
+
+function addressOn(task: PlacedTask, network: string): string {
+  const address = task.addresses.get(network);
+  assert.ok(address, `it is not on ${network}`);
+  return address;
+}
+
+function registerTalk(): void {
+  test('a name leads by the virtual address to the task, which sees who calls', async () => {
+    const [client, web] = [await site.task('client'), await site.task('web')];
+    assert.deepEqual([client.node, web.node], [manager, worker]);
+    const { value: found } = await site.tell(client, 'lookup', { name: 'web' });
+    assert.deepEqual(found, [await site.virtualAddress('web', 'front')]);
+    for (const name of ['web', 'www', 'tasks.web', addressOn(web, 'front')]) {
+      const { value } = await site.call(client, `${name}:80`);
+      assert.equal(value?.host, web.hostname, name);
+      assert.equal(value.client, addressOn(client, 'front'), name);
+    }
+    const back = await site.call(web, 'client:80');
+    assert.equal(back.value?.host, client.hostname);
+    const { value: datagram } = await site.tell<{ readonly host: string }>(client, 'send', {
+      to: `${await site.virtualAddress('web', 'front')}:80`,
+      from: '0',
+    });
+    assert.equal(datagram?.host, web.hostname);
+  });
+
+  test('a virtual address leads to the tasks on all nodes, from each of them', async () => {
+    const all = (await site.tasks('api')).map(({ hostname }) => hostname).toSorted();
+    assert.equal(all.length, 2);
+    for (const from of [await site.task('client'), await site.task('web')]) {
+      const seen = new Set<string>();
+      await until(
+        async () => seen.add((await site.call(from, 'api:80')).value?.host ?? 'nobody').size,
+        (size) => size === 2,
+      );
+      assert.deepEqual([...seen].toSorted(), all);
+    }
+  });
+
+  test('a name without a virtual address answers with the tasks on all nodes', async () => {
+    const client = await site.task('client');
+    const addresses = (await site.tasks('list')).map((task) => addressOn(task, 'inner'));
+    assert.equal(addresses.length, 2);
+    const { value } = await site.tell(client, 'lookup', { name: 'list' });
+    assert.deepEqual(value, addresses.toSorted());
+    for (const address of addresses) assert.ok((await site.call(client, `${address}:80`)).value);
+  });
+
+  test('a hundred megabytes arrive', async () => {
+    const [client, web] = [await site.task('client'), await site.task('web')];
+    await site.hosts.engine(
+      worker,
+      'exec',
+      '--detach',
+      web.containerId,
+      'node',
+      '/bytes.ts',
+      'serve',
+    );
+    const order = ['push', addressOn(web, 'front'), String(hundredMegabytes)];
+    const push = async () =>
+      await site.hosts.engine(manager, 'exec', client.containerId, 'node', '/bytes.ts', ...order);
+    await until(push, (counted) => counted === String(hundredMegabytes));
+  });
+}
+
+function registerIsolation(): void {
+  test('who shares no network reaches nobody, by no way', async () => {
+    const [client, lone] = [await site.task('client'), await site.task('lone')];
+    const ways = [
+      `${addressOn(lone, 'apart')}:80`,
+      `${await site.virtualAddress('lone', 'apart')}:80`,
+      'lone:80',
+    ];
+    for (const to of ways) assert.equal((await site.call(client, to)).value, undefined, to);
+  });
+
+  test('an internal network has no way out on either node', async () => {
+    const outside = `${site.hosts.host(manager).address}:2377`;
+    for (const list of await site.tasks('list')) {
+      assert.equal((await site.call(list, outside)).value, undefined);
+    }
+  });
+
+  test('only networks that span nodes are joined; what is to be encrypted is not', async () => {
+    const wanted = await Promise.all(
+      ['front', 'inner'].map(async (name) => spanName(await site.networkId(name))),
+    );
+    for (const host of [manager, worker]) {
+      assert.deepEqual(await site.spans(host), wanted.toSorted(), host);
+    }
+    const near = await site.task('near-lone');
+    assert.equal((await site.call(near, 'lone:80')).value, undefined);
+  });
+
+  test('a published port leads to the task of the node that is asked', async () => {
+    for (const task of await site.tasks('api')) {
+      const url = `http://${site.hosts.host(task.node).address}:8080/who`;
+      for (const from of [manager, worker]) {
+        const { stdout, stderr } = await site.hosts.enter(from, ['curl', '-sS', url]);
+        assert.equal((JSON.parse(stdout) as { host: string }).host, task.hostname, stderr);
+      }
+    }
+  });
+}
+
+function registerChanges(): void {
+  test('a task that moves to another node is found there', async () => {
+    const client = await site.task('client');
+    const before_ = await site.task('mover');
+    assert.equal(before_.node, manager);
+    const after_ = await site.update(
+      'mover',
+      '--constraint-rm=node.hostname==manager-1',
+      '--constraint-add=node.hostname==worker-1',
+    );
+    assert.equal(after_.node, worker);
+    await site.untilCall(client, {
+      to: 'mover:80',
+      isRight: ({ value }) => value?.host === after_.hostname,
+    });
+  });
+
+  test('a task that stops ends what it began with a task on another node', async () => {
+    const [client, web] = [await site.task('client'), await site.task('web')];
+    const stream = site.tell<string>(client, 'follow', { to: 'web:80' });
+    await until(
+      async () => (await site.call(client, `${addressOn(web, 'front')}:80`)).value,
+      (value) => value !== undefined,
+    );
+    const next = await site.update('web', '--force');
+    assert.equal((await stream).value, `${web.hostname} began\nended\n`);
+    await site.untilCall(client, {
+      to: 'web:80',
+      isRight: ({ value }) => value?.host === next.hostname,
+    });
+  });
+
+  test('a device that somebody takes away comes back', async () => {
+    const [client, web] = [await site.task('client'), await site.task('web')];
+    const device = spanName(await site.networkId('front'));
+    await site.hosts.enter(worker, ['ip', 'link', 'delete', device]);
+    await site.untilCall(client, {
+      to: `${addressOn(web, 'front')}:80`,
+      isRight: ({ value }) => value?.host === web.hostname,
+    });
+  });
+}
+
+function registerNodes(): void {
+  test('nothing leads to a node that is down, and all of it to one that is back', async () => {
+    const client = await site.task('client');
+    await site.hosts.change('kill', [worker]);
+    await until(
+      async () => await site.spans(manager),
+      (spans) => spans.length === 0,
+    );
+    const [near] = await site.tasks('api');
+    for (let count = 0; count < 5; count += 1) {
+      assert.equal((await site.call(client, 'api:80')).value?.host, near?.hostname);
+    }
+    assert.equal((await site.call(client, 'mover:80')).error, 'ECONNREFUSED');
+    await site.hosts.change('start', [worker]);
+    await site.untilCall(client, { to: 'mover:80', isRight: ({ value }) => value !== undefined });
+    const web = await site.task('web');
+    assert.equal((await site.call(client, 'web:80')).value?.host, web.hostname);
+  });
+
+  test('nothing is left on the nodes when the stack is gone', async () => {
+    await site.docker('stack', 'rm', 'net');
+    for (const host of [manager, worker]) {
+      await until(
+        async () =>
+          await site.hosts.engine(
+            host,
+            'network',
+            'ls',
+            '--quiet',
+            '--filter=label=dev.tutti.network',
+          ),
+        (networks) => networks === '',
+      );
+      assert.deepEqual(await site.spans(host), [], host);
+      const { stdout } = await site.hosts.enter(host, [
+        'ip',
+        'neighbour',
+        'show',
+        'nud',
+        'permanent',
+      ]);
+      assert.equal(stdout, '');
+    }
+  });
+}

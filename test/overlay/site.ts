@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { tuttiCommand } from '../../tools/daemon/start-daemon.ts';
+import { type Finished, runApart } from '../fixture/run-apart.ts';
+import { TestPlayground } from '../fixture/test-playground.ts';
+import { type Answer, until, type Who } from '../network/stack.ts';
+
+export const manager = 'manager-1';
+export const worker = 'worker-1';
+const hosts = [manager, worker] as const;
+const stack = 'net';
+
+/** A container of the stack of `compose.yml`, wherever it runs. */
+export interface PlacedTask {
+  readonly node: string;
+  readonly containerId: string;
+  /** What it calls itself. */
+  readonly hostname: string;
+  /** By name of the network, without the stack's. */
+  readonly addresses: ReadonlyMap<string, string>;
+}
+
+/** A manager and a worker with the stack of `compose.yml`. */
+export class OverlaySite implements AsyncDisposable {
+  readonly hosts: TestPlayground;
+
+  private constructor(playground: TestPlayground) {
+    this.hosts = playground;
+  }
+
+  static async start(): Promise<OverlaySite> {
+    const images = ['tutti-demo/vote:1'];
+    return new OverlaySite(await TestPlayground.up({ name: 'overlay', workers: 1, images }));
+  }
+
+  async deploy(): Promise<void> {
+    const file = join(import.meta.dirname, 'compose.yml');
+    const env = { TUTTI_SOCKET: this.hosts.host(manager).apiSocket };
+    const words = ['stack', 'deploy', '--compose-file', file, stack];
+    const { code, stdout, stderr } = await runApart(tuttiCommand, words, { env });
+    assert.equal(code, 0, stdout + stderr);
+  }
+
+  docker(...words: readonly string[]): Promise<string> {
+    return this.hosts.docker(manager, ...words);
+  }
+
+  async #running(service: string): Promise<readonly PlacedTask[]> {
+    const networks = await this.#networkNames();
+    const found = await Promise.all(
+      hosts.map(async (node) => await this.#tasksOn(node, { service, networks })),
+    );
+    return found.flat();
+  }
+
+  /** The tasks of a service that run now, of all hosts. */
+  async tasks(service: string): Promise<readonly PlacedTask[]> {
+    const all = await this.#running(service);
+    // A container runs before its program listens.
+    await Promise.all(
+      all.map(
+        async (task) =>
+          await until(
+            () => this.#ask(task, 'who'),
+            ({ code }) => code === 0,
+          ),
+      ),
+    );
+    return all;
+  }
+
+  async task(service: string): Promise<PlacedTask> {
+    const [first] = await this.tasks(service);
+    assert.ok(first, `no task of ${service} runs`);
+    return first;
+  }
+
+  async #tasksOn(
+    node: string,
+    of: { readonly service: string; readonly networks: ReadonlyMap<string, string> },
+  ): Promise<readonly PlacedTask[]> {
+    if (this.hosts.host(node).state === 'off') return [];
+    const filter = `label=com.docker.swarm.service.name=${stack}_${of.service}`;
+    const ids = await this.hosts.engine(node, 'ps', '--quiet', '--filter', filter);
+    if (ids === '') return [];
+    const format =
+      '{{.Id}} {{.Config.Hostname}}{{range $id, $one := .NetworkSettings.Networks}}' +
+      ' {{$id}}={{$one.IPAddress}}{{end}}';
+    const text = await this.hosts.engine(node, 'inspect', `--format=${format}`, ...ids.split('\n'));
+    return text.split('\n').map((line) => {
+      const [containerId = '', hostname = '', ...pairs] = line.split(' ');
+      const addresses = pairs.map((pair) => {
+        const [id = '', address = ''] = pair.split('=');
+        return [of.networks.get(id.replace(/^00-/, '')) ?? id, address] as const;
+      });
+      return { node, containerId, hostname, addresses: new Map(addresses) };
+    });
+  }
+
+  async #networkNames(): Promise<ReadonlyMap<string, string>> {
+    const text = await this.docker('network', 'ls', '--no-trunc', '--format={{.ID}} {{.Name}}');
+    return new Map(
+      text.split('\n').map((line) => {
+        const [id = '', name = ''] = line.split(' ');
+        return [id, name.replace(`${stack}_`, '')];
+      }),
+    );
+  }
+
+  async networkId(name: string): Promise<string> {
+    const found = [...(await this.#networkNames())].find(([, short]) => short === name);
+    assert.ok(found, `there is no network ${name}`);
+    return found[0];
+  }
+
+  /** Has a program of `task.ts` do something; its host reaches it. */
+  async tell<Value>(
+    task: PlacedTask,
+    what: string,
+    parameters: Readonly<Record<string, string>>,
+  ): Promise<Answer<Value>> {
+    const query = new URLSearchParams(parameters).toString();
+    const { code, stdout, stderr } = await this.#ask(task, `${what}?${query}`);
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout) as Answer<Value>;
+  }
+
+  #ask(task: PlacedTask, path: string): Promise<Finished> {
+    const [address = ''] = task.addresses.values();
+    return this.hosts.enter(task.node, [
+      'curl',
+      '-sS',
+      '--max-time',
+      '10',
+      `http://${address}/${path}`,
+    ]);
+  }
+
+  call(from: PlacedTask, to: string): Promise<Answer<Who>> {
+    return this.tell(from, 'call', { to });
+  }
+
+  /** Changes a service, and resolves with its one task once that is another. */
+  async update(service: string, ...words: readonly string[]): Promise<PlacedTask> {
+    const before = await this.task(service);
+    await this.docker('service', 'update', '--detach', ...words, `${stack}_${service}`);
+    await until(
+      async () => await this.#running(service),
+      ([first, ...others]) =>
+        first !== undefined && others.length === 0 && first.containerId !== before.containerId,
+    );
+    return await this.task(service);
+  }
+
+  /** Resolves when a call is answered as it should be. */
+  async untilCall(
+    from: PlacedTask,
+    of: { readonly to: string; readonly isRight: (answer: Answer<Who>) => boolean },
+  ): Promise<void> {
+    await until(async () => await this.call(from, of.to), of.isRight);
+  }
+
+  async virtualAddress(service: string, network: string): Promise<string> {
+    const format = '{{range .Endpoint.VirtualIPs}}{{.NetworkID}}={{.Addr}} {{end}}';
+    const words = ['service', 'inspect', `${stack}_${service}`, `--format=${format}`];
+    const id = await this.networkId(network);
+    const found = (await this.docker(...words)).split(' ').find((one) => one.startsWith(id));
+    assert.ok(found, `${service} has no virtual address on ${network}`);
+    return found.split('=')[1]?.split('/')[0] ?? '';
+  }
+
+  /** VXLAN devices of a host. */
+  async spans(host: string): Promise<readonly string[]> {
+    const { stdout } = await this.hosts.enter(host, ['ip', '-o', 'link', 'show', 'type', 'vxlan']);
+    return stdout
+      .split('\n')
+      .flatMap((line) => /^\d+: ([^:@]+)/.exec(line)?.[1] ?? [])
+      .toSorted();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.hosts[Symbol.asyncDispose]();
+  }
+}
