@@ -63,7 +63,7 @@ export const layers = {
   compose: { kind: 'pure', imports: ground, uses: ['yaml'] },
   ca: { kind: 'pure', imports: ground },
   liveness: { kind: 'pure', imports: ground },
-  leadership: { kind: 'pure', imports: ground },
+  leadership: { kind: 'pure', imports: [...ground, 'host'] },
 
   manager: {
     kind: 'shell',

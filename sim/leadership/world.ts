@@ -1,8 +1,8 @@
+import type { Sighting } from '../../src/host/followed-store.ts';
 import { decide, mayAct, wakeAt } from '../../src/leadership/decide.ts';
 import {
   type LeadershipEvent,
   type LeadershipStep,
-  type Sighting,
   type Stance,
   startFollowing,
 } from '../../src/leadership/stance.ts';

@@ -1,3 +1,4 @@
+import type { Sighting } from '../host/followed-store.ts';
 import { unreachable } from '../lib/assert.ts';
 import type { Instant } from '../model/instant.ts';
 import {
@@ -6,7 +7,6 @@ import {
   type Holding,
   type LeadershipEvent,
   type LeadershipStep,
-  type Sighting,
   type Stance,
   startFollowing,
   type Taking,

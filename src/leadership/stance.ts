@@ -1,14 +1,5 @@
+import type { Sighting } from '../host/followed-store.ts';
 import type { Instant } from '../model/instant.ts';
-
-/**
- * What the store says of the holder. Two are alike only where the holder proved nothing between
- * them: each commit and each sign of life makes another.
- */
-export interface Sighting {
-  readonly epoch: number;
-  /** Opaque: what a taker's transaction is conditional on. */
-  readonly sign: string;
-}
 
 /** What a manager knows of the lead, and what it does about it. */
 export type Stance = Following | Taking | Holding;

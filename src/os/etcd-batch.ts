@@ -91,8 +91,20 @@ export function encodePart(writes: readonly KeyWrite[]): string {
   return JSON.stringify(writes.map(([key, value]) => (value === undefined ? [key] : [key, value])));
 }
 
-/** @throws TuttiError `failed-precondition` where it is no part. */
-export function decodePart(text: string): readonly KeyWrite[] {
+/** @throws TuttiError `failed-precondition` where parts are missing or garbled. */
+export function joinParts(
+  parts: ReadonlyMap<string, string>,
+  batch: { readonly keys: EtcdKeys; readonly revision: number; readonly parts: number },
+): readonly KeyWrite[] {
+  return Array.from({ length: batch.parts }, (_, index) => {
+    const key = batch.keys.part(batch.revision, index);
+    const part = parts.get(key);
+    if (part === undefined) throw damaged(`${key} is missing`);
+    return decodePart(part);
+  }).flat();
+}
+
+function decodePart(text: string): readonly KeyWrite[] {
   const parsed: unknown = parse(text);
   if (!Array.isArray(parsed)) throw damaged('a part of a large write is garbled');
   return parsed.map((entry: unknown) => {

@@ -1,9 +1,9 @@
+import type { FollowedEngine, FollowListener } from '../host/followed-store.ts';
 import type {
   CommitGuard,
   CommitOutcome,
   StoredChange,
   StoredRow,
-  StoreEngine,
   StoreSnapshot,
 } from '../host/store-engine.ts';
 import { assert } from '../lib/assert.ts';
@@ -11,8 +11,8 @@ import { TuttiError } from '../lib/error.ts';
 import {
   type BatchLimits,
   cutBatch,
-  decodePart,
   encodePart,
+  joinParts,
   type KeyWrite,
   operationsOf,
   resolveBatch,
@@ -25,6 +25,8 @@ import {
   type EtcdPair,
   encodeTransaction,
 } from './etcd-messages.ts';
+import { EtcdFollower } from './etcd-follower.ts';
+import { followEtcd } from './etcd-watching.ts';
 import { type EtcdState, readState, readStateOperations, stateOf } from './etcd-state.ts';
 import { RowNumbers } from './row-numbers.ts';
 
@@ -41,17 +43,27 @@ export interface EtcdEngineOptions {
 
 const defaultLimits: BatchLimits = { operations: 4_000, sizeBytes: 1_024 * 1_024 };
 
+/** Where following begins. */
+interface Loaded {
+  readonly state: EtcdState;
+  readonly parts: ReadonlyMap<string, string>;
+}
+
+/** How many parts a large batch has at most. */
+const mostParts = 100_000;
+
 type Guarded = CommitOutcome | { readonly kind: 'pending' };
 
 /**
  * The store engine for several managers: rows are keys of etcd, and a commit is one transaction
  * that is conditional on epoch and revision. See docs/design/etcd.md.
  */
-export class EtcdEngine implements StoreEngine {
+export class EtcdEngine implements FollowedEngine {
   readonly #client: EtcdClient;
   readonly #keys: EtcdKeys;
   readonly #limits: BatchLimits;
   #numbers: RowNumbers | undefined;
+  #loaded: Loaded | undefined;
   #committing = false;
 
   constructor({ client, prefix = 'tutti/', limits = defaultLimits }: EtcdEngineOptions) {
@@ -64,12 +76,16 @@ export class EtcdEngine implements StoreEngine {
     const state = await this.#state();
     const { schemaVersion, epoch, revision } = state;
     const pairs = await this.#allRows(state.etcdRevision);
-    const late = await this.#pendingWrites(state);
+    const parts = await this.#parts(state.etcdRevision);
+    this.#loaded = { state, parts };
+    const late = new Map(this.#pendingWrites(state, parts));
+    const version = late.get(this.#keys.schemaVersion);
+    late.delete(this.#keys.schemaVersion);
     return {
-      schemaVersion: late.schemaVersion ?? schemaVersion,
+      schemaVersion: version === undefined ? schemaVersion : Number(version),
       epoch,
       revision,
-      rows: this.#rows(pairs, late.rows),
+      rows: this.#rows(pairs, late),
     };
   }
 
@@ -97,6 +113,19 @@ export class EtcdEngine implements StoreEngine {
     } finally {
       this.#committing = false;
     }
+  }
+
+  async follow(listener: FollowListener, signal: AbortSignal): Promise<{ readonly gap?: string }> {
+    const loaded = this.#loaded;
+    const numbers = this.#numbers;
+    assert(loaded !== undefined && numbers !== undefined, 'what is followed was loaded before');
+    const { state, parts } = loaded;
+    const follower = new EtcdFollower({ ...state, parts }, { keys: this.#keys, numbers });
+    const fromEtcdRevision = state.etcdRevision + 1;
+    return await followEtcd(
+      { client: this.#client, keys: this.#keys, follower, fromEtcdRevision, listener },
+      signal,
+    );
   }
 
   async close(): Promise<void> {
@@ -214,8 +243,7 @@ export class EtcdEngine implements StoreEngine {
     const { pending } = state;
     if (pending === undefined || state.epoch !== epoch) return;
     const compares = [equals(keys.epoch, epoch), equals(keys.revision, pending.revision)];
-    const parts = await this.#parts(state);
-    const writes = parts.flatMap((part) => decodePart(part));
+    const writes = this.#pendingWrites(state, await this.#parts(state.etcdRevision));
     for (const piece of cutBatch(writes, this.#limits)) {
       await this.#client.transact({ compares, success: operationsOf(piece) });
     }
@@ -233,30 +261,17 @@ export class EtcdEngine implements StoreEngine {
     return await readState(this.#client, this.#keys);
   }
 
-  /** The parts that the pending batch is made of, in their order. */
-  async #parts({ pending, etcdRevision }: EtcdState): Promise<readonly string[]> {
-    if (pending === undefined) return [];
-    const parts: string[] = [];
-    for (let index = 0; index < pending.parts; index += 1) {
-      const key = this.#keys.part(pending.revision, index);
-      const end = `${key}\0`;
-      const { pairs } = await this.#client.range({ key, end, limit: 1, etcdRevision });
-      const [pair] = pairs;
-      if (pair === undefined) throw damaged(`${key} is missing`);
-      parts.push(pair.value.toString());
-    }
-    return parts;
+  /** All parts of large batches, by key. */
+  async #parts(etcdRevision: number): Promise<ReadonlyMap<string, string>> {
+    const { parts: key, partsEnd: end } = this.#keys;
+    const { pairs } = await this.#client.range({ key, end, limit: mostParts, etcdRevision });
+    return new Map(pairs.map((pair) => [pair.key.toString(), pair.value.toString()]));
   }
 
-  async #pendingWrites(state: EtcdState): Promise<{
-    readonly schemaVersion?: number;
-    readonly rows: Map<string, string | undefined>;
-  }> {
-    const parts = await this.#parts(state);
-    const rows = new Map(parts.flatMap((part) => decodePart(part)));
-    const schemaVersion = rows.get(this.#keys.schemaVersion);
-    rows.delete(this.#keys.schemaVersion);
-    return schemaVersion === undefined ? { rows } : { rows, schemaVersion: Number(schemaVersion) };
+  /** What the state has beside its rows. */
+  #pendingWrites({ pending }: EtcdState, parts: ReadonlyMap<string, string>): readonly KeyWrite[] {
+    if (pending === undefined) return [];
+    return joinParts(parts, { keys: this.#keys, ...pending });
   }
 
   /** All rows as of one revision of etcd. */

@@ -13,13 +13,16 @@ export interface EtcdState {
   readonly epoch: number;
   readonly revision: number;
   readonly schemaVersion: number;
+  /** The last sign of life of who holds the epoch. */
+  readonly holder: string | undefined;
   /** The large batch that made the revision and is not folded into the rows yet. */
   readonly pending: { readonly revision: number; readonly parts: number } | undefined;
 }
 
 /** For a transaction's reply that `stateOf` reads. */
 export function readStateOperations(keys: EtcdKeys): readonly EtcdOperation[] {
-  return [keys.layout, keys.epoch, keys.revision, keys.schemaVersion, keys.pending].map((key) => ({
+  const { layout, epoch, revision, schemaVersion, pending, holder } = keys;
+  return [layout, epoch, revision, schemaVersion, pending, holder].map((key) => ({
     kind: 'get',
     key,
   }));
@@ -27,7 +30,7 @@ export function readStateOperations(keys: EtcdKeys): readonly EtcdOperation[] {
 
 /** @throws TuttiError `failed-precondition` where it is of a layout that is not known. */
 export function stateOf({ found, etcdRevision }: EtcdTransactionReply): EtcdState {
-  const [layout, epoch, revision, schemaVersion, pending] = found.map((pairs) =>
+  const [layout, epoch, revision, schemaVersion, pending, holder] = found.map((pairs) =>
     pairs[0]?.value.toString(),
   );
   const layoutNumber = count(layout ?? String(knownLayout));
@@ -44,6 +47,7 @@ export function stateOf({ found, etcdRevision }: EtcdTransactionReply): EtcdStat
     epoch: count(epoch),
     revision: count(revision),
     schemaVersion: count(schemaVersion),
+    holder,
     pending:
       pending === undefined ? undefined : { revision: count(pendingRevision), parts: count(parts) },
   };

@@ -53,8 +53,9 @@ export class TestMember {
   }
 
   async stop(): Promise<void> {
-    this.signal('SIGCONT');
     this.#stop.abort();
+    // Asked kindly, each would try to give its lead to another one that ends, for seconds.
+    this.signal('SIGKILL');
     await this.#running;
   }
 }
