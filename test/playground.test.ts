@@ -90,7 +90,6 @@ function registerLinkTests(): void {
 
 function registerHostTests(): void {
   test('the hosts are one cluster, and tasks run on all of them', async () => {
-    await site.untilReady(2);
     const roles = await site.docker(
       'manager-1',
       'node',

@@ -2,9 +2,12 @@ import type { HttpPeer } from '../host/http.ts';
 import type { PlaygroundMachine } from '../host/playground-machine.ts';
 import { TuttiError } from '../lib/error.ts';
 import { hostPlaces } from './places.ts';
+import { until } from './programs.ts';
 import type { PlaygroundHost, PlaygroundState } from './state.ts';
 
 const port = 2377;
+const readyLimitMs = 60_000;
+const lookEveryMs = 50;
 
 /** Makes a cluster on the first manager, with the words of `docker swarm init`. */
 export async function initCluster(
@@ -42,6 +45,34 @@ export async function joinCluster(
     JoinToken: host.role === 'manager' ? tokens.Manager : tokens.Worker,
   };
   await call(peerOf(machine, state, host), { path: '/swarm/join', body, signal });
+}
+
+interface NodeReply {
+  readonly Description: { readonly Hostname: string };
+  readonly Status: { readonly State: string };
+}
+
+/** Waits until every host is a node of the cluster that is ready. */
+export async function untilReady(
+  machine: PlaygroundMachine,
+  { state, signal }: { readonly state: PlaygroundState; readonly signal: AbortSignal },
+): Promise<void> {
+  const [first] = state.hosts;
+  if (first === undefined) return;
+  const peer = peerOf(machine, state, first);
+  const waitsFor = async (): Promise<readonly string[]> => {
+    const nodes = await call<readonly NodeReply[]>(peer, { path: '/nodes', signal });
+    const ready = nodes.filter(({ Status }) => Status.State === 'ready');
+    const names = ready.map(({ Description }) => Description.Hostname);
+    return state.hosts.map(({ name }) => name).filter((name) => !names.includes(name));
+  };
+  await until(machine, {
+    look: async () => ((await waitsFor()).length === 0 ? true : undefined),
+    limitMs: readyLimitMs,
+    late: async () => `not ready in time: ${(await waitsFor()).join(', ')}`,
+    everyMs: lookEveryMs,
+    signal,
+  });
 }
 
 function peerOf(

@@ -1,7 +1,7 @@
 import type { PlaygroundMachine, ProgramRun } from '../host/playground-machine.ts';
 import { TuttiError } from '../lib/error.ts';
 import { toBase36 } from '../lib/base36.ts';
-import { initCluster, joinCluster } from './cluster.ts';
+import { initCluster, joinCluster, untilReady } from './cluster.ts';
 import { loadRules, startFabric } from './fabric.ts';
 import {
   ensureFabric,
@@ -122,7 +122,8 @@ export class Playgrounds {
     await initCluster(machine, { state, signal });
     const [, ...others] = state.hosts;
     await eachOf(others, (host) => joinCluster(machine, { state, host, signal }));
-    note(`a cluster of ${state.hosts.length}`);
+    await untilReady(machine, { state, signal });
+    note(state.hosts.length === 1 ? 'a cluster of one' : `a cluster of ${state.hosts.length}`);
   }
 
   /** Archives for the hosts; what is asked of this machine's engine is asked once. */

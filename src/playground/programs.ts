@@ -25,6 +25,8 @@ export async function until<Found>(
     readonly look: () => Found | undefined | Promise<Found | undefined>;
     readonly limitMs: number;
     readonly late: () => string | Promise<string>;
+    /** How long from one look to the next; default 10 ms. */
+    readonly everyMs?: number;
     readonly signal?: AbortSignal;
   },
 ): Promise<Found> {
@@ -34,6 +36,6 @@ export async function until<Found>(
     if (found !== undefined) return found;
     wait.signal?.throwIfAborted();
     if (clock.now() > giveUpAt) throw new TuttiError('unavailable', await wait.late());
-    await clock.sleep(pollMs, wait.signal);
+    await clock.sleep(wait.everyMs ?? pollMs, wait.signal);
   }
 }
