@@ -97,6 +97,8 @@ export const layers = {
     kind: 'real',
     imports: [...ground, 'wire', 'host'],
     uses: ['node:*', 'dns-packet', '@peculiar/x509', 'reflect-metadata'],
+    // What is sealed in a store of old must be found by the store.
+    tests: { imports: ['store'] },
   },
 
   docker: {

@@ -5,11 +5,13 @@ import { managerRoutes } from './docker/manager-routes.ts';
 import type { Logger } from './host/logger.ts';
 import { startManager } from './manager/manager.ts';
 import { CertificateAuthority } from './os/certificates-authority.ts';
+import { SealingKey } from './os/certificates-seal.ts';
 import { TcpClusterPort } from './os/cluster-port.ts';
 import { openDataLayout } from './os/data-layout.ts';
 import { HttpServer } from './os/http-server.ts';
 import { openLifeSocket } from './os/life-socket.ts';
 import { resolveAddress } from './os/machine.ts';
+import { SealedEngine } from './os/sealed-engine.ts';
 import { serveSessions } from './os/session-transport.ts';
 import { SqliteEngine } from './os/sqlite-engine.ts';
 import { SystemClock } from './os/system-clock.ts';
@@ -30,11 +32,12 @@ export async function serveManager(options: ServeManager): Promise<void> {
   const layout = await openDataLayout(options.dataDirectory);
   const clock = new SystemClock();
   const random = new SystemRandom();
-  const engine = SqliteEngine.open(layout.storePath);
+  const sealing = new SealingKey(layout.sealingKeyPath);
+  const engine = new SealedEngine({ engine: SqliteEngine.open(layout.storePath), key: sealing });
   await writeInPlace(layout.managerPidPath, `${process.pid}\n`);
   const authority = new CertificateAuthority({
     command: options.certificatesCommand,
-    sealingKeyPath: layout.sealingKeyPath,
+    sealing,
   });
   const manager = await startManager({
     engine,

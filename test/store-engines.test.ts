@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { after, before } from 'node:test';
 import { SimulatedDisk } from '../sim/disk.ts';
 import { MemoryEngine } from '../sim/memory-engine.ts';
+import { SealingKey } from '../src/os/certificates-seal.ts';
 import { EtcdEngine } from '../src/os/etcd-engine.ts';
+import { SealedEngine } from '../src/os/sealed-engine.ts';
 import { SqliteEngine } from '../src/os/sqlite-engine.ts';
 import { TestEtcd } from './etcd/test-etcd.ts';
 import { storeEngineConformance } from './store-engine-conformance.ts';
@@ -13,6 +15,15 @@ storeEngineConformance('SQLite', () => {
   const directory = mkdtempSync(join(tmpdir(), 'tutti-store-'));
   return {
     open: () => SqliteEngine.open(join(directory, 'store.db')),
+    dispose: () => rmSync(directory, { recursive: true }),
+  };
+});
+
+storeEngineConformance('SQLite with sealed secrets', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'tutti-store-'));
+  const key = new SealingKey(join(directory, 'sealing.key'));
+  return {
+    open: () => new SealedEngine({ engine: SqliteEngine.open(join(directory, 'store.db')), key }),
     dispose: () => rmSync(directory, { recursive: true }),
   };
 });

@@ -9,7 +9,7 @@ import type {
 import { newNodeKey } from './node-keys.ts';
 import type { CrossCertificateRequest, NodeCertificateRequest } from './certificates-protocol.ts';
 import { CertificatesProcess } from './certificates-process.ts';
-import { SealingKey } from './certificates-seal.ts';
+import type { SealingKey } from './certificates-seal.ts';
 
 /** The authority of a cluster: keys are opened here for as long as a signature takes. */
 export class CertificateAuthority implements Authority {
@@ -19,10 +19,10 @@ export class CertificateAuthority implements Authority {
   constructor(options: {
     /** Program and arguments of the process that makes certificates. */
     readonly command: readonly [string, ...string[]];
-    readonly sealingKeyPath: string;
+    readonly sealing: SealingKey;
   }) {
     this.#process = new CertificatesProcess(options);
-    this.#sealing = new SealingKey(options.sealingKeyPath);
+    this.#sealing = options.sealing;
   }
 
   async createRoot(times: SigningTimes): Promise<MadeRoot> {

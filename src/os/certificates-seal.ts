@@ -1,14 +1,10 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { TuttiError } from '../lib/error.ts';
 import { replaceFile } from './replace-file.ts';
+import { openSealed, sealText } from './sealed-text.ts';
 
-const cipherName = 'aes-256-gcm';
 const keyBytes = 32;
-const nonceBytes = 12;
-const tagBytes = 16;
-const keyIdBytes = 6;
-const sealedVersion = 'sealed-1';
 
 /**
  * The key under which a cluster's secrets are sealed, in a file of its own (mode 0600): the store,
@@ -17,6 +13,13 @@ const sealedVersion = 'sealed-1';
 interface KeyFile {
   readonly kept: 'plain';
   readonly key: string;
+}
+
+/** A key that was read. It ends with the cluster. */
+export interface OpenKey {
+  seal(text: string, purpose: string): string;
+  /** @throws TuttiError as `SealingKey.unseal` does. */
+  unseal(sealedText: string, purpose: string): string;
 }
 
 /** Seals texts for the store. AES-256-GCM; what a text is for is part of what is sealed. */
@@ -30,19 +33,7 @@ export class SealingKey {
 
   /** Seals with the key in the file, which is made where there is none. */
   async seal(text: string, purpose: string): Promise<string> {
-    const key = (await this.#load()) ?? (await this.#make());
-    const nonce = randomBytes(nonceBytes);
-    const cipher = createCipheriv(cipherName, key, nonce).setAAD(Buffer.from(purpose));
-    const sealed = Buffer.concat([
-      cipher.update(text, 'utf8'),
-      cipher.final(),
-      cipher.getAuthTag(),
-    ]);
-    return [
-      sealedVersion,
-      keyId(key),
-      ...[nonce, sealed].map((part) => part.toString('base64url')),
-    ].join('.');
+    return (await this.openOrMake()).seal(text, purpose);
   }
 
   /**
@@ -50,21 +41,26 @@ export class SealingKey {
    *   was damaged or sealed for something else.
    */
   async unseal(sealedText: string, purpose: string): Promise<string> {
-    const key = await this.#load();
-    if (key === undefined) throw this.#cannot(purpose, 'the key is not there');
-    const [version, id, nonce = '', sealed = ''] = sealedText.split('.');
-    if (version !== sealedVersion) throw this.#cannot(purpose, 'it is no sealed text');
-    if (id !== keyId(key)) throw this.#cannot(purpose, `it was sealed under another key, ${id}`);
-    const bytes = Buffer.from(sealed, 'base64url');
-    try {
-      const decipher = createDecipheriv(cipherName, key, Buffer.from(nonce, 'base64url'))
-        .setAAD(Buffer.from(purpose))
-        .setAuthTag(bytes.subarray(-tagBytes));
-      const text = decipher.update(bytes.subarray(0, -tagBytes));
-      return Buffer.concat([text, decipher.final()]).toString('utf8');
-    } catch (cause) {
-      throw this.#cannot(purpose, 'it is damaged, or sealed for something else', cause);
-    }
+    return (await this.open()).unseal(sealedText, purpose);
+  }
+
+  /** Seals and opens without waiting. Where there is no key yet, it is made. */
+  async openOrMake(): Promise<OpenKey> {
+    if ((await this.#load()) === undefined) await this.#make();
+    return await this.open();
+  }
+
+  /** The same; where there is no key, it says so to whoever opens something. */
+  async open(): Promise<OpenKey> {
+    await this.#load();
+    return {
+      seal: (text, purpose) => sealText(this.#here(purpose), text, purpose),
+      unseal: (sealedText, purpose) => {
+        const opened = openSealed(this.#here(purpose), sealedText, purpose);
+        if ('text' in opened) return opened.text;
+        throw this.#cannot(purpose, opened.why, opened.cause);
+      },
+    };
   }
 
   async forget(): Promise<void> {
@@ -94,6 +90,11 @@ export class SealingKey {
     return key;
   }
 
+  #here(purpose: string): Buffer {
+    if (this.#key === undefined) throw this.#cannot(purpose, 'the key is not there');
+    return this.#key;
+  }
+
   #cannot(purpose: string, why: string, cause?: unknown): TuttiError {
     return new TuttiError('failed-precondition', `the ${purpose} cannot be opened: ${why}`, {
       hint: `Bring back ${this.#path} as it was when the cluster was made.`,
@@ -120,13 +121,4 @@ function readKey(text: string, path: string): Buffer {
   const key = Buffer.from(String(file.key), 'base64');
   if (key.length !== keyBytes) throw broken(`the key has ${key.length} bytes, not ${keyBytes}`);
   return key;
-}
-
-/** Tells keys apart without saying anything of them. */
-function keyId(key: Buffer): string {
-  return createHash('sha256')
-    .update('sealing key')
-    .update(key)
-    .digest('hex')
-    .slice(0, 2 * keyIdBytes);
 }

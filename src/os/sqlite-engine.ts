@@ -92,7 +92,9 @@ export class SqliteEngine implements StoreEngine {
 
   #commitNow(changes: readonly StoredChange[], guard: CommitGuard): CommitOutcome {
     const numbers = this.#knownNumbers();
+    const migrates = changes.some((change) => change.kind === 'schema-version');
     try {
+      if (migrates) this.#database.exec('PRAGMA secure_delete = ON');
       this.#database.exec('BEGIN IMMEDIATE');
       if (this.#statements.advance.run(guard.epoch, guard.revision).changes === 0) {
         this.#database.exec('ROLLBACK');
@@ -110,6 +112,7 @@ export class SqliteEngine implements StoreEngine {
       return this.#rollBack(reason, isDiskFull(reason) ? 'nothing-written' : 'cannot-tell');
     }
     numbers.keep();
+    if (migrates) this.#scrub();
     this.#vacuumSometimes();
     return { kind: 'committed' };
   }
@@ -149,6 +152,19 @@ export class SqliteEngine implements StoreEngine {
     }
     if (what === 'cannot-tell') return { kind: 'unknown', message };
     return { kind: 'failed', code: isDiskFull(reason) ? 'disk-full' : 'io', message };
+  }
+
+  /**
+   * Nothing of what a migration replaced stays in the file or its log: it may have been a secret in
+   * the clear. Once in a store's life for each schema, so its cost does not matter.
+   */
+  #scrub(): void {
+    try {
+      this.#database.exec('PRAGMA secure_delete = OFF; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)');
+    } catch (reason) {
+      // What was migrated is durable, and zeroed where it stood; older free pages are used again.
+      if (!isDiskFull(reason)) throw sqliteError(reason, this.#path);
+    }
   }
 
   /** Gives free pages back, a few at a time, once they are a quarter of the file. */

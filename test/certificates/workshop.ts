@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CertificateAuthority } from '../../src/os/certificates-authority.ts';
+import { SealingKey } from '../../src/os/certificates-seal.ts';
 import { CertificatesProcess } from '../../src/os/certificates-process.ts';
 import type { MadeRoot } from '../../src/host/authority.ts';
 import type { NodeRole } from '../../src/model/node.ts';
@@ -48,8 +49,8 @@ export class Workshop implements AsyncDisposable {
   private constructor(directory: string) {
     this.directory = directory;
     const command = certificatesCommand;
-    const sealingKeyPath = join(directory, 'sealing.key');
-    this.authority = new CertificateAuthority({ command, sealingKeyPath });
+    const sealing = new SealingKey(join(directory, 'sealing.key'));
+    this.authority = new CertificateAuthority({ command, sealing });
     this.requests = new CertificatesProcess({ command });
   }
 
