@@ -1,3 +1,5 @@
+import { parseHostPort } from '../lib/host-port.ts';
+import { parseAddress } from '../lib/ipv4.ts';
 import type {
   CatalogNode,
   CatalogService,
@@ -9,6 +11,7 @@ import type {
 } from '../model/assignment.ts';
 import { taskContainerName } from '../model/container-name.ts';
 import type { Network } from '../model/network.ts';
+import type { Node } from '../model/node.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Service } from '../model/service.ts';
 import type { ObservedTask, Task } from '../model/task.ts';
@@ -160,7 +163,19 @@ export function catalogNode(
   const { nodeId, observed } = of;
   const node = view.nodes.get(nodeId);
   if (node === undefined || observed.node(nodeId)?.state === 'down') return undefined;
-  return { nodeId, address: node.description.address };
+  return { nodeId, address: addressOf(view, node) };
+}
+
+/**
+ * Of workers it is the one that their connection showed. A manager has no connection to itself; where
+ * it is the only one, others find it at the address that it advertised.
+ */
+function addressOf(view: View, { spec, description }: Node): string {
+  if (spec.role === 'worker') return description.address;
+  const managers = [...view.nodes.all()].filter((node) => node.spec.role === 'manager');
+  const host = parseHostPort(theCluster(view)?.advertiseAddress ?? '')?.host ?? '';
+  const isKnown = managers.length === 1 && parseAddress(host) !== undefined;
+  return isKnown ? host : description.address;
 }
 
 function isHealthy(observed: ObservedTask | undefined): boolean {

@@ -75,6 +75,16 @@ test('the new address of a node is told to those who reach its tasks', async () 
   assert.equal(addresses(near)['node-2'], '192.0.2.9');
 });
 
+test('the manager is where it said that others find it', async () => {
+  const { world, near, network } = await twoNodes();
+  await near.send({
+    kind: 'description',
+    description: { ...near.description, address: '10.9.9.9' },
+  });
+  await runOn(world, network, 'vm');
+  assert.deepEqual(addresses(near), { 'node-1': '192.0.2.1' });
+});
+
 test('nobody is told where a node is that is down', async () => {
   const { world, near, far, network } = await twoNodes();
   await runOn(world, network, 'vm');
