@@ -1,4 +1,5 @@
 import type { Logger } from '../host/logger.ts';
+import type { StoredBatch } from '../host/followed-store.ts';
 import type { CommitOutcome, StoreEngine } from '../host/store-engine.ts';
 import { assert } from '../lib/assert.ts';
 import { TuttiError } from '../lib/error.ts';
@@ -7,14 +8,14 @@ import type { Batch } from './batch.ts';
 import { runBatch } from './batch.ts';
 import { encodeChange } from './codec.ts';
 import type { Loaded } from './load.ts';
-import { loadTables } from './load.ts';
+import { applyStored, loadFollowed, loadTables } from './load.ts';
 import type { Migration } from './migrations.ts';
 import { migrations } from './migrations.ts';
 import { outcomeError } from './outcome.ts';
 import type { QueuedUpdate } from './queued-update.ts';
 import { queueUpdate } from './queued-update.ts';
 import type { Tables } from './tables.ts';
-import { absorbAll, asTransaction, asView, overlaysOn, sealAll } from './tables.ts';
+import { absorbAll, asTransaction, asView, changesOf, overlaysOn, sealAll } from './tables.ts';
 import { differences } from './tables-difference.ts';
 import type { Change, Commit, Transaction, View } from './view.ts';
 
@@ -40,9 +41,13 @@ export interface StoreLimits {
 
 const defaultLimits: StoreLimits = { queuedUpdates: 16_384, batchUpdates: 1_024, batchRows: 512 };
 
-/** `fenced`: what is durable is not known, or not ours to change, until a reload. */
+/**
+ * `fenced`: what is durable is not known, or not ours to change, until a reload. `following`:
+ * another manager writes, and what it writes is told here.
+ */
 type StoreState =
   | { readonly kind: 'open' }
+  | { readonly kind: 'following' }
   | { readonly kind: 'fenced'; readonly error: TuttiError }
   | { readonly kind: 'closed' };
 
@@ -100,6 +105,18 @@ export class Store {
     const epoch = taken.epoch ?? 0;
     const store = new Store(engine, { ...loaded, epoch, options });
     if (taken.fencedBy !== undefined) store.#fence(taken.fencedBy);
+    return store;
+  }
+
+  /**
+   * Loads everything and leaves the epoch to another manager: reads work, and writes are refused.
+   * Throws as `open` does, and `unavailable` while the store is of an older schema: its leader
+   * brings it to the current one.
+   */
+  static async follow(engine: StoreEngine, options: StoreOptions = {}): Promise<Store> {
+    const loaded = await loadFollowed(engine, { migrations: options.migrations ?? migrations });
+    const store = new Store(engine, { ...loaded, epoch: 0, options });
+    store.#state = { kind: 'following' };
     return store;
   }
 
@@ -162,11 +179,46 @@ export class Store {
    * view.
    */
   reload(): Promise<void> {
-    if (this.#state.kind === 'closed') return Promise.reject(closedError());
-    this.#reloading ??= this.#loadAgain().finally(() => {
-      this.#reloading = undefined;
+    return this.#reloadOnce(async () => {
+      const epoch = await this.#engine.takeEpoch();
+      const loaded = await loadTables(this.#engine, { migrations: this.#migrations });
+      assert(epoch > this.#epoch, `epoch ${epoch} was taken after ${this.#epoch}`);
+      this.#epoch = epoch;
+      this.#replaceAll(loaded, { kind: 'open' });
     });
-    return this.#reloading;
+  }
+
+  /**
+   * What another manager committed, for a store that follows; listeners get it like a commit of its
+   * own. Throws `failed-precondition` where it cannot be read, and changes nothing then.
+   */
+  absorb({ revision, changes }: StoredBatch): void {
+    assert(this.#state.kind === 'following', 'a store absorbs while it follows');
+    assert(revision === this.#revision + 1, `revision ${revision} came after ${this.#revision}`);
+    const overlays = overlaysOn(this.#tables);
+    for (const change of changes) applyStored(change, overlays);
+    sealAll(overlays);
+    this.#apply({ overlays, changes: changesOf(overlays, this.#tables) });
+  }
+
+  /** From following to leading: the epoch was taken, and all that came before it is absorbed. */
+  lead(epoch: number): void {
+    assert(this.#state.kind === 'following', 'a store leads after it followed');
+    assert(epoch > this.#epoch, `epoch ${epoch} was taken after ${this.#epoch}`);
+    this.#epoch = epoch;
+    this.#state = { kind: 'open' };
+  }
+
+  /**
+   * Loads again and follows, whatever it did before: after the epoch was lost, or something was
+   * missed. Listeners get what turns out to be different as one commit. Throws as `follow` does;
+   * the store is then fenced and keeps its view.
+   */
+  reloadToFollow(): Promise<void> {
+    return this.#reloadOnce(async () => {
+      const loaded = await loadFollowed(this.#engine, { migrations: this.#migrations });
+      this.#replaceAll(loaded, { kind: 'following' });
+    });
   }
 
   /** Waits for the commit in flight, rejects what is queued, closes the engine. */
@@ -178,13 +230,19 @@ export class Store {
     await this.#engine.close();
   }
 
-  async #loadAgain(): Promise<void> {
+  #reloadOnce(load: () => Promise<void>): Promise<void> {
+    if (this.#state.kind === 'closed') return Promise.reject(closedError());
+    this.#reloading ??= this.#loadAgain(load).finally(() => {
+      this.#reloading = undefined;
+    });
+    return this.#reloading;
+  }
+
+  async #loadAgain(load: () => Promise<void>): Promise<void> {
     this.#fence(fencedError('it is being loaded again'));
     await this.#working;
     try {
-      const epoch = await this.#engine.takeEpoch();
-      const loaded = await loadTables(this.#engine, { migrations: this.#migrations });
-      this.#replaceAll(loaded, epoch);
+      await load();
     } catch (reason) {
       const error = TuttiError.from(reason);
       this.#fence(error);
@@ -199,6 +257,7 @@ export class Store {
   #refusal(): TuttiError | undefined {
     if (this.#state.kind === 'closed') return closedError();
     if (this.#state.kind === 'fenced') return this.#state.error;
+    if (this.#state.kind === 'following') return followingError();
     if (this.#queue.length < this.#limits.queuedUpdates) return undefined;
     return new TuttiError(
       'resource-exhausted',
@@ -252,21 +311,19 @@ export class Store {
     }
   }
 
-  #apply(batch: Batch): void {
+  #apply(batch: Pick<Batch, 'changes' | 'overlays'>): void {
     this.#freeze(batch.changes);
     absorbAll(batch.overlays, this.#tables);
     this.#revision += 1;
     this.#tell({ revision: this.#revision, changes: batch.changes });
   }
 
-  #replaceAll(loaded: Loaded, epoch: number): void {
+  #replaceAll(loaded: Loaded, state: StoreState): void {
     if (this.#state.kind === 'closed') throw closedError();
-    assert(epoch > this.#epoch, `epoch ${epoch} was taken after ${this.#epoch}`);
     const changes = differences(this.#tables, loaded.tables);
     this.#tables = loaded.tables;
     this.#revision = loaded.revision;
-    this.#epoch = epoch;
-    this.#state = { kind: 'open' };
+    this.#state = state;
     this.#freeze(changes);
     if (changes.length > 0) this.#tell({ revision: this.#revision, changes });
   }
@@ -302,6 +359,12 @@ async function takeEpoch(
 
 function closedError(): TuttiError {
   return new TuttiError('unavailable', 'the store is closed');
+}
+
+function followingError(): TuttiError {
+  return new TuttiError('unavailable', 'another manager leads: this one takes no writes', {
+    hint: 'Ask the leader.',
+  });
 }
 
 function fencedError(why: string): TuttiError {
