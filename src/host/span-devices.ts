@@ -7,8 +7,8 @@ export interface SpanDevices {
     readonly neighbours: string;
   }>;
   /**
-   * Carries out lines of `ip -batch` and then of `bridge -batch`. `lenient`: goes on after a line that
-   * fails, for what was to go may have gone already.
+   * Carries out lines of `ip -batch` and then of `bridge -batch`. `lenient`: goes on after a line
+   * that fails, for what was to go may have gone already.
    */
   orderSpans(
     orders: { readonly ip: readonly string[]; readonly bridge: readonly string[] },

@@ -167,8 +167,8 @@ export function catalogNode(
 }
 
 /**
- * Of workers it is the one that their connection showed. A manager has no connection to itself; where
- * it is the only one, others find it at the address that it advertised.
+ * Of workers it is the one that their connection showed. A manager has no connection to itself;
+ * where it is the only one, others find it at the address that it advertised.
  */
 function addressOf(view: View, { spec, description }: Node): string {
   if (spec.role === 'worker') return description.address;

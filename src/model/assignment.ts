@@ -70,8 +70,8 @@ export interface CatalogService {
 }
 
 /**
- * A task as discovery and the networks know it, from when it is placed until it has ended: it has its
- * addresses before it is ready, and while it stops. `ready`: desired running, observed running,
+ * A task as discovery and the networks know it, from when it is placed until it has ended: it has
+ * its addresses before it is ready, and while it stops. `ready`: desired running, observed running,
  * healthy, not known dead.
  */
 export interface CatalogTask {

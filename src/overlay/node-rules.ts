@@ -266,8 +266,8 @@ const othersMask = `0x${(~acceptMark.mask >>> 0).toString(16).padStart(8, '0')}`
 const setMark = `ct mark set ct mark & ${othersMask} | ${mark}`;
 
 /**
- * Who is no node of the catalog reaches no network: neither a stranger, nor a node that was removed and
- * whose addresses others have by now.
+ * Who is no node of the catalog reaches no network: neither a stranger, nor a node that was removed
+ * and whose addresses others have by now.
  */
 const foreignFrames = 'udp dport . @th,96,24 @segment ip saddr != @peer drop';
 

@@ -28,9 +28,9 @@ export interface PortForwards {
 
 /**
  * The published ports of a view with whom they lead to: those of mode `ingress` to all tasks of
- * their service on this node that are ready, by the ingress network; those of mode `host` to their task, while
- * it is ready. Of two that want the same port the first one has it, and tasks are before services:
- * they run already.
+ * their service on this node that are ready, by the ingress network; those of mode `host` to their
+ * task, while it is ready. Of two that want the same port the first one has it, and tasks are
+ * before services: they run already.
  */
 export function portForwards(view: DiscoveryView): PortForwards {
   const holders = new Map<string, WantedPort>();

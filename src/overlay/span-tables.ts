@@ -2,8 +2,8 @@ import { hardwareAddress } from '../lib/hardware-address.ts';
 import type { Span } from './spans.ts';
 
 /**
- * What the kernel has for spans, or is to have, as text that can be compared. A port of a bridge sends
- * on what its bridge knows to be behind it (`bridged`), a VXLAN device sends it to a node
+ * What the kernel has for spans, or is to have, as text that can be compared. A port of a bridge
+ * sends on what its bridge knows to be behind it (`bridged`), a VXLAN device sends it to a node
  * (`forwarding`), and the bridge answers for it when somebody asks who has the address
  * (`neighbours`). Nothing else leaves by the device: nothing is flooded, nothing is learned.
  */
@@ -77,8 +77,8 @@ export function isEmptyDifference({ removals, additions }: SpanDifference): bool
 }
 
 /**
- * What turns one into the other. A device with other settings is made anew, and what leads through it
- * with it.
+ * What turns one into the other. A device with other settings is made anew, and what leads through
+ * it with it.
  */
 export function spanDifference(before: SpanTables, after: SpanTables): SpanDifference {
   const gone = changedKeys(before.links, after.links);

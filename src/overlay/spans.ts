@@ -33,10 +33,10 @@ export interface Spanned {
 }
 
 /**
- * The networks that have to be joined with other nodes: those with tasks here and on other nodes that
- * live. A network that has all of its tasks on one node, or none on this one, needs nothing. The
- * ingress network leads to tasks of this node alone. What is to be encrypted does not leave a node,
- * for nothing encrypts it yet.
+ * The networks that have to be joined with other nodes: those with tasks here and on other nodes
+ * that live. A network that has all of its tasks on one node, or none on this one, needs nothing.
+ * The ingress network leads to tasks of this node alone. What is to be encrypted does not leave a
+ * node, for nothing encrypts it yet.
  */
 export function spansOf(spanned: Spanned): readonly Span[] {
   const localAddress = spanned.nodes.get(spanned.nodeId)?.address;
@@ -82,8 +82,9 @@ function sortTasks({ nodeId, tasks, nodes }: Spanned, localAddress: string) {
 }
 
 /**
- * The size of packets on a network: as declared, or what passes between nodes. It holds for networks
- * on one node too: tasks on others may come, and containers keep the size that they began with.
+ * The size of packets on a network: as declared, or what passes between nodes. It holds for
+ * networks on one node too: tasks on others may come, and containers keep the size that they began
+ * with.
  */
 export function networkMtu(network: NetworkAssignment, linkMtu: number): number {
   const declared = Number(network.driverOptions[mtuOption]);

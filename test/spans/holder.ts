@@ -1,6 +1,7 @@
 /*
- * Holds the spans of one host, as an agent does, and obeys lines of its standard input: `show SPANS`
- * (JSON, the remotes as pairs), `recheck`, `remove`. After each it says how often it found drift.
+ * Holds the spans of one host, as an agent does, and obeys lines of its standard input: `show
+ * SPANS` (JSON, the remotes as pairs), `recheck`, `remove`. After each it says how often it found
+ * drift.
  */
 import { createInterface } from 'node:readline';
 import { Spans } from '../../src/agent/spans.ts';
