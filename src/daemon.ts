@@ -12,6 +12,7 @@ import type { NodeDescription } from './model/node.ts';
 import { Membership, type MembershipOptions } from './membership/membership.ts';
 import { FileAgentDisk } from './os/agent-disk.ts';
 import { NodeIdentityFile } from './os/certificates-files.ts';
+import { CautiousClock } from './os/cautious-clock.ts';
 import { type DataLayout, openDataLayout } from './os/data-layout.ts';
 import { DnsServer } from './os/dns-listeners.ts';
 import { DockerRuntime } from './os/docker-runtime.ts';
@@ -20,6 +21,7 @@ import { HttpServer } from './os/http-server.ts';
 import { hostSubnets, machineAddress, resolveAddress } from './os/machine.ts';
 import { managerCalls } from './os/manager-calls.ts';
 import { ManagerProcess } from './os/manager-process.ts';
+import { UdpLifeTransport } from './os/life-datagrams.ts';
 import { NetworkTransport } from './os/network-transport.ts';
 import { MachineKeys } from './os/node-keys.ts';
 import { LinuxNetworkDevices } from './os/network-devices.ts';
@@ -79,6 +81,8 @@ export async function startDaemon(options: StartDaemon): Promise<void> {
     files,
     disk,
     transport: membership.transport,
+    leaseClock: new CautiousClock(),
+    life: new UdpLifeTransport(() => membership.transport.managerAddress?.()),
     ...(membership.nodeId !== undefined && { nodeId: membership.nodeId }),
     forgetMembership: async () => await membership.forget(),
     renewCertificate: (delayMs) => membership.renewAfter(delayMs),

@@ -9,6 +9,7 @@ import { SealingKey } from './os/certificates-seal.ts';
 import { TcpClusterPort } from './os/cluster-port.ts';
 import { openDataLayout } from './os/data-layout.ts';
 import { HttpServer } from './os/http-server.ts';
+import { UdpLifeReceiver, withDatagrams } from './os/life-datagrams.ts';
 import { openLifeSocket } from './os/life-socket.ts';
 import { resolveAddress } from './os/machine.ts';
 import { SealedEngine } from './os/sealed-engine.ts';
@@ -39,13 +40,15 @@ export async function serveManager(options: ServeManager): Promise<void> {
     command: options.certificatesCommand,
     sealing,
   });
+  const datagrams = new UdpLifeReceiver(logger);
   const manager = await startManager({
     engine,
     clock,
     random,
     authority,
     logger,
-    port: (uses) => new TcpClusterPort({ ...uses, logger }),
+    port: (uses) => withDatagrams(new TcpClusterPort({ ...uses, logger }), datagrams),
+    life: (heard) => datagrams.tell(heard),
   });
   const { controlPlane } = manager;
   const docker = managerRoutes({

@@ -3,8 +3,6 @@ import type { LifeReceiver, LifeTransport } from '../../src/host/life.ts';
 import type { Prng } from '../../src/lib/prng.ts';
 import { SimulatedTransport } from '../transport.ts';
 
-const port = 2377;
-
 /** The way between one node and its manager: a stream that arrives in the end, and datagrams. */
 export class NodeLink {
   readonly sessions: SimulatedTransport;
@@ -78,11 +76,11 @@ export class SimulatedLife implements LifeReceiver {
     this.#heard = undefined;
   }
 
-  admit(nodeId: string): { readonly port: number; readonly keyId: number; readonly key: string } {
+  admit(nodeId: string): { readonly keyId: number; readonly key: string } {
     this.#made += 1;
     this.forget(nodeId);
     this.#keys.set(this.#made, { nodeId, last: 0 });
-    return { port, keyId: this.#made, key: '' };
+    return { keyId: this.#made, key: '' };
   }
 
   forget(nodeId: string): void {

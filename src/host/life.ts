@@ -7,8 +7,10 @@ import type { LifeAccess } from '../model/life.ts';
 
 /** The manager's side. */
 export interface LifeReceiver {
-  /** The node may send from now on; what it was allowed before is void. */
-  admit(nodeId: string): LifeAccess;
+  /**
+   * The node may send from now on; what it was allowed before is void. Undefined: nothing receives.
+   */
+  admit(nodeId: string): LifeAccess | undefined;
   forget(nodeId: string): void;
 }
 
@@ -20,6 +22,9 @@ export interface LifeSender {
 }
 
 export interface LifeTransport {
-  /** To the manager of the session that is open. `onAnswer` is called with numbers it heard. */
-  open(access: LifeAccess, onAnswer: (number: number) => void): LifeSender;
+  /**
+   * To the manager of the session that is open. `onAnswer` is called with numbers it heard.
+   * Undefined: that one is on this machine.
+   */
+  open(access: LifeAccess, onAnswer: (number: number) => void): LifeSender | undefined;
 }

@@ -1,3 +1,4 @@
+import type { HostPort } from '../lib/host-port.ts';
 import type { AgentMessage, LogMessage, ManagerMessage } from '../wire/messages.ts';
 
 /** An ordered stream of messages with back-pressure: `send` waits while the other side is slow. */
@@ -12,6 +13,8 @@ export interface MessageStream<Outgoing, Incoming> {
 export interface AgentTransport {
   openSession(signal: AbortSignal): Promise<MessageStream<AgentMessage, ManagerMessage>>;
   openLogs(requestId: string, signal: AbortSignal): Promise<MessageStream<LogMessage, never>>;
+  /** Of the manager at the other end of the last session; absent where it is on this machine. */
+  managerAddress?(): HostPort | undefined;
 }
 
 /** Who is at the other end of a link, by its certificate. */

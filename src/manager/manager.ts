@@ -250,7 +250,9 @@ class RunningManager {
     for (const change of commit.changes) {
       if (change.after !== undefined) continue;
       if (change.table === 'tasks') this.#observed.forgetTask(change.id);
-      if (change.table === 'nodes') this.#observed.forgetNode(change.id);
+      if (change.table !== 'nodes') continue;
+      this.#observed.forgetNode(change.id);
+      this.#sessions.forgetNode(change.id);
     }
     this.#planner.committed(commit);
     this.#dispatcher.committed(commit);

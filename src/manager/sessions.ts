@@ -253,6 +253,11 @@ export class Sessions {
     this.#monitor.connected(nodeId);
   }
 
+  /** The node is no member any more. */
+  forgetNode(nodeId: string): void {
+    this.#life?.forget(nodeId);
+  }
+
   /** The terms are said before anything is assigned. */
   #grantLease(session: AgentSession): void {
     const { periodMs, retryMs, fencedAfterMs } = leaseTerms;

@@ -75,6 +75,7 @@ export class Membership implements NodeMembership {
         await this.#current((transport) => transport.openSession(this.#here(signal))),
       openLogs: async (requestId, signal) =>
         await this.#current((transport) => transport.openLogs(requestId, this.#here(signal))),
+      managerAddress: () => this.#network?.managerAddress?.(),
     };
   }
 

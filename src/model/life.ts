@@ -1,7 +1,5 @@
 /** What an agent has to know to send them; told over its session, good until the next one. */
 export interface LifeAccess {
-  /** Of the manager, UDP. */
-  readonly port: number;
   readonly keyId: number;
   /** 32 bytes in base64. Signs both ways. */
   readonly key: string;

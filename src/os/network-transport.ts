@@ -4,6 +4,7 @@ import type { NodeIdentity } from '../host/node-identity.ts';
 import type { Random } from '../host/random.ts';
 import type { AgentTransport } from '../host/transport.ts';
 import { TuttiError } from '../lib/error.ts';
+import type { HostPort } from '../lib/host-port.ts';
 import { readRefusal, type WireRefusal } from '../wire/authority-calls.ts';
 import type { AgentMessage, LogMessage, ManagerMessage } from '../wire/messages.ts';
 import { parseManagerMessage } from '../wire/parse.ts';
@@ -56,6 +57,13 @@ export class NetworkTransport implements AgentTransport {
   async openLogs(requestId: string, signal: AbortSignal) {
     const path = `/session.logs/${encodeURIComponent(requestId)}`;
     return messageStream<LogMessage, never>(await this.#open(path, signal), refuseMessage);
+  }
+
+  managerAddress(): HostPort | undefined {
+    const { session } = this.#current ?? {};
+    if (session === undefined || session.destroyed) return undefined;
+    const { remoteAddress: host, remotePort: port } = session.socket;
+    return host === undefined || port === undefined ? undefined : { host, port };
   }
 
   /** Ends all streams; no other is opened. */

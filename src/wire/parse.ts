@@ -68,7 +68,7 @@ export const isDescription: Check = (value) =>
 
 const lifeAccess: Check = (value) =>
   value === undefined ||
-  (isFields(value) && number(value['port']) && number(value['keyId']) && text(value['key']));
+  (isFields(value) && number(value['keyId']) && text(value['key']));
 
 type Shapes<Message extends { readonly kind: string }> = {
   readonly [Kind in Message['kind']]: {
