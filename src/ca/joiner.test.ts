@@ -149,6 +149,13 @@ for (const [name, change, message] of badAnswers) {
   });
 }
 
+test('what the shell finds out before anybody is believed ends the join', () => {
+  const refusal = refused('not-yet-valid', { message: 'clocks', hint: 'Set them.' });
+  const { state, did } = play(saved, { kind: 'refused', refusal });
+  assert.deepEqual(state, { kind: 'failed', refusal });
+  assert.deepEqual(names(did), ['save-key', 'fetch-root one:2377']);
+});
+
 test('a token that is none, and no address, fail before anybody is asked', () => {
   const bad = startJoiner({ ...attempt, token: 'SWMTKN-1-x-y' });
   assert.ok(bad.state.kind === 'failed' && bad.action === undefined);

@@ -149,6 +149,8 @@ function stepLooking(state: Looking, event: JoinerEvent, fraction: number): Join
   const { attempt, at, troubles, rounds } = state;
   const address = addressOf(attempt, at);
   if (event.kind === 'silent') return next(state, { trouble: silent(address, event), fraction });
+  // The shell found that no manager can be believed from here, whichever is asked.
+  if (event.kind === 'refused') return { state: { kind: 'failed', refusal: event.refusal } };
   if (event.kind !== 'root') return { state };
   if (event.rootId !== attempt.rootId) {
     const message = 'its certificate authority is not the one that the token names';

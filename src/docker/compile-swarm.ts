@@ -57,6 +57,7 @@ export function compileClusterSpec(document: SwarmDocument, current: ClusterSpec
       document.CAConfig?.NodeCertExpiry,
       current.certificateExpiryMs,
     ),
+    forceRotate: unlessZero(document.CAConfig?.ForceRotate) ?? current.forceRotate,
     autoLockManagers: false,
     defaultLogDriver: compileLogDriver(document.TaskDefaults?.LogDriver),
   });
@@ -70,8 +71,12 @@ function refuseUnknownAuthority(document: SwarmDocument): void {
   if ((authority?.ExternalCAs ?? []).length > 0) {
     refuseUnsupported('CAConfig.ExternalCAs', 'external certificate authorities are');
   }
-  if ((authority?.ForceRotate ?? 0) !== 0 || (authority?.SigningCACert ?? '') !== '') {
-    refuseUnsupported('CAConfig', 'rotating the certificate authority is');
+  if ((authority?.SigningCACert ?? '') !== '' || (authority?.SigningCAKey ?? '') !== '') {
+    refuseUnsupported(
+      'CAConfig.SigningCACert',
+      'certificate authorities of your own are',
+      'Without --ca-cert and --ca-key the cluster makes the next one itself.',
+    );
   }
 }
 

@@ -2,7 +2,7 @@ import type { Cluster, ClusterSpec } from '../model/cluster.ts';
 import type { Root } from '../model/root.ts';
 import { goTime, toNanoseconds } from './go-time.ts';
 import { isRootRotating, showTls } from './lens-tls.ts';
-import { unlessEmpty } from './omit-empty.ts';
+import { unlessEmpty, unlessZero } from './omit-empty.ts';
 
 const defaultAddressPool = '10.0.0.0/8';
 
@@ -45,7 +45,10 @@ function showClusterSpec(spec: ClusterSpec): object {
       HeartbeatTick: spec.heartbeatTick,
     },
     Dispatcher: { HeartbeatPeriod: toNanoseconds(spec.heartbeatPeriodMs) },
-    CAConfig: { NodeCertExpiry: toNanoseconds(spec.certificateExpiryMs) },
+    CAConfig: {
+      NodeCertExpiry: toNanoseconds(spec.certificateExpiryMs),
+      ForceRotate: unlessZero(spec.forceRotate ?? 0),
+    },
     TaskDefaults: {
       LogDriver:
         spec.defaultLogDriver === undefined

@@ -3,7 +3,14 @@ import { authorise, type Knowledge } from '../ca/authorise.ts';
 import { decideJoin, type JoinKnowledge, judgeToken } from '../ca/join-decision.ts';
 import { type Refusal, refused } from '../ca/refusal.ts';
 import { decideRenewal } from '../ca/renewal-decision.ts';
-import { crossChain, signingRoot, trustedRoots } from '../ca/rotation.ts';
+import {
+  crossChain,
+  finishRotation,
+  isRotating,
+  rotationProgress,
+  signingRoot,
+  trustedRoots,
+} from '../ca/rotation.ts';
 import { renewalAt, validityFrom } from '../ca/validity.ts';
 import type { Authority, SealedSigner } from '../host/authority.ts';
 import type { Clock } from '../host/clock.ts';
@@ -54,6 +61,10 @@ export interface ClusterDoorOptions {
   fraction(): number;
   /** A node left by its own word. */
   onLeft(nodeId: string): void;
+  /** The root that signed the certificate that a node's session began with. */
+  rootOf(nodeId: string): string | undefined;
+  /** Another root signs: nodes whose certificate is of an older one are to renew it. */
+  onRotated(): void;
 }
 
 /**
@@ -68,6 +79,8 @@ export class ClusterDoor implements ClusterCalls {
   /** When the manager's own certificate is to be replaced. */
   #renewAt: Instant = 0;
   #issuing: Promise<void> | undefined;
+  /** The root of the certificate that the port shows. */
+  #signingId: string | undefined;
 
   constructor(options: ClusterDoorOptions) {
     this.#options = options;
@@ -129,7 +142,7 @@ export class ClusterDoor implements ClusterCalls {
     if (!this.#isOpen) return;
     if (changes.some(({ table }) => table === 'roots')) {
       this.#renewAt = 0;
-      void this.open().catch((error: unknown) =>
+      void this.#rotated().catch((error: unknown) =>
         this.#options.logger.error('the manager has no certificate of the new authority', {
           error: TuttiError.from(error).message,
         }),
@@ -138,6 +151,30 @@ export class ClusterDoor implements ClusterCalls {
     if (changes.some(({ table }) => table === 'nodes' || table === 'roots')) {
       this.#options.port.rejudge();
     }
+  }
+
+  /** A node came, went, or renewed: the rotation may have nobody left to wait for. */
+  async look(): Promise<void> {
+    const { view, observed, logger } = this.#options;
+    const roots = [...view.roots.all()];
+    if (!this.#isOpen || !isRotating(roots) || this.#signingId !== signingRoot(roots)?.id) return;
+    const nodes = [...view.nodes.all()]
+      .filter((node) => node.keyDigest !== undefined)
+      .map(({ id }) => ({
+        nodeId: id,
+        ready: observed.node(id)?.state === 'ready',
+        rootId: this.#options.rootOf(id),
+      }));
+    const { canFinish, absent } = rotationProgress(roots, nodes);
+    if (!canFinish) return;
+    logger.info('the rotation of the certificate authority is finished', { absent });
+    await this.#options.write((tx) => {
+      const after = finishRotation([...tx.roots.all()]);
+      const kept = new Set(after.map(({ id }) => id));
+      const forgotten = [...tx.roots.all()].filter(({ id }) => !kept.has(id));
+      for (const { id } of forgotten) tx.roots.delete(id);
+      for (const root of after) tx.roots.put(root);
+    });
   }
 
   authorise(call: string, caller: Caller): Verdict {
@@ -247,11 +284,20 @@ export class ClusterDoor implements ClusterCalls {
       role,
       clusterId: cluster.id,
       certificate: [certificate, ...crossChain(roots)].join(''),
-      roots: trustedRoots(roots).map((root) => root.certificate),
+      // Managers show certificates of the signing root from its first moment.
+      roots: [requireSigner(view).certificate],
       managers: managersOf(view, cluster),
       address: from.address,
       warnings: from.warnings,
     };
+  }
+
+  async #rotated(): Promise<void> {
+    // One that is being made may be of the root before.
+    await this.#issuing?.catch(() => undefined);
+    await this.open();
+    this.#options.onRotated();
+    await this.look();
   }
 
   async #issue(): Promise<void> {
@@ -268,14 +314,16 @@ export class ClusterDoor implements ClusterCalls {
       ...validity,
     });
     if (!this.#isOpen) return;
+    this.#signingId = signingRoot(roots)?.id;
+    const trusted = new Set(trustedRoots(roots));
     port.open({
       clusterId: cluster.id,
       key: own.key,
       certificate: [own.certificate, ...crossChain(roots)].join(''),
-      roots: roots.map(({ id, certificate, stage }) => ({
-        id,
-        certificate,
-        trusted: stage !== 'retired',
+      roots: roots.map((root) => ({
+        id: root.id,
+        certificate: root.certificate,
+        trusted: trusted.has(root),
       })),
     });
     this.#renewAt = renewalAt(validity, this.#options.fraction());

@@ -1,5 +1,5 @@
 import { newJoinToken } from '../ca/join-token.ts';
-import { signingRoot } from '../ca/rotation.ts';
+import { signingRoot, startRotation } from '../ca/rotation.ts';
 import { TuttiError } from '../lib/error.ts';
 import { parseHostPort } from '../lib/host-port.ts';
 import type { Cluster, ClusterSpec } from '../model/cluster.ts';
@@ -82,16 +82,22 @@ export function updateCluster(
     readonly version: number;
     readonly rotateWorkerToken: boolean;
     readonly rotateManagerToken: boolean;
+    /** Signs from now on, in place of the one that does. */
+    readonly nextRoot?: Root | undefined;
     readonly context: WriteContext;
     readonly randomBytes: (count: number) => Uint8Array;
   },
 ): void {
+  const { nextRoot } = options;
   const cluster = requireCluster(tx);
   checkVersion(cluster, options.version);
   if (spec.name !== cluster.spec.name) {
     refuse('spec.name', `the cluster is called ${show(cluster.spec.name)}; it cannot be renamed`);
   }
   checkSpec(spec);
+  if (nextRoot !== undefined) {
+    for (const root of startRotation([...tx.roots.all()], nextRoot)) tx.roots.put(root);
+  }
   const { worker, manager } = cluster.joinTokens;
   const rotate = (): string => newJoinToken(requireRoot(tx).id, options.randomBytes);
   tx.clusters.put({
@@ -100,8 +106,8 @@ export function updateCluster(
     version: tx.revision,
     updatedAt: options.context.now,
     joinTokens: {
-      worker: options.rotateWorkerToken ? rotate() : worker,
-      manager: options.rotateManagerToken ? rotate() : manager,
+      worker: options.rotateWorkerToken || nextRoot !== undefined ? rotate() : worker,
+      manager: options.rotateManagerToken || nextRoot !== undefined ? rotate() : manager,
     },
   });
 }

@@ -16,7 +16,7 @@ import type { Commit, Transaction, View } from '../store/view.ts';
 import type { AgentSession } from './agent-session.ts';
 import { checkNewCluster, createCluster, requireCluster, updateCluster } from './cluster.ts';
 import type { ClusterDoor } from './cluster-door.ts';
-import { makeRoot } from './cluster-root.ts';
+import { makeNextRoot, makeRoot } from './cluster-root.ts';
 import { theCluster } from './cluster-row.ts';
 import type {
   ControlPlane,
@@ -158,9 +158,13 @@ export class ManagerControlPlane implements ControlPlane {
   async updateCluster(
     ...[spec, options]: Parameters<ControlPlane['updateCluster']>
   ): Promise<void> {
-    const { randomBytes } = this.#parts;
+    const { randomBytes, authority } = this.#parts;
+    const isRotation = (spec.forceRotate ?? 0) !== (this.cluster()?.spec.forceRotate ?? 0);
+    const nextRoot = isRotation
+      ? await makeNextRoot(authority, { view: this.view, now: this.now() })
+      : undefined;
     await this.#write((tx, context) => {
-      updateCluster(tx, spec, { ...options, context, randomBytes });
+      updateCluster(tx, spec, { ...options, nextRoot, context, randomBytes });
     });
   }
 

@@ -174,6 +174,7 @@ class RunningManager {
       observed: this.#observed,
       dispatcher: this.#dispatcher,
       monitor: this.#monitor,
+      fraction: () => options.random.fraction(),
       life: options.life?.((nodeId) => this.#monitor.heard(nodeId, 'datagram')),
       events: {
         described: async (nodeId, description, how) =>
@@ -208,6 +209,8 @@ class RunningManager {
       write: async (run) => await this.#planner.write(run),
       fraction: () => random.fraction(),
       onLeft: (nodeId) => this.#left(nodeId),
+      rootOf: (nodeId) => this.#dispatcher.session(nodeId)?.peer?.rootId,
+      onRotated: () => this.#sessions.rotated(),
     });
     return door;
   }
@@ -269,6 +272,11 @@ class RunningManager {
   }
 
   #nodeChanged(nodeId: string): void {
+    this.#door?.look().catch((error: unknown) =>
+      this.#logger.warn('the rotation of the certificate authority could not be finished', {
+        error: TuttiError.from(error).message,
+      }),
+    );
     this.#planner.nodeChanged(nodeId);
     this.#dispatcher.nodeChanged(nodeId);
   }

@@ -1,3 +1,4 @@
+import { signingRoot } from '../ca/rotation.ts';
 import type { Clock } from '../host/clock.ts';
 import type { LifeReceiver } from '../host/life.ts';
 import type { Logger } from '../host/logger.ts';
@@ -20,6 +21,8 @@ export type Hello = Extract<AgentMessage, { kind: 'hello' }>;
 
 /** How long an agent may take to say who it is. */
 const helloTimeoutMs = 10_000;
+/** A renewal takes the manager some milliseconds. */
+const renewalSpreadMs = 20;
 
 /** What sessions tell the rest of the manager. */
 export interface SessionEvents {
@@ -52,6 +55,7 @@ export class Sessions {
   readonly #observed: ObservedState;
   readonly #dispatcher: Dispatcher;
   readonly #monitor: NodeMonitor;
+  readonly #fraction: () => number;
   readonly #life: LifeReceiver | undefined;
   readonly #events: SessionEvents;
   readonly #stop = new AbortController();
@@ -70,6 +74,8 @@ export class Sessions {
     readonly observed: ObservedState;
     readonly dispatcher: Dispatcher;
     readonly monitor: NodeMonitor;
+    /** A fraction in [0, 1), drawn for each node that is to renew its certificate. */
+    readonly fraction: () => number;
     readonly life?: LifeReceiver | undefined;
     readonly events: SessionEvents;
   }) {
@@ -79,6 +85,7 @@ export class Sessions {
     this.#observed = options.observed;
     this.#dispatcher = options.dispatcher;
     this.#monitor = options.monitor;
+    this.#fraction = options.fraction;
     this.#life = options.life;
     this.#events = options.events;
   }
@@ -171,6 +178,18 @@ export class Sessions {
     this.#leaving = undefined;
   }
 
+  /** Another root signs: nodes renew, spread so that they do not come all at once. */
+  rotated(): void {
+    for (const session of this.#dispatcher.sessions()) this.#askToRenew(session);
+  }
+
+  #askToRenew(session: AgentSession): void {
+    const { peer } = session;
+    if (peer === undefined || peer.rootId === signingRoot(this.#view.roots.all())?.id) return;
+    const spreadMs = this.#view.nodes.size * renewalSpreadMs;
+    session.request({ kind: 'renew', delayMs: Math.floor(spreadMs * this.#fraction()) });
+  }
+
   /** Ends all sessions. */
   stop(): void {
     const error = new TuttiError('cancelled', 'the manager stops');
@@ -232,6 +251,7 @@ export class Sessions {
       });
     }
     if (isStranger || this.#leaving !== undefined) session.request({ kind: 'leave' });
+    this.#askToRenew(session);
     this.#arrived.resolve();
     this.#arrived = Promise.withResolvers<void>();
     return session;

@@ -15,7 +15,7 @@ const dayMs = 24 * hourMs;
 const yearMs = 365 * dayMs;
 
 /** The child that makes certificates, as the tests start it. */
-const certificatesCommand = [
+export const certificatesCommand = [
   process.execPath,
   '--disable-warning=ExperimentalWarning',
   join(repositoryRoot, 'src/main.ts'),

@@ -197,7 +197,7 @@ export const badClusterRoutes: readonly BadRoute[] = [
       },
       {
         what: 'a new authority',
-        body: { CAConfig: { ForceRotate: 1 } },
+        body: { CAConfig: { SigningCACert: 'x' } },
         status: 501,
         says: /CAConfig/,
       },
