@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { spanName } from '../src/overlay/bridge-name.ts';
 import { type MachineState, readMachineState } from './fixture/machine-state.ts';
 import { onOwnHost } from './fixture/on-own-host.ts';
-import { until } from './network/stack.ts';
+import { until, type Who } from './network/stack.ts';
 import { manager, OverlaySite, type PlacedTask, worker } from './overlay/site.ts';
 
 const engineSocket = process.env['TUTTI_TEST_ENGINE'] ?? '';
@@ -30,6 +30,7 @@ onOwnHost(import.meta.filename, () => {
   });
   describe('tasks on different nodes', registerTalk);
   describe('what is not shared', registerIsolation);
+  describe('published ports', registerPorts);
   describe('changes', registerChanges);
   describe('nodes that go', registerNodes);
 });
@@ -128,15 +129,55 @@ function registerIsolation(): void {
     const near = await site.task('near-lone');
     assert.equal((await site.call(near, 'lone:80')).value, undefined);
   });
+}
+
+function registerPorts(): void {
+  const ask = async (from: string, url: string): Promise<Who> => {
+    const { stdout, stderr } = await site.hosts.enter(from, ['curl', '-sS', '-m', '5', url]);
+    assert.notEqual(stdout, '', stderr);
+    return JSON.parse(stdout) as Who;
+  };
+  const at = (host: string, port: number) => `http://${site.hosts.host(host).address}:${port}/who`;
 
   test('a published port leads to the task of the node that is asked', async () => {
     for (const task of await site.tasks('api')) {
-      const url = `http://${site.hosts.host(task.node).address}:8080/who`;
       for (const from of [manager, worker]) {
-        const { stdout, stderr } = await site.hosts.enter(from, ['curl', '-sS', url]);
-        assert.equal((JSON.parse(stdout) as { host: string }).host, task.hostname, stderr);
+        assert.equal((await ask(from, at(task.node, 8080))).host, task.hostname);
       }
     }
+  });
+
+  test('a node without a task leads callers on to one that has, on its own behalf', async () => {
+    const [web, client] = [await site.task('web'), await site.task('client')];
+    const direct = await ask(manager, at(worker, 8081));
+    assert.deepEqual(
+      [direct.host, direct.client],
+      [web.hostname, site.hosts.host(manager).address],
+    );
+    // From the node itself by a socket, from elsewhere and from containers by the packet filter.
+    for (const from of [manager, worker]) {
+      assert.equal((await ask(from, at(manager, 8081))).host, web.hostname, from);
+    }
+    const to = `${site.hosts.host(manager).address}:8081`;
+    const { value } = await site.call(client, to);
+    assert.deepEqual(
+      [value?.host, value?.client],
+      [web.hostname, site.hosts.host(manager).address],
+    );
+    const datagram = await site.tell<Who>(client, 'send', { to, from: '0' });
+    assert.equal(datagram.value?.host, web.hostname);
+  });
+
+  test('who was led on already is not led on again', async () => {
+    const url = at(manager, 8081);
+    const table = ['table', 'ip', 'test'];
+    const chain = '{ chain out { type filter hook output priority 0; ip dscp set 0x2d; }; }';
+    await site.hosts.enter(worker, ['nft', `add ${table.join(' ')} ${chain}`]);
+    const { stdout, stderr } = await site.hosts.enter(worker, ['curl', '-sS', '-m', '5', url]);
+    await site.hosts.enter(worker, ['nft', 'delete', ...table]);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^curl: \(7\)/, 'it is refused at once');
+    assert.ok((await ask(worker, url)).host);
   });
 }
 

@@ -41,6 +41,7 @@ export interface ShownNetworks {
  */
 export function nodeRules({ view, dnsPorts, forwards, spans }: ShownNetworks): NodeRules {
   const builder = new Builder(new BackEnds(view.tasks), outOfReach(view, spans));
+  for (const node of view.nodes.values()) builder.addPeer(node);
   for (const network of view.networks.values()) {
     if (!network.predefined) builder.addNetwork(network, dnsPorts.get(network.networkId));
   }
@@ -49,7 +50,6 @@ export function nodeRules({ view, dnsPorts, forwards, spans }: ShownNetworks): N
   for (const task of view.tasks.values()) if (task.ready) builder.addTask(task);
   for (const publication of view.publications) builder.addPublication(publication);
   for (const span of spans) builder.addSpan(span);
-  for (const node of view.nodes.values()) builder.addPeer(node);
   return builder.build();
 }
 
@@ -89,6 +89,8 @@ class Builder {
     'by-socket': new Map<string, string>(),
     held: new Map<string, string>(),
     idle: new Map<string, string>(),
+    relay: new Map<string, string>(),
+    relayed: new Map<string, string>(),
     answering: new Map<string, string>(),
     closed: new Map<string, string>(),
     inward: new Map<string, string>(),
@@ -163,6 +165,9 @@ class Builder {
       this.#elements['port-target'].set(key, String(backEnd.port));
       this.#elements['port-slot'].set(`${key} . ${slot}`, backEnd.address);
       this.#backEnds.add(backEnd.address);
+      if (!this.#fabric.peer.has(backEnd.address)) continue;
+      this.#elements.relay.set(backEnd.address, '');
+      this.#elements.relayed.set(key, '');
     }
   }
 
@@ -246,6 +251,9 @@ const declarations = {
   /** Published ports, and those of them that lead nowhere now. */
   held: { kind: 'set', type: 'typeof meta l4proto . th dport' },
   idle: { kind: 'set', type: 'typeof meta l4proto . th dport' },
+  /** Nodes to which callers of published ports are led on, and those ports. */
+  relay: { kind: 'set', type: 'typeof ip daddr' },
+  relayed: { kind: 'set', type: 'typeof meta l4proto . th dport' },
   /** Where queries are answered; only the redirect of a network's own gateway leads there. */
   answering: { kind: 'set', type: 'typeof ip daddr . th dport' },
   /** Bridges whose members do not see each other. */
@@ -265,6 +273,9 @@ const markMask = `0x${acceptMark.mask.toString(16)}`;
 const othersMask = `0x${(~acceptMark.mask >>> 0).toString(16).padStart(8, '0')}`;
 const setMark = `ct mark set ct mark & ${othersMask} | ${mark}`;
 
+/** Of the first packet to another node on behalf of a caller; a code point that nobody uses. */
+const ledOnMark = '0x2d';
+
 /**
  * Who is no node of the catalog reaches no network: neither a stranger, nor a node that was removed
  * and whose addresses others have by now.
@@ -283,6 +294,8 @@ const hooks: ReadonlyMap<string, readonly string[]> = new Map([
       'ip daddr @own return',
       'iifname @inward return',
       'meta l4proto . th dport . ip saddr @by-socket return',
+      // Where two nodes took each other for the one that serves, a caller would go to and fro.
+      `ip dscp ${ledOnMark} meta l4proto . th dport @relayed return`,
       'fib daddr type local meta l4proto . th dport vmap @port',
     ],
   ],
@@ -292,6 +305,8 @@ const hooks: ReadonlyMap<string, readonly string[]> = new Map([
       'type nat hook postrouting priority 95; policy accept;',
       // A task that is led to itself would answer itself past us.
       'ip saddr . ip daddr @self masquerade',
+      // A reply of another node would go past us.
+      `ip daddr @relay ct mark & ${markMask} == ${mark} ip dscp set ${ledOnMark} masquerade`,
       // Where caller and called share a network, a reply could go past us.
       `ip saddr @inside ct mark & ${markMask} == ${mark} masquerade`,
     ],

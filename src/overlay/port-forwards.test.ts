@@ -127,3 +127,39 @@ test('a task on the engine’s own bridge comes to itself by the socket of its p
   const returns = rules.findIndex((rule) => rule.includes('@by-socket return'));
   assert.ok(returns >= 0 && returns < rules.findIndex((rule) => rule.includes('vmap @port')));
 });
+
+test('a port whose tasks are elsewhere leads to their nodes, until one of this node is ready', () => {
+  const task = (taskId: string, nodeId: string, ready = true) => ({
+    taskId,
+    serviceId: 'web',
+    nodeId,
+    name: taskId,
+    ready,
+    addresses: [{ networkId: 'in', address: `10.0.0.${taskId.length}/16` }],
+  });
+  const nodes = ['node1', 'node2', 'node3'].map((nodeId) => ({
+    nodeId,
+    address: `192.0.2.${nodeId.slice(-1)}`,
+  }));
+  const led = (...tasks: readonly ReturnType<typeof task>[]) => {
+    const view = {
+      ...viewOf(),
+      nodes: new Map(nodes.map((node) => [node.nodeId, node])),
+      tasks: new Map(tasks.map((one) => [one.taskId, one])),
+    };
+    const forwards = portForwards(view).wanted.map(({ forward }) => forward);
+    const { ruleset } = nodeRules({ view, dnsPorts: new Map(), forwards, spans: [] });
+    const keys = (name: string) => [...(ruleset.collections.get(name)?.elements.keys() ?? [])];
+    const to = forwards.flatMap(({ backEnds }) => backEnds);
+    return [to.map(({ address, port }) => `${address}:${port}`), keys('relay'), keys('relayed')];
+  };
+  const [own, far] = [task('a', 'node1'), task('bb', 'node2')];
+  assert.deepEqual(led(own, far), [['10.0.0.1:80'], [], []]);
+  assert.deepEqual(led({ ...own, ready: false }, far, task('ccc', 'node3')), [
+    ['192.0.2.2:8080', '192.0.2.3:8080'],
+    ['192.0.2.2', '192.0.2.3'],
+    ['tcp . 8080'],
+  ]);
+  assert.deepEqual(led({ ...far, ready: false }), [[], [], []]);
+  assert.deepEqual(led(task('dddd', 'node4')), [[], [], []], 'its node is down');
+});

@@ -28,9 +28,9 @@ export interface PortForwards {
 
 /**
  * The published ports of a view with whom they lead to: those of mode `ingress` to all tasks of
- * their service on this node that are ready, by the ingress network; those of mode `host` to their
- * task, while it is ready. Of two that want the same port the first one has it, and tasks are
- * before services: they run already.
+ * their service on this node that are ready, by the ingress network, or else to the nodes that have
+ * some; those of mode `host` to their task, while it is ready. Of two that want the same port the
+ * first one has it, and tasks are before services: they run already.
  */
 export function portForwards(view: DiscoveryView): PortForwards {
   const holders = new Map<string, WantedPort>();
@@ -53,18 +53,38 @@ function nameOf(view: DiscoveryView, { serviceId, publication }: WantedPort): st
 function ingressPorts(view: DiscoveryView): readonly WantedPort[] {
   const here = [...view.tasks].filter(([, task]) => task.nodeId === view.nodeId);
   const backEnds = new BackEnds(new Map(here));
+  const elsewhere = nodesThatServe(view);
   const ingressIds = [...view.networks.values()]
     .filter((network) => network.ingress)
     .map((network) => network.networkId);
   return [...view.services.values()].flatMap(({ serviceId, ports }) =>
     ports.flatMap(({ protocol, publishedPort, targetPort }) => {
       if (publishedPort === undefined) return [];
-      const targets = ingressIds
+      const own = ingressIds
         .flatMap((networkId) => backEnds.addresses(serviceId, networkId))
         .map((address) => ({ address, port: targetPort }));
+      const others = (elsewhere.get(serviceId) ?? []).map((address) => ({
+        address,
+        port: publishedPort,
+      }));
+      const targets = own.length > 0 ? own : others;
       return [{ serviceId, forward: { protocol, port: publishedPort, backEnds: targets } }];
     }),
   );
+}
+
+/** The addresses of other nodes by service, once for each task there that is ready. */
+function nodesThatServe(view: DiscoveryView): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  const own = view.nodes.get(view.nodeId)?.address;
+  for (const { serviceId, nodeId, ready } of view.tasks.values()) {
+    const address = view.nodes.get(nodeId)?.address;
+    if (!ready || nodeId === view.nodeId || address === undefined || address === own) continue;
+    const others = found.get(serviceId);
+    if (others === undefined) found.set(serviceId, [address]);
+    else others.push(address);
+  }
+  return found;
 }
 
 function hostPorts(view: DiscoveryView): readonly WantedPort[] {
