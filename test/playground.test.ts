@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LinuxPlaygroundMachine } from '../src/os/playground-machine.ts';
-import { idVariable } from '../src/playground/processes.ts';
+import { hostVariable, idVariable } from '../src/playground/processes.ts';
 import { engineAnswers } from '../tools/engine/engine-request.ts';
 import { tuttiCommand } from '../tools/daemon/start-daemon.ts';
 import { type MachineState, readMachineState } from './fixture/machine-state.ts';
@@ -137,6 +137,7 @@ function registerHostTests(): void {
 
     const off = await site.run('kill', 'worker-1');
     assert.equal(off.hosts[1]?.state, 'off');
+    await killStartHalfWay('worker-1');
     await site.change('start', ['worker-1']);
     assert.equal(await site.engine('worker-1', 'ps', '--format={{.Names}}'), '');
     assert.equal(await site.engine('worker-1', 'ps', '--all', '--format={{.Names}}'), 'stays');
@@ -231,6 +232,25 @@ function switchOff(id: string): void {
   for (const { pid, environment } of machine.listProcesses([idVariable])) {
     if (environment[idVariable] === id) machine.signal(pid, 'SIGKILL');
   }
+}
+
+/** Kills a `start` once there is a first process: the host must not be taken for a whole one. */
+async function killStartHalfWay(host: string): Promise<void> {
+  const start = spawn(tuttiCommand, ['playground', 'start', '--name=test', host]);
+  const ended = once(start, 'exit');
+  const id = idOf('test');
+  const isHalf = () =>
+    new LinuxPlaygroundMachine({ entry: '' })
+      .listProcesses([idVariable, hostVariable])
+      .some(
+        ({ environment }) => environment[idVariable] === id && environment[hostVariable] === host,
+      );
+  while (!isHalf()) {
+    assert.equal(start.exitCode, null, 'start ended too early');
+    await sleep(pollMs);
+  }
+  start.kill('SIGKILL');
+  await ended;
 }
 
 /** Kills a `down` once it began. */

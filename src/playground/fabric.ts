@@ -75,6 +75,7 @@ export async function connectHost(
 ): Promise<void> {
   const { state, host, fabric, firstPid } = link;
   const { prefixLength = 24 } = parseSubnet(state.subnet) ?? {};
+  await disconnectHost(machine, { host, fabric });
   await batch(machine, { pid: fabric }, [
     `link add ${host.name} type veth peer name eth0 address ${hardwareAddress(host)} ` +
       `netns ${firstPid}`,
@@ -85,6 +86,15 @@ export async function connectHost(
     'link set eth0 up',
   ]);
   await plugIn(machine, { fabric, port: host.name });
+}
+
+/** Takes the link of a host away at once; the kernel would do that too, some time later. */
+export async function disconnectHost(
+  machine: PlaygroundMachine,
+  { host, fabric }: { readonly host: PlaygroundHost; readonly fabric: number },
+): Promise<void> {
+  const parameters = ['link', 'delete', host.name];
+  await machine.run(onNetwork(fabric, { program: 'ip', parameters }));
 }
 
 /** Neighbours remember it: a host that comes back has the same. */

@@ -1,7 +1,7 @@
 import type { MachineProcess, PlaygroundMachine } from '../host/playground-machine.ts';
 import { TuttiError } from '../lib/error.ts';
 import { startFabric } from './fabric.ts';
-import { powerOff, powerOn } from './host-power.ts';
+import { hasFullPower, type HostSite, powerOff, powerOn } from './host-power.ts';
 import { startDaemon, startEngine } from './host-services.ts';
 import {
   findPlayground,
@@ -41,7 +41,11 @@ export function runningHost(
 ): HostProcesses {
   const running = lookAt(machine, state).hosts.get(host.name);
   if (running !== undefined) return running;
-  throw new TuttiError('failed-precondition', `${host.name} has no power`, {
+  throw withoutPower({ state, host });
+}
+
+export function withoutPower({ state, host }: Pick<HostChange, 'state' | 'host'>): TuttiError {
+  return new TuttiError('failed-precondition', `${host.name} has no power`, {
     hint: `Start it with: tutti playground start --name ${state.name} ${host.name}`,
   });
 }
@@ -107,14 +111,25 @@ export async function freezeHost(machine: PlaygroundMachine, change: HostChange)
 export async function startHost(machine: PlaygroundMachine, change: HostChange): Promise<void> {
   const { state, host, signal } = change;
   const site = { state, host, fabric: runningFabric(machine, state) };
-  const running = lookAt(machine, state).hosts.get(host.name);
-  const firstPid = running?.first.pid ?? (await powerOn(machine, site));
+  const firstPid = (await poweredFirst(machine, site)) ?? (await powerOn(machine, site));
   for (const { pid, isStopped } of processesBelow(machine, firstPid)) {
     if (isStopped) machine.signal(pid, 'SIGCONT');
   }
   const powered = { ...site, firstPid, signal };
   await startEngine(machine, powered);
   await startDaemon(machine, powered);
+}
+
+/** The first process of a host with power; one that got it by half loses it. */
+async function poweredFirst(
+  machine: PlaygroundMachine,
+  site: HostSite,
+): Promise<number | undefined> {
+  const firstPid = lookAt(machine, site.state).hosts.get(site.host.name)?.first.pid;
+  if (firstPid === undefined) return undefined;
+  if (await hasFullPower(machine, { ...site, firstPid })) return firstPid;
+  await powerOff(machine, { site, firstPid });
+  return undefined;
 }
 
 /** Everything on a host but its first process, which clears away what is over. */

@@ -1,11 +1,11 @@
 import type { PlaygroundMachine } from '../host/playground-machine.ts';
-import { connectHost } from './fabric.ts';
+import { connectHost, disconnectHost } from './fabric.ts';
 import { removeCgroups } from './cgroups.ts';
 import { hostFiles } from './host-files.ts';
-import { onHost, onNetwork } from './namespace-call.ts';
+import { onHost } from './namespace-call.ts';
 import { findInit } from './needed-programs.ts';
 import { hostPlaces } from './places.ts';
-import { hostVariable, idVariable } from './processes.ts';
+import { hostVariable, idVariable, marks } from './processes.ts';
 import { succeed, until } from './programs.ts';
 import type { PlaygroundHost, PlaygroundState } from './state.ts';
 
@@ -29,6 +29,7 @@ const namespaces = ['--net', '--mount', '--uts', '--pid', '--mount-proc'];
 export async function powerOn(machine: PlaygroundMachine, site: HostSite): Promise<number> {
   const { state, host } = site;
   const places = hostPlaces(state, host);
+  await endForgotten(machine, site);
   // What stood in memory went with the power.
   await machine.removeTree(places.runDirectory);
   await machine.makeDirectory(`${places.runDirectory}/lock`);
@@ -55,7 +56,36 @@ export async function powerOn(machine: PlaygroundMachine, site: HostSite): Promi
   await mountOwn(machine, { site, firstPid });
   await succeed(machine, onHost(firstPid, { program: 'hostname', parameters: [host.name] }));
   await connectHost(machine, { ...site, firstPid });
+  await machine.writeFile(places.powerMark, machine.namespaceOf(firstPid, 'pid') ?? '');
   return firstPid;
+}
+
+/**
+ * Whether a host was given power to the end. One that was not still sees `/run` of the machine:
+ * nothing may be started on it.
+ */
+export async function hasFullPower(
+  machine: PlaygroundMachine,
+  { state, host, firstPid }: Omit<HostSite, 'fabric'> & { readonly firstPid: number },
+): Promise<boolean> {
+  const mark = await machine.readFile(hostPlaces(state, host).powerMark);
+  return mark !== undefined && mark === machine.namespaceOf(firstPid, 'pid');
+}
+
+/** A command that was killed while it gave the host power may have begun one that still comes. */
+async function endForgotten(machine: PlaygroundMachine, { state, host }: HostSite): Promise<void> {
+  const forgotten = machine
+    .listProcesses(marks)
+    .filter(
+      ({ environment }) =>
+        environment[idVariable] === state.id && environment[hostVariable] === host.name,
+    );
+  for (const { pid } of forgotten) machine.signal(pid, 'SIGKILL');
+  await until(machine, {
+    look: () => (forgotten.some(({ pid }) => machine.hasProcess(pid)) ? undefined : true),
+    limitMs: endLimitMs,
+    late: () => `processes of ${host.name} do not end`,
+  });
 }
 
 /** The first process of a host, once it has all its namespaces. */
@@ -104,10 +134,7 @@ export async function powerOff(
     limitMs: endLimitMs,
     late: () => `${host.name} does not end: its first process is ${firstPid}`,
   });
-  // The kernel would take it away too, some time later.
-  await machine.run(
-    onNetwork(fabric, { program: 'ip', parameters: ['link', 'delete', host.name] }),
-  );
+  await disconnectHost(machine, { host, fabric });
   await machine.removeTree(hostPlaces(state, host).runDirectory);
   await removeCgroups(machine, state, host.name);
 }

@@ -1,14 +1,23 @@
-import type { PlaygroundMachine } from '../host/playground-machine.ts';
+import type { MachineProcess, PlaygroundMachine } from '../host/playground-machine.ts';
 import { TuttiError } from '../lib/error.ts';
 import { hostCgroup } from './cgroups.ts';
 import { containerdConfig, containerdParameters, dockerdParameters } from './engine-parameters.ts';
 import type { HostSite } from './host-power.ts';
 import { leftOnHost } from './namespace-call.ts';
 import { hostPlaces, insideHost } from './places.ts';
-import { findPlayground, type HostPart, hostVariable, idVariable, marks } from './processes.ts';
+import {
+  findPlayground,
+  type HostPart,
+  hostVariable,
+  idVariable,
+  isLauncher,
+  marks,
+  parts,
+} from './processes.ts';
 import { until } from './programs.ts';
 
 const readyLimitMs = 60_000;
+const launchLimitMs = 10_000;
 /** How often it is looked whether what shall answer still runs. */
 const lookEveryMs = 500;
 const shownLines = 10;
@@ -21,7 +30,7 @@ export interface PoweredHost extends HostSite {
 /** Starts the host's container engine where none runs, and waits until it answers. */
 export async function startEngine(machine: PlaygroundMachine, host: PoweredHost): Promise<void> {
   const places = hostPlaces(host.state, host.host);
-  const running = partsOf(machine, host);
+  const running = await runningParts(machine, host);
   await machine.writeFile(places.containerdConfig, containerdConfig);
   await machine.writeFile(places.engineConfig, '{}\n');
   if (!running.has('containerd')) {
@@ -60,7 +69,7 @@ export async function startEngine(machine: PlaygroundMachine, host: PoweredHost)
 /** Starts the host's `tutti daemon` where none runs, and waits until it answers. */
 export async function startDaemon(machine: PlaygroundMachine, host: PoweredHost): Promise<void> {
   const places = hostPlaces(host.state, host.host);
-  if (!partsOf(machine, host).has('daemon')) {
+  if (!(await runningParts(machine, host)).has('daemon')) {
     const [program, ...first] = machine.tuttiCommand;
     await leave(machine, host, {
       program,
@@ -78,15 +87,31 @@ export async function startDaemon(machine: PlaygroundMachine, host: PoweredHost)
   await untilAnswers(machine, host, { part: 'daemon', socketPath: places.apiSocket });
 }
 
-function partsOf(
+/** What runs; a command that was killed may have begun to start something. */
+async function runningParts(
   machine: PlaygroundMachine,
-  { state, host }: HostSite,
-): ReadonlyMap<HostPart, number> {
+  site: HostSite & { readonly signal: AbortSignal },
+): Promise<ReadonlySet<HostPart>> {
+  const { state, host, signal } = site;
+  const isUnderWay = (one: MachineProcess): boolean =>
+    one.environment[idVariable] === state.id &&
+    one.environment[hostVariable] === host.name &&
+    isLauncher(one);
+  await until(machine, {
+    look: () => (machine.listProcesses(marks).some(isUnderWay) ? undefined : true),
+    limitMs: launchLimitMs,
+    late: () => `something on ${host.name} is always about to start`,
+    signal,
+  });
+  return partsOf(machine, site);
+}
+
+function partsOf(machine: PlaygroundMachine, { state, host }: HostSite): ReadonlySet<HostPart> {
   const ownPidNamespace = machine.namespaceOf('self', 'pid');
   const processes = machine.listProcesses(marks);
   const { hosts } = findPlayground(processes, { id: state.id, ownPidNamespace });
-  const running = Object.entries(hosts.get(host.name)?.parts ?? {});
-  return new Map(running.map(([part, process]) => [part as HostPart, process.pid]));
+  const found = hosts.get(host.name)?.parts ?? {};
+  return new Set(parts.filter((part) => found[part] !== undefined));
 }
 
 async function leave(

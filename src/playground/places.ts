@@ -39,6 +39,8 @@ export interface HostPlaces {
   readonly engineLog: string;
   readonly containerdConfig: string;
   readonly engineConfig: string;
+  /** Names the process namespace of a host that was given power to the end. */
+  readonly powerMark: string;
 }
 
 export function hostPlaces(
@@ -58,6 +60,7 @@ export function hostPlaces(
     engineLog: `${dataDirectory}/engine.log`,
     containerdConfig: `${dataDirectory}/containerd.toml`,
     engineConfig: `${dataDirectory}/daemon.json`,
+    powerMark: `${dataDirectory}/power`,
   };
 }
 

@@ -11,8 +11,9 @@ import {
   runningFabric,
   runningHost,
   startHost,
+  withoutPower,
 } from './host-changes.ts';
-import { powerOn } from './host-power.ts';
+import { hasFullPower, powerOn } from './host-power.ts';
 import { startDaemon, startEngine } from './host-services.ts';
 import { StateKeeper } from './keeper.ts';
 import { onHost } from './namespace-call.ts';
@@ -168,7 +169,11 @@ export class Playgrounds {
   ): Promise<number> {
     requireRoot(this.#machine);
     const state = await this.#keeper.find(name);
-    const { first } = runningHost(this.#machine, { state, host: findHost(state, host) });
+    const where = { state, host: findHost(state, host) };
+    const { first } = runningHost(this.#machine, where);
+    if (!(await hasFullPower(this.#machine, { ...where, firstPid: first.pid }))) {
+      throw withoutPower(where);
+    }
     const [program, ...parameters] = command;
     const environment = {
       [idVariable]: state.id,

@@ -30,6 +30,7 @@ const processes: readonly MachineProcess[] = [
   process(22, { command: 'sleep infinity', parentPid: 21, ...inside }),
   process(30, { command: '/usr/sbin/dockerd --live-restore', parentPid: 21, ...inside }),
   process(31, { command: 'containerd --root=/x', parentPid: 21, ...inside }),
+  process(39, { command: 'setsid --fork node /x/src/main.ts daemon', parentPid: 21, ...inside }),
   process(40, { command: 'node /x/src/main.ts daemon --data-dir=/x', parentPid: 21, ...inside }),
   process(41, { command: 'node /x/src/main.ts manager /x', parentPid: 21, ...inside }),
   process(42, { command: 'node /x/src/main.ts make-certificates', parentPid: 41, ...inside }),
@@ -75,7 +76,7 @@ test('hosts are found by their mark, and what runs on them by its namespace', ()
   );
   assert.deepEqual(
     found.marked.map(({ pid }) => pid),
-    [10, 20, 21, 22, 30, 31, 40, 41, 42, 43, 44, 45],
+    [10, 20, 21, 22, 30, 31, 39, 40, 41, 42, 43, 44, 45],
   );
 });
 
@@ -87,6 +88,6 @@ test('of another playground nothing is found', () => {
 test('what stands below a process is found at any depth', () => {
   assert.deepEqual(
     treeOf(21, processes).map(({ pid }) => pid),
-    [21, 22, 30, 31, 50, 40, 41, 42, 43, 44, 45],
+    [21, 22, 30, 31, 50, 39, 40, 41, 42, 43, 44, 45],
   );
 });

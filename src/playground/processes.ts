@@ -68,10 +68,20 @@ function partOf({ words }: Pick<MachineProcess, 'words'>): HostPart | undefined 
   const program = path.split('/').at(-1);
   if (program === 'dockerd') return 'engine';
   if (program === 'containerd') return 'containerd';
+  if (isLauncher({ words })) return undefined;
   // `node … main.ts daemon --data-dir DIR`, `node … main.ts manager DIR`
   const entry = words.findIndex((word) => /\/main\.[cm]?[jt]s$/.test(word));
   const role = entry < 0 ? undefined : words[entry + 1];
   return role === 'daemon' || role === 'manager' ? role : undefined;
+}
+
+/** Whether a process is about to become what it starts on a host. */
+export function isLauncher({ words }: Pick<MachineProcess, 'words'>): boolean {
+  const [program, first] = words;
+  return (
+    (program === 'setsid' && first === '--fork') ||
+    (program === 'nsenter' && words.includes('setsid'))
+  );
 }
 
 /** A process and all below it, the lower after the higher. */
