@@ -79,6 +79,7 @@ export const layers = {
       'task/template.ts',
       'ca',
       'liveness',
+      'leadership',
     ],
     // Scripts for the whole manager, on a simulated disk and link.
     tests: { imports: ['sim'] },

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { StoredChange, StoreEngine } from '../src/host/store-engine.ts';
 import { EtcdEngine } from '../src/os/etcd-engine.ts';
 import { SqliteEngine } from '../src/os/sqlite-engine.ts';
+import { measureFailovers } from '../test/etcd/etcd-failover.ts';
 import { TestEtcd } from '../test/etcd/test-etcd.ts';
 
 /* Figures for docs/design/etcd.md: `node bench/etcd.ts [kills]`. Some 30 s, and 2.5 s a kill for each timing. */
@@ -77,8 +78,21 @@ async function measureFailover(etcd: TestEtcd, kills: number): Promise<void> {
   await engine.close();
 }
 
+async function measureManagers(count: number): Promise<void> {
+  const kinds = ['kill', 'freeze', 'hang'] as const;
+  const faults = Array.from({ length: count }, (_, n) => kinds[n % kinds.length] ?? 'kill');
+  const failovers = await measureFailovers(faults);
+  for (const kind of kinds) {
+    const silences = failovers.filter(({ fault }) => fault === kind).map((one) => one.silentMs);
+    console.info(`next write after a ${kind} of the leading manager, ms: ${silences.join(' ')}`);
+  }
+  const all = failovers.map(({ silentMs }) => silentMs).toSorted((a, b) => a - b);
+  console.info(`median ${all[Math.floor(count / 2)]}, worst ${all.at(-1)}`);
+}
+
 const kills = Number(process.argv[2] ?? 20);
 const directory = mkdtempSync(join(tmpdir(), 'tutti-bench-'));
+if (kills > 0) await measureManagers(kills);
 if (process.argv[3] === undefined) {
   await measureEngine('SQLite', SqliteEngine.open(join(directory, 'store.db')));
   for (const size of [1, 3]) {

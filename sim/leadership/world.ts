@@ -175,7 +175,7 @@ export class LeadershipWorld {
     if (from.isCommit) {
       this.commits.push({ atMs: this.#nowMs, manager: manager.index, epoch });
     }
-    return { kind: 'proven', epoch, sentAt };
+    return { kind: 'proven', by: from.isCommit ? 'commit' : 'sign', epoch, sentAt };
   }
 
   get #seen(): Sighting {
@@ -296,7 +296,8 @@ class SimulatedManager {
     epoch: number,
     { isCommit, lost }: { readonly isCommit: boolean; readonly lost: LeadershipEvent },
   ): void {
-    const sentAt = this.#now;
+    // Some time passes between a decision and its request.
+    const sentAt = this.#now + 0.1;
     const run = (): LeadershipEvent => this.#world.write(this, { epoch, sentAt, isCommit });
     this.#world.request(this, { run, lost });
   }

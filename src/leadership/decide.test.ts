@@ -92,7 +92,10 @@ test('the epoch counts from when it was asked for, and is proven again in time',
 });
 
 test('a commit is a sign of life', () => {
-  const { stance } = after(holding(), [1_200, { kind: 'proven', epoch: 5, sentAt: 1_190 }]);
+  const { stance } = after(holding(), [
+    1_200,
+    { kind: 'proven', by: 'commit', epoch: 5, sentAt: 1_190 },
+  ]);
   assert.equal(wakeAt(stance, terms), 1_190 + terms.signEveryMs);
   assert.ok(mayAct(stance, { now: 2_000, terms }));
 });
@@ -104,7 +107,7 @@ test('a holder that proves nothing pauses, and goes on when the epoch is still i
     paused.stance,
     [2_500, { kind: 'sign-lost' }],
     [2_550, tick],
-    [2_560, { kind: 'proven', epoch: 5, sentAt: 2_550 }],
+    [2_560, { kind: 'proven', by: 'sign', epoch: 5, sentAt: 2_550 }],
   );
   assert.deepEqual(again.steps, [{ kind: 'lead', epoch: 5 }]);
 });
@@ -135,11 +138,14 @@ test('what belongs to another stance changes nothing', () => {
     { kind: 'taken', epoch: 9 },
     { kind: 'take-lost' },
     { kind: 'sign-lost' },
-    { kind: 'proven', epoch: 3, sentAt: 0 },
+    { kind: 'proven', by: 'sign', epoch: 3, sentAt: 0 },
   ];
   for (const event of strays) assert.equal(after(following, [10, event]).stance, following);
   const held = holding();
-  assert.equal(after(held, [1_100, { kind: 'proven', epoch: 4, sentAt: 1_099 }]).stance, held);
+  assert.equal(
+    after(held, [1_100, { kind: 'proven', by: 'sign', epoch: 4, sentAt: 1_099 }]).stance,
+    held,
+  );
   assert.equal(after(held, [1_100, { kind: 'heard', seen }]).stance, held);
 });
 

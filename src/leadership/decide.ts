@@ -65,7 +65,7 @@ export function wakeAt(stance: Stance, terms: LeadershipTerms): Instant {
       return Number.POSITIVE_INFINITY;
     case 'holding': {
       const holdEnd = stance.leads ? stance.provenAt + terms.holdMs : Number.POSITIVE_INFINITY;
-      const signAt = stance.signSentAt === undefined ? stance.signFrom : Number.POSITIVE_INFINITY;
+      const signAt = stance.signs ? Number.POSITIVE_INFINITY : stance.signFrom;
       return Math.min(holdEnd, signAt);
     }
     default:
@@ -139,7 +139,7 @@ function take(
         kind: 'holding',
         epoch: event.epoch,
         provenAt,
-        signSentAt: undefined,
+        signs: false,
         signFrom: provenAt + circumstances.terms.signEveryMs,
         leads: false,
       };
@@ -179,12 +179,12 @@ function hold(
       const provenAt = Math.max(stance.provenAt, event.sentAt);
       // A commit proves as well: the next sign is due a while after it.
       const signFrom = provenAt + terms.signEveryMs;
-      const signSentAt = stance.signSentAt === event.sentAt ? undefined : stance.signSentAt;
-      return settle({ ...stance, signSentAt, provenAt, signFrom }, circumstances);
+      const signs = stance.signs && event.by === 'commit';
+      return settle({ ...stance, signs, provenAt, signFrom }, circumstances);
     }
     case 'sign-lost': {
       const signFrom = now + terms.retryMs;
-      return settle({ ...stance, signSentAt: undefined, signFrom }, circumstances);
+      return settle({ ...stance, signs: false, signFrom }, circumstances);
     }
     case 'heard':
     case 'answered':
@@ -210,11 +210,11 @@ function settle(stance: Holding, { now, terms }: LeadershipCircumstances): Decis
   const leads = mayAct(stance, { now, terms });
   if (leads && !stance.leads) steps.push({ kind: 'lead', epoch: stance.epoch });
   if (!leads && stance.leads) steps.push({ kind: 'pause' });
-  if (stance.signSentAt !== undefined || now < stance.signFrom) {
+  if (stance.signs || now < stance.signFrom) {
     return { stance: { ...stance, leads }, steps };
   }
   steps.push({ kind: 'write-sign', epoch: stance.epoch });
-  return { stance: { ...stance, leads, signSentAt: now }, steps };
+  return { stance: { ...stance, leads, signs: true }, steps };
 }
 
 function begin(seen: Sighting, { now, terms, rank, fraction }: LeadershipCircumstances): Following {

@@ -31,7 +31,7 @@ export interface Holding {
   /** When that was sent which proved last that the epoch is held. */
   readonly provenAt: Instant;
   /** A sign of life is on its way. */
-  readonly signSentAt: Instant | undefined;
+  readonly signs: boolean;
   readonly signFrom: Instant;
   /** What was told last; `mayAct` decides. */
   readonly leads: boolean;
@@ -51,8 +51,13 @@ export type LeadershipEvent =
   | { readonly kind: 'not-taken'; readonly seen: Sighting }
   /** Whether it was taken cannot be told. */
   | { readonly kind: 'take-lost' }
-  /** A commit or a sign of life, sent at that time, was carried out under the epoch. */
-  | { readonly kind: 'proven'; readonly epoch: number; readonly sentAt: Instant }
+  /** What was sent at that time was carried out under the epoch. */
+  | {
+      readonly kind: 'proven';
+      readonly by: 'commit' | 'sign';
+      readonly epoch: number;
+      readonly sentAt: Instant;
+    }
   /** A sign of life had no answer. */
   | { readonly kind: 'sign-lost' }
   /** The store refused a commit or a sign of life: the epoch is another's. */

@@ -124,6 +124,6 @@ async function breakEtcd(etcd: TestEtcd, fault: Exclude<EtcdFault, 'kill-writer'
   const leader = await etcd.leader();
   if (fault === 'kill-leader') return leader.signal('SIGKILL');
   leader.signal('SIGSTOP');
-  await sleep(1_500);
+  await sleep(1_000);
   leader.signal('SIGCONT');
 }
