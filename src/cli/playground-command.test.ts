@@ -119,7 +119,8 @@ const demo = planPlayground({ name: 'demo', managers: 1, workers: 1 }, { id: 'a'
 async function run(parameters: readonly string[], machine = machineWith(JSON.stringify(demo))) {
   let said = '';
   const plain = (_colour: string, text: string): string => text;
-  const code = await runProgram(['playground', ...parameters], {
+  // What these commands have no use for is not there.
+  const host: Partial<ProgramHost> = {
     version: '0',
     signal: new AbortController().signal,
     environment: {},
@@ -136,6 +137,7 @@ async function run(parameters: readonly string[], machine = machineWith(JSON.str
     },
     runDaemon: async () => assert.fail('no daemon is to run'),
     openPlaygrounds: async () => new Playgrounds(machine),
+    openBackups: async () => assert.fail('no backup is to be opened'),
   });
   return { code, said };
 }
