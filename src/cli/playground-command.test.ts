@@ -4,6 +4,7 @@ import type { PlaygroundMachine } from '../host/playground-machine.ts';
 import { TuttiError } from '../lib/error.ts';
 import { planPlayground } from '../playground/plan.ts';
 import { Playgrounds } from '../playground/playground.ts';
+import type { ProgramHost } from './program-host.ts';
 import { runProgram } from './run-program.ts';
 
 interface BadCase {
@@ -137,8 +138,8 @@ async function run(parameters: readonly string[], machine = machineWith(JSON.str
     },
     runDaemon: async () => assert.fail('no daemon is to run'),
     openPlaygrounds: async () => new Playgrounds(machine),
-    openBackups: async () => assert.fail('no backup is to be opened'),
-  });
+  };
+  const code = await runProgram(['playground', ...parameters], host as ProgramHost);
   return { code, said };
 }
 
