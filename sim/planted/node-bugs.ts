@@ -157,7 +157,7 @@ function stopTooEarly(runtime: ContainerRuntime): ContainerRuntime {
 }
 
 /** Changes what the agent says to the manager. */
-function alter(change: (message: AgentMessage, world: World) => AgentMessage): Seams {
+export function alter(change: (message: AgentMessage, world: World) => AgentMessage): Seams {
   return {
     transport: (transport, world): AgentTransport => ({
       openLogs: async (requestId, signal) => await transport.openLogs(requestId, signal),
@@ -173,7 +173,10 @@ function alter(change: (message: AgentMessage, world: World) => AgentMessage): S
   };
 }
 
-function changed(runtime: ContainerRuntime, change: Partial<ContainerRuntime>): ContainerRuntime {
+export function changed(
+  runtime: ContainerRuntime,
+  change: Partial<ContainerRuntime>,
+): ContainerRuntime {
   return {
     info: async (signal) => await runtime.info(signal),
     findImage: async (reference, signal) => await runtime.findImage(reference, signal),

@@ -6,7 +6,7 @@ import type { Instant } from '../model/instant.ts';
 import type { StandIn } from '../model/stand-in.ts';
 import type { ObservedTask } from '../model/task.ts';
 import { isEndState } from '../model/task-state.ts';
-import { decideStandIn, type StandInDecision } from '../task/stand-in.ts';
+import { decideStandIn, startsAloneAt, type StandInDecision } from '../task/stand-in.ts';
 import type { NodeState } from './node-state.ts';
 
 /** Ended ones of a place that are kept to be told: what is missing is history, never a count. */
@@ -72,7 +72,7 @@ export class StandIns {
 
   /** Whether the task is to wait for one that stood in for its slot and still runs. */
   isHeldUp(taskId: string): boolean {
-    const { state, observed } = this.#options;
+    const { state } = this.#options;
     const task = state.tasks.get(taskId);
     if (task === undefined) return false;
     for (const guestId of this.#guests) {
@@ -80,7 +80,7 @@ export class StandIns {
       if (guest === undefined) this.#guests.delete(guestId);
       if (guest === undefined || guestId === taskId || !isOfSlot(guest, task)) continue;
       const isGoing = guest.desired === 'shutdown' || guest.desired === 'removed';
-      const seen = observed(guestId);
+      const seen = this.#options.observed(guestId);
       const isOver = guest.ended || (seen !== undefined && isEndState(seen.state));
       if (isGoing && !isOver) return true;
     }
@@ -116,6 +116,10 @@ export class StandIns {
     let nextAt: Instant | undefined;
     const made: string[] = [];
     for (const taskId of this.#latest()) {
+      const startAt = this.#startsAt(taskId);
+      if (startAt !== undefined && startAt > this.#options.clock.now()) {
+        nextAt = Math.min(nextAt ?? startAt, startAt);
+      } else if (startAt !== undefined) this.#startAlone(taskId);
       const decision = this.#decide(taskId);
       if (decision.kind === 'wait') nextAt = Math.min(nextAt ?? decision.until, decision.until);
       if (decision.kind === 'make') made.push(this.#make(taskId, decision.counters));
@@ -129,8 +133,8 @@ export class StandIns {
 
   /** Of each place the task that was there last, while this agent decides. */
   #latest(): readonly string[] {
-    const { state, aloneFrom } = this.#options;
-    if (aloneFrom() === undefined) return [];
+    const { state } = this.#options;
+    if (this.#options.aloneFrom() === undefined) return [];
     const replaced = new Set<string>();
     const latestOf = new Map<string, string>();
     for (const { taskId, originId } of this.#made.values()) {
@@ -155,10 +159,35 @@ export class StandIns {
     });
   }
 
+  #startsAt(taskId: string): Instant | undefined {
+    const { state } = this.#options;
+    const assignment = state.tasks.get(taskId);
+    if (assignment === undefined) return undefined;
+    return startsAloneAt(assignment, {
+      aloneFrom: this.#options.aloneFrom(),
+      hasEnded: (otherId) => {
+        const other = state.tasks.get(otherId);
+        const seen = this.#options.observed(otherId);
+        return other?.ended === true || (seen !== undefined && isEndState(seen.state));
+      },
+    });
+  }
+
+  #startAlone(taskId: string): void {
+    const { state, logger } = this.#options;
+    const assignment = state.tasks.get(taskId);
+    if (assignment?.alone === undefined) return;
+    const { desired } = assignment.alone;
+    state.apply([{ put: 'task', value: { ...assignment, desired } }]);
+    const { serviceName } = assignment;
+    logger.info('a prepared task is started without a manager', { serviceName, taskId });
+    this.#options.assigned([taskId]);
+  }
+
   #make(replacedId: string, counters: Pick<StandIn, 'attempts' | 'restarts'>): string {
-    const { state, clock, logger, newId } = this.#options;
+    const { state, clock, logger } = this.#options;
     const replaced = state.tasks.get(replacedId);
-    const taskId = newId();
+    const taskId = this.#options.newId();
     if (replaced === undefined) return taskId;
     const originId = this.#made.get(replacedId)?.originId ?? replacedId;
     const task = { ...replaced, taskId };

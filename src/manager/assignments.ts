@@ -1,6 +1,7 @@
 import { parseHostPort } from '../lib/host-port.ts';
 import { parseAddress } from '../lib/ipv4.ts';
 import type {
+  AloneStart,
   CatalogNode,
   CatalogService,
   CatalogTask,
@@ -17,6 +18,7 @@ import type { Service } from '../model/service.ts';
 import type { ObservedTask, Task } from '../model/task.ts';
 import type { TaskTemplate } from '../model/template.ts';
 import { isTemplated } from '../model/secret.ts';
+import { aloneStart } from '../orchestrator/alone-start.ts';
 import { isLive } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 import { theCluster } from './cluster-row.ts';
@@ -41,10 +43,15 @@ export function taskAssignment(view: View, task: Task): TaskAssignment | undefin
     ended: task.end !== undefined,
     ...(task.restarts.length > 0 && { restarts: task.restarts }),
     ...(task.attempts !== undefined && { attempts: task.attempts }),
+    ...alone(aloneStart(view, { service, task })),
     ...(service.registryAuth === undefined || !isLive(task)
       ? {}
       : { registryAuth: service.registryAuth }),
   };
+}
+
+function alone(start: AloneStart | undefined): Pick<TaskAssignment, 'alone'> {
+  return start === undefined ? {} : { alone: start };
 }
 
 export function templateAssignment(template: TaskTemplate): TemplateAssignment {

@@ -1,6 +1,7 @@
 import type { Observed } from '../model/observed.ts';
 import type { Service } from '../model/service.ts';
 import type { Task } from '../model/task.ts';
+import { slotKey } from '../store/schema.ts';
 import type { Change, Commit, View } from '../store/view.ts';
 import type { AgentSession } from './agent-session.ts';
 import { ingressPorts } from './assignments.ts';
@@ -124,12 +125,24 @@ export class Dispatcher {
       const session = nodeId === undefined ? undefined : this.#sessions.get(nodeId);
       if (session === undefined) continue;
       session.assignments.markTask(change.id);
+      for (const task of this.#waitingFor(change)) session.assignments.markTask(task.id);
       touched.add(session);
     }
     for (const session of this.#sessionsOn(rows.flatMap(addressNetworks))) {
       session.assignments.markCatalogTask(change.id);
       touched.add(session);
     }
+  }
+
+  /** Prepared tasks whose agent is told what it may do when the changed one is out of their way. */
+  #waitingFor({ before, after }: Extract<Change, { table: 'tasks' }>): readonly Task[] {
+    const row = after ?? before;
+    if (row === undefined || (before?.desired === after?.desired && before?.end === after?.end)) {
+      return [];
+    }
+    return [...this.#view.tasks.by('slot', slotKey(row))].filter(
+      (task) => task.desired === 'ready' && task.nodeId === row.nodeId,
+    );
   }
 
   #markService(change: Extract<Change, { table: 'services' }>, touched: Set<AgentSession>): void {

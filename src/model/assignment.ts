@@ -5,6 +5,13 @@ import type { TaskAddress } from './task.ts';
 import type { DesiredState } from './task-state.ts';
 import type { TaskTemplateSpec } from './template.ts';
 
+/** A prepared task starts by itself not before a time, and when others of its slot have ended. */
+export interface AloneStart {
+  readonly desired: 'running' | 'complete';
+  readonly notBefore: Instant;
+  readonly after: readonly string[];
+}
+
 /** One task that a node has to hold. Dropped from the set: the node removes its containers. */
 export interface TaskAssignment {
   readonly taskId: string;
@@ -20,6 +27,8 @@ export interface TaskAssignment {
   /** As on its row, for an agent that has to restart it by itself; absent: there were none. */
   readonly restarts?: readonly Instant[];
   readonly attempts?: number;
+  /** Of one that is desired `ready`: what its agent may do without a manager. */
+  readonly alone?: AloneStart;
   readonly registryAuth?: string;
 }
 

@@ -53,6 +53,21 @@ export function decideStandIn(of: {
   };
 }
 
+/**
+ * When an agent starts by itself what it has prepared; undefined: a manager has to say so.
+ * `hasEnded`: of a task of the same node.
+ */
+export function startsAloneAt(
+  assignment: TaskAssignment,
+  of: { readonly aloneFrom: Instant | undefined; hasEnded(taskId: string): boolean },
+): Instant | undefined {
+  const { desired, alone, ended, serviceLabels } = assignment;
+  if (desired !== 'ready' || alone === undefined || ended) return undefined;
+  if (of.aloneFrom === undefined || isFenced({ spec: { labels: serviceLabels } })) return undefined;
+  if (!alone.after.every((taskId) => of.hasEnded(taskId))) return undefined;
+  return Math.max(alone.notBefore, of.aloneFrom);
+}
+
 function isJob({ desired }: TaskAssignment): boolean {
   return desired === 'complete';
 }
