@@ -97,12 +97,12 @@ test('a node that is not answered stops what is fenced before its lease is over 
   assert.equal(node.changes.at(-1)?.mustStop, false);
 });
 
-test('an agent that has just started leaves alone what runs, for two seconds, and starts nothing', async () => {
+test('an agent that has just started leaves alone what runs, for four seconds, and starts nothing', async () => {
   const node = new Node();
   node.answersSession = false;
   await node.run();
   assert.deepEqual([node.keeper.isOver, node.keeper.mustStop], [true, false]);
-  await node.pass(1_900);
+  await node.pass(3_900);
   assert.equal(node.keeper.mustStop, false);
   await node.pass(200);
   assert.deepEqual([node.keeper.isOver, node.keeper.mustStop], [true, true]);

@@ -11,7 +11,7 @@ const idlePeriodMs = 5_000;
  * An agent that has just started proves its lease within this time; until then what runs is left
  * alone, and nothing that is fenced is started.
  */
-const startGraceMs = 2_000;
+const startGraceMs = 4_000;
 
 /**
  * The node's side of its lease: says again and again that the node lives, listens for answers, and
@@ -21,7 +21,8 @@ export class LeaseKeeper {
   readonly #clock: Clock;
   readonly #say: (number: number) => void;
   readonly #onChange: () => void;
-  readonly #startedAt: number;
+  /** When the agent began to look after its tasks, and to speak. */
+  #startedAt = Number.POSITIVE_INFINITY;
   #lease = new NodeLease(leaseTerms);
   #terms: Pick<LeaseTerms, 'periodMs' | 'retryMs' | 'fencedAfterMs'> = leaseTerms;
   #datagrams: LifeSender | undefined;
@@ -42,7 +43,6 @@ export class LeaseKeeper {
     this.#clock = options.clock;
     this.#say = options.say;
     this.#onChange = options.onChange;
-    this.#startedAt = options.clock.now();
   }
 
   /** No task of a fenced service may be started, and none may run. */
@@ -83,6 +83,7 @@ export class LeaseKeeper {
 
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#wake.resolve(), { once: true });
+    this.#startedAt = this.#clock.now();
     while (!signal.aborted) {
       this.#wake = Promise.withResolvers<void>();
       this.#look();
