@@ -157,6 +157,8 @@ export class Sessions {
     for (const { id } of this.#view.nodes.all()) {
       // One that was there a moment ago, or may be on its way, is told when it comes.
       const seen = this.#observed.node(id);
+      // Who is down has been waited for, or said that it went.
+      if (seen?.state === 'down') continue;
       const isNear = seen?.state === 'unknown' || this.#clock.now() - (seen?.since ?? 0) < withinMs;
       if (isNear && !this.#leavers.has(id)) this.#leavers.set(id, Promise.withResolvers());
     }
