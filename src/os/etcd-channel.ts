@@ -115,10 +115,12 @@ export class EtcdChannel {
     if (session === undefined || session.closed || session.destroyed) return false;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => resolve(false), limitMs);
-    session.once('close', () => resolve(false));
+    const onClose = (): void => resolve(false);
+    session.once('close', onClose);
     session.ping((error) => resolve(error === null));
     const answered = await promise;
     clearTimeout(timer);
+    session.off('close', onClose);
     return answered;
   }
 

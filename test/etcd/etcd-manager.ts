@@ -11,8 +11,8 @@ import { Store } from '../../src/store/store.ts';
 
 /**
  * The part of a manager that leads and follows: `etcd-manager.ts <rank> <socket>`. While it leads
- * it writes a row after the other and says `wrote <epoch> <count>` for each that is acknowledged; the
- * count goes on from what those before it wrote.
+ * it writes a row after the other and says `wrote <epoch> <count>` for each that is acknowledged;
+ * the count goes on from what those before it wrote.
  */
 async function main(rank: number, path: string): Promise<void> {
   const client = new EtcdClient({ endpoints: [{ kind: 'socket', path }] });

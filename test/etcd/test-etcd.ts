@@ -6,7 +6,12 @@ import { join } from 'node:path';
 import type { Logger } from '../../src/host/logger.ts';
 import { EtcdClient } from '../../src/os/etcd-client.ts';
 import type { EtcdEndpoint } from '../../src/os/etcd-channel.ts';
-import { type EtcdMemberPlan, type EtcdTiming, etcdClientSocket } from '../../src/os/etcd-flags.ts';
+import {
+  type EtcdMemberPlan,
+  type EtcdPeerFiles,
+  type EtcdTiming,
+  etcdClientSocket,
+} from '../../src/os/etcd-flags.ts';
 import { decodeStatus, type EtcdStatus } from '../../src/os/etcd-member-messages.ts';
 import { EtcdMembers } from '../../src/os/etcd-members.ts';
 import { EtcdProcess } from '../../src/os/etcd-process.ts';
@@ -78,13 +83,18 @@ export class TestEtcd {
   /** Resolves when it takes writes. */
   static async start(
     size: number,
-    options: { readonly timing?: EtcdTiming; readonly quotaBytes?: number } = {},
+    options: {
+      readonly timing?: EtcdTiming;
+      readonly quotaBytes?: number;
+      readonly tls?: EtcdPeerFiles;
+    } = {},
   ): Promise<TestEtcd> {
     const directory = mkdtempSync(join(tmpdir(), 'tutti-etcd-'));
+    const scheme = options.tls === undefined ? 'http' : 'https';
     const firstMembers: { name: string; peerUrl: string }[] = [];
     for (const port of await freePorts(size)) {
       const name = `m${firstMembers.length + 1}`;
-      firstMembers.push({ name, peerUrl: `http://127.0.0.1:${port}` });
+      firstMembers.push({ name, peerUrl: `${scheme}://127.0.0.1:${port}` });
     }
     const members = firstMembers.map(
       ({ name, peerUrl }) =>
