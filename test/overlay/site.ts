@@ -178,6 +178,16 @@ export class OverlaySite implements AsyncDisposable {
       .toSorted();
   }
 
+  /** What a host has of networks of the cluster. */
+  async remains(host: string): Promise<readonly string[]> {
+    const label = 'label=dev.tutti.network';
+    const networks = await this.hosts.engine(host, 'network', 'ls', '--quiet', '--filter', label);
+    const permanent = ['ip', 'neighbour', 'show', 'nud', 'permanent'];
+    const { stdout: neighbours } = await this.hosts.enter(host, permanent);
+    const lines = [networks, neighbours].flatMap((text) => text.split('\n'));
+    return [...(await this.spans(host)), ...lines.filter((line) => line !== '')];
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.hosts[Symbol.asyncDispose]();
   }
