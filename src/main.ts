@@ -1,6 +1,7 @@
 import type { DaemonOptions, ProgramHost } from './cli/program-host.ts';
 import type { Logger } from './host/logger.ts';
 import { TuttiError } from './lib/error.ts';
+import type { BackupFiles } from './os/backup-files.ts';
 import type { Playgrounds } from './playground/playground.ts';
 
 /** Of Tutti itself; package.json says the same, and a test holds them together. */
@@ -39,7 +40,14 @@ async function runCommand(signal: AbortSignal): Promise<number> {
     output: await openOutput(),
     runDaemon: (options) => runDaemon(options, signal),
     openPlaygrounds,
+    openBackups,
   });
+}
+
+async function openBackups(): Promise<BackupFiles> {
+  const { BackupFiles } = await import('./os/backup-files.ts');
+  const { migrations, schemaVersionOf } = await import('./store/migrations.ts');
+  return new BackupFiles({ knownSchemaVersion: schemaVersionOf(migrations) });
 }
 
 async function openPlaygrounds(): Promise<Playgrounds> {

@@ -3,7 +3,11 @@ import { open } from 'node:fs/promises';
 import { apiPrefix, apiRoutes } from './api/routes.ts';
 import { managerRoutes } from './docker/manager-routes.ts';
 import type { Logger } from './host/logger.ts';
-import { startManager } from './manager/manager.ts';
+import type { StoreEngine } from './host/store-engine.ts';
+import { TuttiError } from './lib/error.ts';
+import { type Manager, startManager } from './manager/manager.ts';
+import { backupRoutes, backupsPath } from './os/backup-routes.ts';
+import type { BackupContent } from './os/backup-write.ts';
 import { CertificateAuthority } from './os/certificates-authority.ts';
 import { SealingKey } from './os/certificates-seal.ts';
 import { TcpClusterPort } from './os/cluster-port.ts';
@@ -14,9 +18,11 @@ import { openLifeSocket } from './os/life-socket.ts';
 import { resolveAddress } from './os/machine.ts';
 import { SealedEngine } from './os/sealed-engine.ts';
 import { serveSessions } from './os/session-transport.ts';
+import { Snapshots } from './os/snapshots.ts';
 import { SqliteEngine } from './os/sqlite-engine.ts';
 import { SystemClock } from './os/system-clock.ts';
 import { SystemRandom } from './os/system-random.ts';
+import { migrations, schemaVersionOf } from './store/migrations.ts';
 
 export interface ServeManager {
   readonly dataDirectory: string;
@@ -40,6 +46,13 @@ export async function serveManager(options: ServeManager): Promise<void> {
     command: options.certificatesCommand,
     sealing,
   });
+  const snapshots = new Snapshots({
+    directory: layout.snapshotsDirectory,
+    sealing,
+    clock,
+    logger,
+  });
+  await snapshotBeforeMigration(engine, { snapshots, logger });
   const datagrams = new UdpLifeReceiver(logger);
   const manager = await startManager({
     engine,
@@ -60,6 +73,11 @@ export async function serveManager(options: ServeManager): Promise<void> {
     resolveAddress,
   });
   const own = apiRoutes(controlPlane);
+  const backups = backupRoutes({
+    content: async () => await backupContent(manager, sealing),
+    snapshots: async () => await snapshots.list(),
+    now: () => clock.now(),
+  });
   const sessions = await serveSessions({
     socketPath: layout.managerSessionSocket,
     handler: manager.handler,
@@ -68,18 +86,56 @@ export async function serveManager(options: ServeManager): Promise<void> {
   const server = await HttpServer.listen({
     socketPath: layout.managerApiSocket,
     logger,
-    handle: (request) =>
-      request.path.startsWith(apiPrefix) ? own(request) : docker.handle(request),
+    handle: (request) => {
+      if (request.path === backupsPath) return backups(request);
+      return request.path.startsWith(apiPrefix) ? own(request) : docker.handle(request);
+    },
   });
   // Last of all: it says that everything else is ready.
   const closeLife = await openLifeSocket(layout.managerLifeSocket);
+  const snapshotting = snapshots.run(() => snapshotContent(manager), signal);
   await untilAborted(signal);
+  await snapshotting;
   await closeLife();
   await server.close();
   docker.close();
   await sessions.close();
   await manager.stop();
   authority.close();
+}
+
+/** Undefined where there is no cluster. */
+function snapshotContent(manager: Manager): Omit<BackupContent, 'state'> | undefined {
+  const clusterId = manager.controlPlane.cluster()?.id;
+  return clusterId === undefined ? undefined : { clusterId, snapshot: manager.snapshot() };
+}
+
+async function backupContent(manager: Manager, sealing: SealingKey): Promise<BackupContent> {
+  const content = snapshotContent(manager);
+  if (content === undefined) {
+    throw new TuttiError('unavailable', 'there is no cluster to back up', {
+      hint: 'Make one with `docker swarm init`, or ask one of its managers.',
+    });
+  }
+  const sealingKey = (await sealing.material()).toString('base64');
+  const { nodeId } = manager.controlPlane;
+  return { ...content, state: { sealingKey, ...(nodeId !== undefined && { nodeId }) } };
+}
+
+/** What a migration spoils can be had again. Without space for a copy nothing is migrated. */
+async function snapshotBeforeMigration(
+  engine: StoreEngine,
+  to: { readonly snapshots: Snapshots; readonly logger: Logger },
+): Promise<void> {
+  const stored = await engine.load();
+  const known = schemaVersionOf(migrations);
+  if (stored.schemaVersion === 0 || stored.schemaVersion >= known) return;
+  const rows = [...stored.rows];
+  const cluster = rows.find(({ table }) => table === 'clusters');
+  if (cluster === undefined) return;
+  const content = { clusterId: cluster.id, snapshot: { ...stored, rows } };
+  const path = await to.snapshots.make(content, 'migration');
+  to.logger.info('a snapshot was made before the store is migrated', { path });
 }
 
 /** Takes no space where a file of about that length is there: a manager starts on a full disk. */

@@ -46,7 +46,8 @@ function checkPlace(socket: string): void {
   }
 }
 
-function dataDirectory(given: string): string {
+/** Makes it where it is not there. Throws as `checkDaemonOptions` does. */
+export function dataDirectory(given: string): string {
   if (given === '') throw wrong('--data-dir', 'expected a directory, found ""');
   const path = resolve(given);
   if (Buffer.byteLength(path) > longestDataDirectory) {

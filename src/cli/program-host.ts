@@ -1,3 +1,10 @@
+import type {
+  BackupHeader,
+  BackupLock,
+  BackupSecret,
+  RestoreOptions,
+  RestoreReport,
+} from '../model/backup.ts';
 import type { Playgrounds } from '../playground/playground.ts';
 import type { Output } from './context.ts';
 
@@ -9,6 +16,17 @@ export interface DaemonOptions {
   readonly nodeName?: string;
 }
 
+/** Files of backups on this machine. */
+export interface BackupFiles {
+  /** How a new backup is locked with what a person keeps; the key is base64. */
+  lock(secret: BackupSecret): Promise<{ readonly lock: BackupLock; readonly key: string }>;
+  /** What a file says of itself, unchecked. Throws where it is no backup. */
+  header(path: string): Promise<BackupHeader>;
+  /** Reads a backup as a whole. Throws what is wrong with it. */
+  check(path: string, key: string): Promise<BackupHeader>;
+  restore(options: RestoreOptions): Promise<RestoreReport>;
+}
+
 /** What the command line needs of the process that runs it. */
 export interface ProgramHost {
   readonly version: string;
@@ -16,6 +34,8 @@ export interface ProgramHost {
   readonly signal: AbortSignal;
   readonly environment: Readonly<Record<string, string | undefined>>;
   runDaemon(options: DaemonOptions): Promise<number>;
+  /** Without a daemon. */
+  openBackups(): Promise<BackupFiles>;
   /** Of this machine. */
   openPlaygrounds(): Promise<Playgrounds>;
   /** Told the exit code of the command that ran. */

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { TuttiError } from '../lib/error.ts';
+import { addBackup, addRestore } from './backup-command.ts';
 import { checkDaemonOptions } from './daemon-options.ts';
 import { addNode } from './node-command.ts';
 import { addPlayground } from './playground-command.ts';
@@ -28,6 +29,8 @@ export function buildProgram(host: ProgramHost): Command {
   addNode(program, host);
   addRebalance(program, host);
   addWhy(program, host);
+  addBackup(program, host);
+  addRestore(program, host);
   addPlayground(program, host);
   program
     .command('status')

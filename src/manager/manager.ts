@@ -4,7 +4,7 @@ import type { ClusterCalls, ClusterPort } from '../host/cluster-port.ts';
 import type { LifeReceiver } from '../host/life.ts';
 import type { Logger } from '../host/logger.ts';
 import type { Random } from '../host/random.ts';
-import type { StoreEngine } from '../host/store-engine.ts';
+import type { StoreEngine, StoreSnapshot } from '../host/store-engine.ts';
 import type { ManagerTransportHandler } from '../host/transport.ts';
 import { TuttiError } from '../lib/error.ts';
 import { newId } from '../lib/id.ts';
@@ -68,6 +68,8 @@ export interface Manager {
   readonly controlPlane: ControlPlane;
   /** What the transport hands sessions and log streams to. */
   readonly handler: ManagerTransportHandler;
+  /** What is durable now: to be backed up while commits go on. */
+  snapshot(): StoreSnapshot;
   /** Resolves when nothing is left to plan until somebody says something or time passes. */
   idle(): Promise<void>;
   /** Ends sessions and plans, waits for the commit in flight, closes the store engine. */
@@ -84,6 +86,7 @@ export async function startManager(options: ManagerOptions): Promise<Manager> {
   return {
     controlPlane: manager.controlPlane,
     handler: manager.handler,
+    snapshot: () => store.snapshot(),
     idle: async () => await manager.idle(),
     stop: async () => await manager.stop(),
   };

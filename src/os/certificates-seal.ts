@@ -63,6 +63,27 @@ export class SealingKey {
     };
   }
 
+  /** The key itself, for backups alone; made where there is none. */
+  async material(): Promise<Buffer> {
+    if ((await this.#load()) === undefined) await this.#make();
+    return Buffer.from(this.#here('sealing key'));
+  }
+
+  /**
+   * Takes the key of a backup.
+   *
+   * @throws TuttiError `failed-precondition` where there is another already.
+   */
+  async adopt(key: Buffer): Promise<void> {
+    const own = await this.#load();
+    if (own === undefined) await this.#keep(key);
+    else if (!own.equals(key)) {
+      throw new TuttiError('failed-precondition', `${this.#path} is of another cluster`, {
+        hint: 'Move it away; it opens the snapshots of that cluster.',
+      });
+    }
+  }
+
   async forget(): Promise<void> {
     this.#key?.fill(0);
     this.#key = undefined;
@@ -82,12 +103,14 @@ export class SealingKey {
     return this.#key;
   }
 
-  async #make(): Promise<Buffer> {
-    const key = randomBytes(keyBytes);
+  async #make(): Promise<void> {
+    await this.#keep(randomBytes(keyBytes));
+  }
+
+  async #keep(key: Buffer): Promise<void> {
     const file: KeyFile = { kept: 'plain', key: key.toString('base64') };
     await replaceFile(this.#path, `${JSON.stringify(file)}\n`);
     this.#key = key;
-    return key;
   }
 
   #here(purpose: string): Buffer {

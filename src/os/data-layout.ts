@@ -17,6 +17,8 @@ export interface DataLayout {
   readonly identityPath: string;
   /** Opens what is sealed in the store. */
   readonly sealingKeyPath: string;
+  /** Automatic snapshots, made with the first. */
+  readonly snapshotsDirectory: string;
   readonly managerLogPath: string;
   readonly managerPidPath: string;
   readonly managerApiSocket: string;
@@ -51,6 +53,7 @@ export async function openDataLayout(path: string): Promise<DataLayout> {
     agentStatePath: join(dataDirectory, 'agent', 'state.json'),
     identityPath: join(dataDirectory, 'identity', 'node.json'),
     sealingKeyPath: join(dataDirectory, 'manager', 'sealing.key'),
+    snapshotsDirectory: join(dataDirectory, 'manager', 'snapshots'),
     managerLogPath: join(dataDirectory, 'manager', 'manager.log'),
     managerPidPath: join(run, 'manager.pid'),
     managerApiSocket: join(run, 'manager-api.sock'),

@@ -107,6 +107,21 @@ function examine(database: DatabaseSync, path: string): boolean {
   });
 }
 
+/** Sets from where a store that nobody has open counts on. */
+export function movePosition(
+  path: string,
+  to: { readonly epoch: number; readonly revision: number },
+): void {
+  const database = openSqliteFile(path);
+  try {
+    database.prepare('UPDATE meta SET epoch = ?, revision = ?').run(to.epoch, to.revision);
+  } catch (reason) {
+    throw sqliteError(reason, path);
+  } finally {
+    database.close();
+  }
+}
+
 /** The value of a pragma that is a number. */
 export function pragma(database: DatabaseSync, name: string): number {
   return Number(database.prepare(`PRAGMA ${name}`).get()?.[name]);

@@ -1,19 +1,21 @@
 import type { Logger } from '../host/logger.ts';
 import type { StoredBatch } from '../host/followed-store.ts';
-import type { CommitOutcome, StoreEngine } from '../host/store-engine.ts';
+import type { CommitOutcome, StoredRow, StoreEngine, StoreSnapshot } from '../host/store-engine.ts';
 import { assert } from '../lib/assert.ts';
 import { TuttiError } from '../lib/error.ts';
 import { deepFreeze } from '../lib/freeze.ts';
 import type { Batch } from './batch.ts';
 import { runBatch } from './batch.ts';
 import { encodeChange } from './codec.ts';
+import type { AnyRow } from './layer.ts';
 import type { Loaded } from './load.ts';
 import { applyStored, loadFollowed, loadTables } from './load.ts';
 import type { Migration } from './migrations.ts';
-import { migrations } from './migrations.ts';
+import { migrations, schemaVersionOf } from './migrations.ts';
 import { outcomeError } from './outcome.ts';
 import type { QueuedUpdate } from './queued-update.ts';
 import { queueUpdate } from './queued-update.ts';
+import type { TableName } from './schema.ts';
 import type { Tables } from './tables.ts';
 import { absorbAll, asTransaction, asView, changesOf, overlaysOn, sealAll } from './tables.ts';
 import { differences } from './tables-difference.ts';
@@ -161,6 +163,17 @@ export class Store {
     } finally {
       sealAll(overlays);
     }
+  }
+
+  /** What is durable now, as an engine would say it; to be walked while commits go on. */
+  snapshot(): StoreSnapshot {
+    const copies = [...this.#tables].map(([table, rows]) => [table, [...rows.all()]] as const);
+    return {
+      schemaVersion: schemaVersionOf(this.#migrations),
+      epoch: this.#epoch,
+      revision: this.#revision,
+      rows: encodedRows(copies),
+    };
   }
 
   /**
@@ -341,6 +354,14 @@ export class Store {
         this.#logger?.error('a listener of the store failed', { message, stack });
       }
     }
+  }
+}
+
+function* encodedRows(
+  tables: readonly (readonly [TableName, readonly AnyRow[]])[],
+): Generator<StoredRow> {
+  for (const [table, rows] of tables) {
+    for (const row of rows) yield { table, id: row.id, value: JSON.stringify(row) };
   }
 }
 

@@ -1,3 +1,4 @@
+import { badBackups, badListings, badRestores } from './bad-backups.ts';
 import type { BadCase } from './bad-case.ts';
 import { badDocuments } from './bad-documents.ts';
 import type { CliNode } from './cli-node.ts';
@@ -335,6 +336,12 @@ export const badCommands: readonly BadCommand[] = [
       { what: 'an argument', parameters: ['st'], says: /too many arguments for 'status'/ },
     ],
   },
+  { command: ['backup'], cases: [...badOptions(['x.backup']), ...badBackups] },
+  {
+    command: ['backup', 'ls'],
+    cases: [...badOptions([]), ...badSockets([]), ...badSocketPaths, ...badListings],
+  },
+  { command: ['restore'], cases: [...badOptions(['whole.backup']), ...badRestores] },
   {
     command: ['daemon'],
     cases: [

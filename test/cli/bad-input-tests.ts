@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
+import { writeBadBackups } from './bad-backups.ts';
 import type { BadCase } from './bad-case.ts';
 import { type BadCommand, badCommands, writeBadFiles } from './bad-cases.ts';
 import type { CliNode } from './cli-node.ts';
@@ -16,6 +17,7 @@ export function registerBadInputTests(cli: () => CliNode): void {
       await symlink('circle.yml', join(cli().folder, 'circle.yml'));
       await cli().good('stack', 'deploy', '--detach', '-c', 'good.yml', 'there');
       await cli().node.untilStack('there');
+      await writeBadBackups(cli());
     });
     for (const bad of badCommands) {
       const { command, cases } = bad;

@@ -7,6 +7,8 @@ import { createInterface } from 'node:readline';
 import { tuttiCommand } from '../../tools/daemon/start-daemon.ts';
 import { choosePaint } from '../../src/cli/paint.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
+import { BackupFiles } from '../../src/os/backup-files.ts';
+import { migrations, schemaVersionOf } from '../../src/store/migrations.ts';
 import { runApart, type Finished } from '../fixture/run-apart.ts';
 import { TestNode } from '../fixture/test-node.ts';
 
@@ -76,6 +78,8 @@ export class CliNode implements AsyncDisposable {
           stderr += 'the daemon would have started';
           return 0;
         },
+        openBackups: async () =>
+          new BackupFiles({ knownSchemaVersion: schemaVersionOf(migrations) }),
         openPlaygrounds: () => Promise.reject(new Error('these tests make no playground')),
       });
       return { code, stdout, stderr };
