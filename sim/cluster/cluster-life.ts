@@ -98,7 +98,8 @@ class ClusterLife {
     begin().catch((error: unknown) => {
       world.checkers.report('process broke', `at the beginning: ${TuttiError.from(error).stack}`);
     });
-    const isUp = (): boolean => begun.done && this.#unsettled().length === 0;
+    const isUp = (): boolean =>
+      begun.done && this.#unsettled().every((line) => line.startsWith(unsteady));
     if (await world.clock.runUntil(isUp, { limitMs: patienceMs })) return true;
     for (const line of this.#unsettled()) {
       world.checkers.report('not as declared after healing', `at the beginning: ${line}`);
@@ -121,7 +122,11 @@ class ClusterLife {
       const spec = { update: { parallelism: 1, order } };
       await control.createService(declare(`s${number}`, replicas, { template, container, spec }));
     }
+    // Its node restarts it by itself where it is cut off.
     const spec = { labels: { 'dev.tutti.fence': 'true' } };
+    const crashing = { template, container: { image: 'crashing:1' } };
+    await control.createService(declare(unsteady, 2, crashing));
+    await control.createService(declare(`${unsteady}-alone`, 1, { ...crashing, spec }));
     const replicas = 1 + this.#dice.below(2);
     await control.createService(declare('alone', replicas, { template, container, spec }));
   }
@@ -166,7 +171,7 @@ class ClusterLife {
   }): Promise<void> {
     const { clock } = this.#world;
     const machine = this.#dice.pick(this.#world.machines.slice(1));
-    const wasSettled = this.#unsettled().length === 0;
+    const wasSettled = this.#unsettled().every((line) => line.startsWith(unsteady));
     this.#cuts += 1;
     this.#say(`${machine.hostname} is cut: up ${how.up}, down ${how.down}`);
     this.#world.cut([machine], { ...how, isMass: false });
@@ -243,7 +248,7 @@ class ClusterLife {
       }
     }
     for (const service of control.view.services.all()) {
-      if (isFenced(service) && !of.withFenced) continue;
+      if ((isFenced(service) && !of.withFenced) || service.spec.name.startsWith(unsteady)) continue;
       const running = elsewhere.get(service.id) ?? 0;
       const wanted = replicasOf(service);
       if (running >= wanted) continue;
@@ -256,7 +261,10 @@ class ClusterLife {
   async #comeToRest(): Promise<void> {
     const world = this.#world;
     this.#say('all is healed');
-    for (const machine of world.machines) world.heal(machine);
+    for (const machine of world.machines) {
+      world.heal(machine);
+      machine.engine.calm = true;
+    }
     const until = world.clock.now() + quietBoundMs;
     while (world.clock.now() < until && this.#unsettled().length > 0) {
       await world.clock.advance(lookEveryMs);
@@ -305,6 +313,7 @@ class ClusterLife {
 }
 
 const container = { image: 'plain:1' };
+const unsteady = 'unsteady';
 
 const overlay: NetworkSpec = {
   name: 'net',

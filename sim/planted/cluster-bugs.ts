@@ -49,7 +49,7 @@ export const clusterBugs: readonly PlantedInCluster[] = [
   {
     name: 'fenced tasks are given away before their node has stopped them',
     check: 'fenced task ran twice',
-    seed: 2,
+    seed: 1,
     seams: { leases: () => new Leases({ ...leaseTerms, fencedAfterMs: 3_000 }) },
   },
   {
