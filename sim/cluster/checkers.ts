@@ -17,6 +17,8 @@ export type ClusterCheck =
   | 'tasks of a cut node do not run elsewhere in time'
   | 'two live tasks in a slot after healing'
   | 'not as declared after healing'
+  | 'fewer run than the update settings allow'
+  | 'a drain or a rebalance does not end'
   | 'process broke';
 
 export interface ClusterViolation {

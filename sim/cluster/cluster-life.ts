@@ -10,6 +10,7 @@ import type { Tell } from '../world.ts';
 import type { ClusterViolation } from './checkers.ts';
 import { type ClusterSeams, ClusterWorld } from './cluster-world.ts';
 import type { Machine } from './machine.ts';
+import { moveAround } from './moves.ts';
 
 /** A cut node's tasks have to run elsewhere within this long; fenced ones later. */
 const boundMs = 5_000;
@@ -64,6 +65,7 @@ class ClusterLife {
         await this.#break();
       }
       await this.#comeToRest();
+      if (world.checkers.violations.length === 0) await moveAround(world, world.dice(2));
     }
     return {
       violations: world.checkers.violations,

@@ -2,16 +2,9 @@ import type { Instant } from '../../src/model/instant.ts';
 import { Leases, type LeaseSurroundings, type Transition } from '../../src/liveness/leases.ts';
 import { leaseTerms } from '../../src/liveness/terms.ts';
 import type { Transaction } from '../../src/store/view.ts';
-import type { ClusterCheck } from '../cluster/checkers.ts';
-import type { ClusterSeams, ClusterWorld } from '../cluster/cluster-world.ts';
-
-/** A bug of several nodes, and the seed of a cluster that finds it. */
-export interface PlantedInCluster {
-  readonly name: string;
-  readonly check: ClusterCheck;
-  readonly seed: number;
-  readonly seams: ClusterSeams;
-}
+import type { ClusterWorld } from '../cluster/cluster-world.ts';
+import { moveBugs } from './move-bugs.ts';
+import type { PlantedInCluster } from './planted.ts';
 
 /** Gives every silent node up, as if a person had asked for each. */
 class Reckless extends Leases {
@@ -69,6 +62,7 @@ export const clusterBugs: readonly PlantedInCluster[] = [
       }),
     },
   },
+  ...moveBugs,
 ];
 
 function forgetAddresses(tx: Transaction, world: ClusterWorld): void {

@@ -1,4 +1,6 @@
 import type { Check } from '../checkers.ts';
+import type { ClusterCheck } from '../cluster/checkers.ts';
+import type { ClusterSeams } from '../cluster/cluster-world.ts';
 import type { Seams } from '../world.ts';
 
 /** A bug that was put between two real parts, to show that the simulation finds it. */
@@ -9,4 +11,12 @@ export interface Planted {
   /** The seed that does. */
   readonly seed: number;
   readonly seams: Seams;
+}
+
+/** A bug of several nodes, and the seed of a cluster that finds it. */
+export interface PlantedInCluster {
+  readonly name: string;
+  readonly check: ClusterCheck;
+  readonly seed: number;
+  readonly seams: ClusterSeams;
 }
