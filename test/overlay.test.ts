@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { spanName } from '../src/overlay/bridge-name.ts';
+import { bridgeName, spanName } from '../src/overlay/bridge-name.ts';
 import { type MachineState, readMachineState } from './fixture/machine-state.ts';
 import { onOwnHost } from './fixture/on-own-host.ts';
 import { until, type Who } from './network/stack.ts';
@@ -215,15 +215,20 @@ function registerChanges(): void {
     });
   });
 
-  test('a device that somebody takes away comes back', async () => {
-    const [client, web] = [await site.task('client'), await site.task('web')];
-    const device = spanName(await site.networkId('front'));
-    await site.hosts.enter(worker, ['ip', 'link', 'delete', device]);
-    await site.untilCall(client, {
-      to: `${addressOn(web, 'front')}:80`,
-      isRight: ({ value }) => value?.host === web.hostname,
+  for (const [what, nameOf] of [
+    ['a device to other nodes', spanName],
+    ['a bridge', bridgeName],
+  ] as const) {
+    test(`${what} that somebody takes away comes back, with all that leads through it`, async () => {
+      const [client, web] = [await site.task('client'), await site.task('web')];
+      const device = nameOf(await site.networkId('front'));
+      await site.hosts.enter(worker, ['ip', 'link', 'delete', device]);
+      await site.untilCall(client, {
+        to: `${addressOn(web, 'front')}:80`,
+        isRight: ({ value }) => value?.host === web.hostname,
+      });
     });
-  });
+  }
 }
 
 function registerNodes(): void {

@@ -144,7 +144,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
     const spans = await this.#spansOf(view);
     const rules = nodeRules({ view, dnsPorts: this.#dnsPorts, forwards, spans });
     // Nobody is led to a task on another node before the way there is.
-    await this.#showSpans(spans);
+    await this.#withoutOthers(() => this.#spans.show(spans));
     await Promise.all([
       this.#filter.show(rules.ruleset),
       ...[...rules.virtualAddresses].map(
@@ -166,9 +166,9 @@ export class LinuxNodeNetwork implements NodeNetwork {
   }
 
   /** Whoever cannot be reached on other nodes, those of this node go on. */
-  async #showSpans(spans: readonly Span[]): Promise<void> {
+  async #withoutOthers(join: () => Promise<void>): Promise<void> {
     try {
-      await this.#spans.show(spans);
+      await join();
     } catch (error) {
       this.#options.logger.error('this node cannot be joined with others; trying again soon', {
         error: TuttiError.from(error).message,
@@ -272,7 +272,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
       this.#options.devices.forgetAddresses();
       await this.#restoreBridges();
       await this.#filter.recheck();
-      await this.#spans.recheck();
+      await this.#withoutOthers(() => this.#spans.recheck());
       this.#isRechecking = true;
       await this.#bringUpToDate().finally(() => {
         this.#isRechecking = false;
