@@ -211,6 +211,16 @@ test('clocks that are hours apart are named before anything else is tried', asyn
   );
 });
 
+test('a machine whose container engine does not answer does not even ask', async () => {
+  const member = cluster.node('engineless');
+  member.engineSays = 'client version 1.41 is too new. Maximum supported API version is 1.40';
+  await assert.rejects(member.join(), {
+    code: 'failed-precondition',
+    message: /while its container engine does not answer as it should: client version 1\.41/,
+  });
+  assert.equal(member.membership.state.kind, 'fresh');
+});
+
 test('an address where nobody answers is named, and leaving ends the attempt', async () => {
   const member = cluster.node('lost');
   const address = `127.0.0.1:${await freePort()}`;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { tuttiCommand } from '../tools/daemon/start-daemon.ts';
 import { onOwnHost } from './fixture/on-own-host.ts';
 import { type Finished, runApart } from './fixture/run-apart.ts';
 import { TestPlayground } from './fixture/test-playground.ts';
@@ -75,6 +76,7 @@ function registerJoinTests(): void {
     for (const host of ['worker-1', 'worker-2']) {
       assert.equal(await site.docker(host, ...words), 'This node joined a swarm as a worker.');
     }
+    await site.untilReady(3);
     assert.deepEqual(await nodes(), [
       'manager-1 Ready Active Leader',
       'worker-1 Ready Active',
@@ -144,9 +146,7 @@ function registerWorkTests(): void {
     await until('the rotation is over', async () => {
       return (await manager('info', '--format', rotating)) === 'false';
     });
-    await until('all are ready', async () => {
-      return (await nodes()).filter((line) => line.includes(' Ready ')).length === 3;
-    });
+    await site.untilReady(3);
     assert.equal(await containersOn('worker-1'), 3, 'no task noticed');
     await site.docker('worker-2', 'swarm', 'leave');
     const join = ['swarm', 'join', '--token'];
@@ -162,7 +162,11 @@ function registerWorkTests(): void {
       await refusal('worker-2', ...join, await token('manager'), address()),
       /takes no second one yet/,
     );
-    await site.docker('worker-2', ...join, current, address());
+    const tutti = ['swarm', 'join', `--socket=${site.host('worker-2').apiSocket}`];
+    const refused = await runApart(tuttiCommand, [...tutti, '--token=SWMTKN', address()]);
+    assert.match(refused.stderr, /the join token is not one/);
+    const joined = await runApart(tuttiCommand, [...tutti, `--token=${current}`, address()]);
+    assert.equal(joined.stdout, 'this machine is a worker of the cluster\n', joined.stderr);
     assert.ok((await nodes()).includes('worker-2 Down Active'), 'the node that it was');
   });
 }

@@ -11,11 +11,11 @@ export async function readCluster(context: CliContext): Promise<{ readonly state
   return { state: info.Swarm?.LocalNodeState ?? 'inactive' };
 }
 
-/** Makes a cluster of this one machine where there is none yet, and says so. */
+/** Makes a cluster of this one machine, which no other reaches, where there is none yet; says so. */
 export async function ensureCluster(context: CliContext): Promise<void> {
   const { state } = await readCluster(context);
   if (state !== 'inactive') return;
-  const body = { ListenAddr: '0.0.0.0:2377', AdvertiseAddr: '127.0.0.1:2377' };
+  const body = { ListenAddr: '127.0.0.1:2377', AdvertiseAddr: '127.0.0.1:2377' };
   await context.client.call({ method: 'POST', path: '/swarm/init', body });
   if (!context.json) context.output.note('made a cluster of this machine\n');
 }

@@ -8,6 +8,7 @@ import type { DaemonOptions, ProgramHost } from './program-host.ts';
 import { addRebalance } from './rebalance-command.ts';
 import { runCommand, socketOf } from './run-command.ts';
 import { addStack } from './stack-command.ts';
+import { addSwarm } from './swarm-command.ts';
 import { status } from './status.ts';
 import { why } from './why.ts';
 
@@ -27,6 +28,7 @@ export function buildProgram(host: ProgramHost): Command {
   addDaemon(program, host);
   addStack(program, host);
   addNode(program, host);
+  addSwarm(program, host);
   addRebalance(program, host);
   addWhy(program, host);
   addBackup(program, host);

@@ -177,6 +177,8 @@ export class TestMember {
   readonly identity: NodeIdentityFile;
   readonly keys = new MachineKeys({ command: certificatesCommand });
   nodeId: string;
+  /** Why the container engine does not answer. */
+  engineSays: string | undefined;
   /** Whether everything of the cluster was removed. */
   cleaned = 0;
   /** Sessions that managers opened so far. */
@@ -206,7 +208,10 @@ export class TestMember {
       localTransport: options.transport ?? nowhere,
       openTransport: (identity, onRefused) => new NetworkTransport({ identity, random, onRefused }),
       nodeId: () => this.nodeId,
-      describe: async () => ({ ...smallMachine, hostname: this.#name }),
+      describe: async () => {
+        if (this.engineSays !== undefined) throw new TuttiError('unavailable', this.engineSays);
+        return { ...smallMachine, hostname: this.#name };
+      },
       leaveAgent: async () => await this.#clean(),
     });
   }
