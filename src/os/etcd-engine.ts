@@ -29,6 +29,7 @@ import { EtcdFollower } from './etcd-follower.ts';
 import { followEtcd } from './etcd-watching.ts';
 import { type EtcdState, readState, readStateOperations, stateOf } from './etcd-state.ts';
 import { RowNumbers } from './row-numbers.ts';
+import type { RestorableEngine } from './store-move.ts';
 
 /** Rows in one reply while loading. */
 const pageRows = 2_000;
@@ -58,7 +59,7 @@ type Guarded = CommitOutcome | { readonly kind: 'pending' };
  * The store engine for several managers: rows are keys of etcd, and a commit is one transaction
  * that is conditional on epoch and revision. See docs/design/etcd.md.
  */
-export class EtcdEngine implements FollowedEngine {
+export class EtcdEngine implements FollowedEngine, RestorableEngine {
   readonly #client: EtcdClient;
   readonly #keys: EtcdKeys;
   readonly #limits: BatchLimits;
@@ -126,6 +127,36 @@ export class EtcdEngine implements FollowedEngine {
       { client: this.#client, keys: this.#keys, follower, fromEtcdRevision, listener },
       signal,
     );
+  }
+
+  /** Begins an empty store with what another engine held; see `RestorableEngine`. */
+  async restore(snapshot: StoreSnapshot): Promise<void> {
+    const keys = this.#keys;
+    const numbers = new RowNumbers();
+    const writes = Array.from(snapshot.rows, ({ table, id, value }): KeyWrite => {
+      return [keys.row({ number: numbers.add(table, id), table, id }), value];
+    });
+    const isEmpty = [keys.layout, keys.epoch, keys.revision].map(
+      (key) => ({ kind: 'absent', key }) as const,
+    );
+    // Rows alone are what a copy left that did not end.
+    const clear: readonly EtcdOperation[] = [{ kind: 'delete', key: keys.rows, end: keys.rowsEnd }];
+    for (const success of [clear, ...cutBatch(writes, this.#limits).map(operationsOf)]) {
+      const reply = await this.#client.transact({ compares: isEmpty, success });
+      if (!reply.succeeded) throw notEmpty();
+    }
+    const { schemaVersion, epoch, revision } = snapshot;
+    const last: readonly KeyWrite[] = [
+      [keys.layout, '1'],
+      [keys.schemaVersion, String(schemaVersion)],
+      // What is 0 is not written; see `equals`.
+      ...(epoch === 0 ? [] : [[keys.epoch, String(epoch)] as const]),
+      ...(revision === 0 ? [] : [[keys.revision, String(revision)] as const]),
+    ];
+    // Not repeated blindly: an attempt whose answer was lost is seen by what it left.
+    await this.#client.transact({ compares: isEmpty, success: operationsOf(last) });
+    const state = await this.#state();
+    if (state.epoch !== epoch || state.revision !== revision) throw notEmpty();
   }
 
   async close(): Promise<void> {
@@ -333,6 +364,12 @@ function judgeRefusal(
     return { kind: 'unknown', message: 'another manager has written meanwhile' };
   }
   return { kind: 'refused', epoch, revision };
+}
+
+function notEmpty(): TuttiError {
+  return new TuttiError('failed-precondition', 'the store in etcd is not empty', {
+    hint: 'Remove what an earlier move has left.',
+  });
 }
 
 function failed(code: 'disk-full' | 'io', message: string): CommitOutcome {
