@@ -1,5 +1,6 @@
 /**
  * `npm run bench [-- PAIRS]`: Tutti beside Docker Swarm; writes `bench/results/swarm.md`.
+ * `npm run bench -- failover [CUTS]`: how soon tasks of a cut worker run elsewhere.
  * `npm run bench:idle`: what a daemon with the voting app costs while nobody asks it for anything;
  * writes `bench/results/idle.md`.
  */
@@ -8,9 +9,12 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { repositoryRoot } from '../tools/root.ts';
 
-const [what = '10'] = process.argv.slice(2);
-if (what !== 'idle' && !/^[1-9]\d{0,2}$/.test(what)) {
-  process.stderr.write(`bench: expected "idle" or a number of pairs to 999, found "${what}"\n`);
+const [what = '10', count = '20'] = process.argv.slice(2);
+const known = ['idle', 'failover'];
+if (!known.includes(what) && !/^[1-9]\d{0,2}$/.test(what)) {
+  process.stderr.write(
+    `bench: expected "idle", "failover" or a number of pairs to 999, found "${what}"\n`,
+  );
   process.exit(2);
 }
 const host = join(repositoryRoot, 'tools/engine/own-host.ts');
@@ -27,6 +31,9 @@ const bench = (file: string) => [process.execPath, join(repositoryRoot, 'bench',
 
 async function run(): Promise<number> {
   if (what === 'idle') return await onHost([...prepare, '--', ...bench('idle.ts')]);
+  if (what === 'failover') {
+    return await onHost([...prepare, '--', ...bench('failover.ts'), count]);
+  }
   // Images stay with the engine's directory; the bench itself has no way out to fetch them.
   const prepared = await onHost([...prepare, '--', 'true']);
   if (prepared !== 0) return prepared;
