@@ -79,7 +79,7 @@ async function measureFailover(etcd: TestEtcd, kills: number): Promise<void> {
 }
 
 async function measureManagers(count: number): Promise<void> {
-  const kinds = ['kill', 'freeze', 'hang'] as const;
+  const kinds = ['kill', 'freeze', 'hang', 'starve'] as const;
   const faults = Array.from({ length: count }, (_, n) => kinds[n % kinds.length] ?? 'kill');
   const failovers = await measureFailovers(faults);
   for (const kind of kinds) {

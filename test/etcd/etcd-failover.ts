@@ -10,9 +10,9 @@ import { TestEtcd } from './test-etcd.ts';
 
 /**
  * `kill`: the leading manager and its etcd, as when its machine dies. `freeze`: both. `hang`: the
- * manager alone, whose etcd may lead all the same.
+ * manager alone, whose etcd may lead all the same. `starve`: its etcd alone.
  */
-export type LeaderFault = 'kill' | 'freeze' | 'hang';
+export type LeaderFault = 'kill' | 'freeze' | 'hang' | 'starve';
 
 export interface Failover {
   readonly fault: LeaderFault;
@@ -51,7 +51,7 @@ export async function measureFailovers(
       const member = etcd.members[manager];
       assert.ok(child !== undefined && member !== undefined);
       const signal = fault === 'kill' ? 'SIGKILL' : 'SIGSTOP';
-      child.kill(signal);
+      if (fault !== 'starve') child.kill(signal);
       if (fault !== 'hang') member.signal(signal);
       const next = await whenWritten(writes, (write) => write.manager !== manager);
       failovers.push({ fault, silentMs: Math.round(next.at - at) });
