@@ -10,8 +10,11 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeMachine } from '../../bench/machine.ts';
 import { runProgram } from '../../tools/bootstrap/run.mjs';
+import { ensureCommands, managerCommands } from '../../tools/engine/machine-packages.ts';
 import { testImages } from '../../tools/images/catalog.ts';
 import { repositoryRoot } from '../../tools/root.ts';
+import { proveEtcdFaults } from '../etcd/etcd-faults.ts';
+import { measureFailovers } from '../etcd/etcd-failover.ts';
 import type { EpisodeResult } from '../faults/episode.ts';
 import { describeFaults } from './describe-faults.ts';
 import type { DiskFullResult } from './disk-full.ts';
@@ -25,6 +28,8 @@ bench/results/prove.md. Without a part: all of them, which takes an hour and mor
 
 Parts:
   store-kill   kill -9 of a process that writes to the store, in 10,000 commits
+  etcd         writers and members of etcd killed and frozen 200 times; then the
+               leading one of three managers, 40 times
   sim          seeds of the simulation of a whole cluster
   disk-full    a node whose data directory has no space left
   faults       kill -9 of daemon, manager and container engine while stacks are
@@ -58,6 +63,7 @@ interface Options {
 
 const parts: Readonly<Record<string, (options: Options) => Promise<ProofResult>>> = {
   'store-kill': proveStore,
+  etcd: proveEtcd,
   sim: proveSimulation,
   'disk-full': proveDisk,
   faults: proveFaults,
@@ -69,6 +75,20 @@ async function proveStore(): Promise<ProofResult> {
     `${figures.kills} kills in ${figures.commits} commits, ${figures.acknowledged} updates ` +
     `acknowledged, none lost, none torn`;
   return { summary, figures };
+}
+
+async function proveEtcd({ seed }: Options): Promise<ProofResult> {
+  await ensureCommands(managerCommands, 'a store on several managers');
+  const store = await proveEtcdFaults({ seed: Number(seed), rounds: 200 });
+  const kinds = ['kill', 'freeze', 'hang', 'starve'] as const;
+  const faults = Array.from({ length: 40 }, (_, n) => kinds[n % kinds.length] ?? 'kill');
+  const failovers = await measureFailovers(faults);
+  const silences = failovers.map(({ silentMs }) => silentMs).toSorted((a, b) => a - b);
+  const summary =
+    `200 faults in ${store.revision} commits, ${store.acknowledged} updates acknowledged, none ` +
+    `lost, none torn; 40 leading managers lost, the next write after ` +
+    `${silences[silences.length / 2]} ms (median), ${silences.at(-1)} ms (worst)`;
+  return { summary, figures: { store, failovers } };
 }
 
 async function proveSimulation({ seeds }: Options): Promise<ProofResult> {
