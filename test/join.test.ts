@@ -201,6 +201,13 @@ function registerLeaveTests(): void {
     assert.ok(running > 0);
   });
 
+  test('a manager that comes back finds its workers', async () => {
+    const running = await containersOn('worker-2');
+    await site.change('kill', ['manager-1'], 'manager');
+    await until('it is ready', async () => (await nodes()).includes('worker-2 Ready Active'));
+    assert.equal(await containersOn('worker-2'), running, 'no task noticed');
+  });
+
   test('when the manager leaves, its workers do, and nothing is left on them', async () => {
     await manager('swarm', 'leave', '--force');
     for (const host of ['manager-1', 'worker-1', 'worker-2']) {

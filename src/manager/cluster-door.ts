@@ -148,9 +148,7 @@ export class ClusterDoor implements ClusterCalls {
         }),
       );
     }
-    if (changes.some(({ table }) => table === 'nodes' || table === 'roots')) {
-      this.#options.port.rejudge();
-    }
+    if (changes.some(mayRefuse)) this.#options.port.rejudge();
   }
 
   /** A node came, went, or renewed: the rotation may have nobody left to wait for. */
@@ -367,6 +365,14 @@ export class ClusterDoor implements ClusterCalls {
     });
     return refusal;
   }
+}
+
+/** Whether somebody who had the right to a session may have it no more. */
+function mayRefuse(change: Commit['changes'][number]): boolean {
+  if (change.table === 'roots') return true;
+  if (change.table !== 'nodes' || change.before === undefined) return false;
+  const { before, after } = change;
+  return before.spec.role !== after?.spec.role || before.keyDigest !== after.keyDigest;
 }
 
 function hostPortOf(text: string): HostPort {

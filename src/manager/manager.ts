@@ -23,7 +23,7 @@ import { Listeners } from './listeners.ts';
 import { LogBroker } from './logs.ts';
 import { ManagerControlPlane } from './manager-control-plane.ts';
 import { NodeMonitor } from './node-monitor.ts';
-import { registerNode } from './nodes.ts';
+import { noteLeft, registerNode } from './nodes.ts';
 import { ObservedState } from './observed-state.ts';
 import { Planner } from './planner.ts';
 import { CoreRounds, type Rounds } from './round.ts';
@@ -222,6 +222,14 @@ class RunningManager {
   #left(nodeId: string): void {
     this.#dispatcher.session(nodeId)?.stop(new TuttiError('cancelled', 'the node left'));
     this.#monitor.left(nodeId);
+    this.#planner
+      .write((tx, context) => noteLeft(tx, { nodeId, context }))
+      .catch((error: unknown) =>
+        this.#logger.warn('that a node left is not on disk: the next manager looks for it', {
+          nodeId,
+          error: TuttiError.from(error).message,
+        }),
+      );
   }
 
   #monitorOf(options: ManagerOptions): NodeMonitor {
@@ -306,7 +314,7 @@ class RunningManager {
   ): Promise<void> {
     const { description, known } = said;
     const row = this.#store.view.nodes.get(nodeId);
-    if (row !== undefined && sameJson(row.description, description)) return;
+    if (row?.leftAt === undefined && sameJson(row?.description, description)) return;
     try {
       await this.#planner.write((tx, context) => {
         if (theCluster(tx) !== undefined) registerNode(tx, { nodeId, description, known, context });

@@ -60,7 +60,11 @@ export class NodeMonitor {
   async run(): Promise<void> {
     const since = this.#clock.now();
     const message = 'the manager has started and has not heard of the node yet';
-    for (const { id: nodeId } of this.#view.nodes.all()) {
+    for (const { id: nodeId, leftAt } of this.#view.nodes.all()) {
+      if (leftAt !== undefined) {
+        this.left(nodeId);
+        continue;
+      }
       this.#observed.setNode({ nodeId, state: 'unknown', since, message });
     }
     while (!this.#stop.signal.aborted) {

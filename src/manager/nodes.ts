@@ -30,8 +30,21 @@ export function registerNode(
     putNode(tx, { ...options, role });
     return;
   }
-  if (sameJson(row.description, description)) return;
-  tx.nodes.put({ ...row, description, updatedAt: context.now });
+  if (row.leftAt === undefined && sameJson(row.description, description)) return;
+  // One that could not clean up is what it was.
+  const { leftAt: _, ...rest } = row;
+  tx.nodes.put({ ...rest, description, updatedAt: context.now });
+  context.touched.node(nodeId);
+}
+
+/** Keeps that a node left by its own word, also for the manager after this one. */
+export function noteLeft(
+  tx: Transaction,
+  { nodeId, context }: { readonly nodeId: string; readonly context: WriteContext },
+): void {
+  const row = tx.nodes.get(nodeId);
+  if (row === undefined) return;
+  tx.nodes.put({ ...row, leftAt: context.now, updatedAt: context.now });
   context.touched.node(nodeId);
 }
 

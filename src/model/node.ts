@@ -41,6 +41,8 @@ export interface Node {
    * node, because it is on its manager's own machine.
    */
   readonly keyDigest?: string;
+  /** It said that it leaves: nothing is waited for, and whoever comes back has another id. */
+  readonly leftAt?: Instant;
 }
 
 export type NodeState = 'unknown' | 'ready' | 'unreachable' | 'down' | 'disconnected';
