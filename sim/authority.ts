@@ -26,6 +26,10 @@ export class SimulatedAuthority implements Authority {
     return { publicKey: request, keyDigest: request };
   }
 
+  async keepUnder(): Promise<void> {
+    // Nothing simulated is on a disk that anybody could read.
+  }
+
   async signNode({ nodeId }: { readonly nodeId: string }): Promise<string> {
     return `certificate of ${nodeId}\n`;
   }

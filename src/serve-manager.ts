@@ -1,7 +1,9 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { apiPrefix, apiRoutes } from './api/routes.ts';
+import { lockedRoutes } from './docker/locked-routes.ts';
 import { managerRoutes } from './docker/manager-routes.ts';
+import type { HttpHandler } from './host/http.ts';
 import type { Logger } from './host/logger.ts';
 import type { StoreEngine } from './host/store-engine.ts';
 import { TuttiError } from './lib/error.ts';
@@ -11,7 +13,7 @@ import type { BackupContent } from './os/backup-write.ts';
 import { CertificateAuthority } from './os/certificates-authority.ts';
 import { SealingKey } from './os/certificates-seal.ts';
 import { TcpClusterPort } from './os/cluster-port.ts';
-import { openDataLayout } from './os/data-layout.ts';
+import { type DataLayout, openDataLayout } from './os/data-layout.ts';
 import { HttpServer } from './os/http-server.ts';
 import { UdpLifeReceiver, withDatagrams } from './os/life-datagrams.ts';
 import { openLifeSocket } from './os/life-socket.ts';
@@ -40,8 +42,16 @@ export async function serveManager(options: ServeManager): Promise<void> {
   const clock = new SystemClock();
   const random = new SystemRandom();
   const sealing = new SealingKey(layout.sealingKeyPath);
-  const engine = new SealedEngine({ engine: SqliteEngine.open(layout.storePath), key: sealing });
+  // Its lock says that no other manager lives here.
+  const sqlite = SqliteEngine.open(layout.storePath);
   await writeInPlace(layout.managerPidPath, `${process.pid}\n`);
+  const door = await openDoor({ ...options, layout, sealing });
+  await door?.unlocked;
+  if (signal.aborted) {
+    await door?.close();
+    return await sqlite.close();
+  }
+  const engine = new SealedEngine({ engine: sqlite, key: sealing });
   const authority = new CertificateAuthority({
     command: options.certificatesCommand,
     sealing,
@@ -83,25 +93,79 @@ export async function serveManager(options: ServeManager): Promise<void> {
     handler: manager.handler,
     logger,
   });
-  const server = await HttpServer.listen({
-    socketPath: layout.managerApiSocket,
-    logger,
-    handle: (request) => {
-      if (request.path === backupsPath) return backups(request);
-      return request.path.startsWith(apiPrefix) ? own(request) : docker.handle(request);
-    },
-  });
-  // Last of all: it says that everything else is ready.
-  const closeLife = await openLifeSocket(layout.managerLifeSocket);
+  const handle: HttpHandler = (request) => {
+    if (request.path === backupsPath) return backups(request);
+    return request.path.startsWith(apiPrefix) ? own(request) : docker.handle(request);
+  };
+  const open = door ?? (await openServer({ layout, logger, handle }));
+  open.serve(handle);
   const snapshotting = snapshots.run(() => snapshotContent(manager), signal);
   await untilAborted(signal);
   await snapshotting;
-  await closeLife();
-  await server.close();
+  await open.close();
   docker.close();
   await sessions.close();
   await manager.stop();
   authority.close();
+}
+
+interface Server {
+  serve(handle: HttpHandler): void;
+  close(): Promise<void>;
+}
+
+/** The life socket is the last: it says that everything else is ready. */
+async function openServer(options: {
+  readonly layout: DataLayout;
+  readonly logger: Logger;
+  readonly handle: HttpHandler;
+}): Promise<Server> {
+  const { layout, logger } = options;
+  let { handle } = options;
+  const server = await HttpServer.listen({
+    socketPath: layout.managerApiSocket,
+    logger,
+    handle: (request) => handle(request),
+  });
+  const closeLife = await openLifeSocket(layout.managerLifeSocket);
+  return {
+    serve: (next) => {
+      handle = next;
+    },
+    close: async () => {
+      await closeLife();
+      await server.close();
+    },
+  };
+}
+
+/**
+ * A manager whose key is locked serves what unlocks it, and nothing else; undefined where it is not
+ * locked. `unlocked` resolves with the signal, too.
+ */
+async function openDoor(
+  options: ServeManager & { readonly layout: DataLayout; readonly sealing: SealingKey },
+): Promise<(Server & { readonly unlocked: Promise<void> }) | undefined> {
+  const { sealing, logger, signal, version: productVersion } = options;
+  if (!(await sealing.isLocked())) return undefined;
+  logger.warn('the manager is locked, and waits for its unlock key');
+  const { promise: unlocked, resolve } = Promise.withResolvers<void>();
+  const serving = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  const unlock = async (unlockKey: string): Promise<void> => {
+    await sealing.unlock(unlockKey);
+    logger.info('the manager was unlocked');
+    resolve();
+    // Who has unlocked the manager may ask it everything next.
+    await serving.promise;
+  };
+  const handle = lockedRoutes({ productVersion, unlock });
+  const server = await openServer({ ...options, handle });
+  const serve = (next: HttpHandler): void => {
+    server.serve(next);
+    serving.resolve();
+  };
+  return { ...server, serve, unlocked };
 }
 
 /** Undefined where there is no cluster. */

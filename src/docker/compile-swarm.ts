@@ -17,9 +17,6 @@ export function compileInit(
 ): InitCluster {
   const listen = checkAddress('ListenAddr', document.ListenAddr ?? '');
   const advertised = checkAddress('AdvertiseAddr', document.AdvertiseAddr ?? '', listen.port);
-  if (document.AutoLockManagers === true) {
-    refuseUnsupported('AutoLockManagers', 'locking managers is');
-  }
   const dataPathPort = document.DataPathPort ?? 0;
   if (dataPathPort !== 0 && (dataPathPort < 1_024 || dataPathPort > 49_151)) {
     refuse('DataPathPort', `must be 1024 … 49151 (or 0 for 4789), not ${dataPathPort}`);
@@ -35,7 +32,10 @@ export function compileInit(
     defaultAddressPools: checkPools(pools),
     subnetPrefixLength: subnetSize === 0 ? defaultSubnetPrefixLength : subnetSize,
     dataPathPort: dataPathPort === 0 ? defaultDataPathPort : dataPathPort,
-    spec: compileClusterSpec(document.Spec ?? {}, clusterDefaults),
+    spec: compileClusterSpec(document.Spec ?? {}, {
+      ...clusterDefaults,
+      autoLockManagers: document.AutoLockManagers ?? false,
+    }),
     availability: document.Availability ?? 'active',
     forceNewCluster: document.ForceNewCluster ?? false,
   };
@@ -58,16 +58,13 @@ export function compileClusterSpec(document: SwarmDocument, current: ClusterSpec
       current.certificateExpiryMs,
     ),
     forceRotate: unlessZero(document.CAConfig?.ForceRotate) ?? current.forceRotate,
-    autoLockManagers: false,
+    autoLockManagers: document.EncryptionConfig?.AutoLockManagers ?? current.autoLockManagers,
     defaultLogDriver: compileLogDriver(document.TaskDefaults?.LogDriver),
   });
 }
 
 function refuseUnknownAuthority(document: SwarmDocument): void {
   const { CAConfig: authority } = document;
-  if (document.EncryptionConfig?.AutoLockManagers === true) {
-    refuseUnsupported('EncryptionConfig.AutoLockManagers', 'locking managers is');
-  }
   if ((authority?.ExternalCAs ?? []).length > 0) {
     refuseUnsupported('CAConfig.ExternalCAs', 'external certificate authorities are');
   }

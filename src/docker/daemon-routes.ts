@@ -42,6 +42,7 @@ const ownPrefix = '/tutti/';
 const swarmHeaders: readonly SwarmHeader[] = [
   'inactive',
   'pending',
+  'locked',
   'active/worker',
   'active/manager',
 ];

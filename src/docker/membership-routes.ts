@@ -117,7 +117,7 @@ function showSwarm(state: Exclude<MembershipState, { kind: 'fresh' }>): object {
 async function hasCluster(context: DaemonContext, request: DockerRequest): Promise<boolean> {
   const { signal } = request.http;
   const { headers } = await context.manager.call({ method: 'GET', target: '/_ping', signal });
-  return headers['swarm'] === 'active/manager';
+  return headers['swarm'] === 'active/manager' || headers['swarm'] === 'locked';
 }
 
 async function compileJoin(context: DaemonContext, request: DockerRequest): Promise<JoinRequest> {

@@ -6,7 +6,13 @@ import { sentenceOf, statusOf } from './errors.ts';
 /**
  * Whether this node takes part in a cluster, as the header `Swarm` says it (moby api/types/swarm).
  */
-export type SwarmHeader = 'inactive' | 'pending' | 'active/worker' | 'active/manager' | 'error';
+export type SwarmHeader =
+  | 'inactive'
+  | 'pending'
+  | 'locked'
+  | 'active/worker'
+  | 'active/manager'
+  | 'error';
 
 /** What every reply carries; the CLI reads version and operating system from any of them. */
 export function standardHeaders(productVersion: string, swarm: SwarmHeader): HttpHeaders {

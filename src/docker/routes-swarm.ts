@@ -54,7 +54,9 @@ export function swarmRoutes(context: ManagerContext): readonly DockerRoute[] {
     route(
       'GET',
       '/swarm/unlockkey',
-      inCluster(context, async () => jsonReply({ UnlockKey: '' })),
+      inCluster(context, async () =>
+        jsonReply({ UnlockKey: requireCluster(context).unlockKey ?? '' }),
+      ),
     ),
     route('POST', '/swarm/unlock', async () => {
       requireCluster(context);
@@ -68,21 +70,13 @@ function updateCluster(context: ManagerContext): DockerHandler {
   return async (request) => {
     const version = queryVersion(request);
     const document = await readDocument(request, swarmSchema);
-    if (queryFlag(request, 'rotateManagerUnlockKey')) {
-      throw new TuttiError(
-        'unimplemented',
-        'rotateManagerUnlockKey: locking managers is not supported',
-        {
-          field: 'rotateManagerUnlockKey',
-        },
-      );
-    }
     const spec = compileClusterSpec(document, requireCluster(context).spec);
     await asSwarm(() =>
       context.controlPlane.updateCluster(spec, {
         version,
         rotateWorkerToken: queryFlag(request, 'rotateWorkerToken'),
         rotateManagerToken: queryFlag(request, 'rotateManagerToken'),
+        rotateUnlockKey: queryFlag(request, 'rotateManagerUnlockKey'),
       }),
     );
     return emptyReply(200);

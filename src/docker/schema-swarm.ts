@@ -57,6 +57,8 @@ export const initSchema = goObject({
   SubnetSize: z.int().min(0).max(32).optional(),
 });
 
+export const unlockSchema = goObject({ UnlockKey: goText });
+
 export const joinSchema = goObject({
   ListenAddr: goText,
   AdvertiseAddr: goText,

@@ -60,6 +60,13 @@ export interface Authority {
   ): Promise<{ readonly key: string; readonly certificate: string }>;
   /** Compares in a time that does not depend on what is compared. */
   sameSecret(left: string, right: string): boolean;
+  /**
+   * Keeps the sealing key on disk under an unlock key, or, without one, in the clear. Does nothing
+   * where it is so already.
+   *
+   * @throws TuttiError `unavailable` where it cannot be written.
+   */
+  keepUnder(unlockKey: string | undefined): Promise<void>;
   /** The cluster is gone: so is the key under which its secrets were sealed. */
   forget(): Promise<void>;
 }

@@ -11,6 +11,7 @@ const dayMs = 24 * 3_600_000;
 const rootOf = (world: ManagerWorld): Root | undefined => [...world.control.view.roots.all()][0];
 /** An authority as a plain object, of which a test replaces a part. */
 const pens = {
+  keepUnder: async () => undefined,
   readRequest: async (request: string) => ({ publicKey: request, keyDigest: request }),
   signNode: async () => 'certificate',
   signCross: async () => 'cross-signature',

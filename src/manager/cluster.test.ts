@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SimulatedAuthority } from '../../sim/authority.ts';
 import { declare, initRequest, ManagerWorld } from '../../sim/manager-world.ts';
+import { Prng } from '../lib/prng.ts';
 import type { ClusterSpec } from '../model/cluster.ts';
 import type { InitCluster } from './control-plane.ts';
 
@@ -90,7 +92,6 @@ const badSpecs: readonly (readonly [Partial<ClusterSpec>, string])[] = [
   [{ taskHistoryLimit: 1.5 }, 'spec.taskHistoryLimit'],
   [{ heartbeatPeriodMs: 1 }, 'spec.heartbeatPeriodMs'],
   [{ name: 'other' }, 'spec.name'],
-  [{ autoLockManagers: true }, 'spec.autoLockManagers'],
 ];
 
 for (const [change, field] of badSpecs) {
@@ -105,6 +106,40 @@ for (const [change, field] of badSpecs) {
     assert.equal(world.control.cluster(), cluster);
   });
 }
+
+test('locked managers have an unlock key, which changes when that is asked, and goes with it', async () => {
+  const kept: (string | undefined)[] = [];
+  const dice = new Prng(2);
+  const authority = Object.assign(new SimulatedAuthority((count) => dice.bytes(count)), {
+    keepUnder: async (unlockKey: string | undefined) => void kept.push(unlockKey),
+  });
+  const { world } = await ManagerWorld.withCluster({ authority });
+  kept.length = 0;
+  const update = async (autoLockManagers: boolean, rotateUnlockKey: boolean): Promise<void> => {
+    const cluster = world.control.cluster();
+    assert.ok(cluster);
+    await world.control.updateCluster(
+      { ...cluster.spec, autoLockManagers },
+      {
+        version: cluster.version,
+        rotateWorkerToken: false,
+        rotateManagerToken: false,
+        rotateUnlockKey,
+      },
+    );
+  };
+  await update(false, true);
+  await update(true, false);
+  await update(true, false);
+  await update(true, true);
+  assert.equal(world.control.cluster()?.unlockKey, kept.at(-1));
+  await update(false, false);
+  const [none, first, same, second, gone] = kept;
+  assert.match(first ?? '', /^SWMKEY-1-/);
+  assert.match(second ?? '', /^SWMKEY-1-/);
+  assert.deepEqual([none, same, gone], [undefined, first, undefined]);
+  assert.notEqual(second, first);
+});
 
 test('a second cluster on the same node is refused', async () => {
   const { world } = await ManagerWorld.withCluster();

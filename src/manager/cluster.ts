@@ -1,4 +1,5 @@
 import { newJoinToken } from '../ca/join-token.ts';
+import { newUnlockKey } from '../lib/unlock-key.ts';
 import { signingRoot, startRotation } from '../ca/rotation.ts';
 import { TuttiError } from '../lib/error.ts';
 import { parseHostPort } from '../lib/host-port.ts';
@@ -65,6 +66,7 @@ export function createCluster(
     subnetPrefixLength: request.subnetPrefixLength,
     dataPathPort: request.dataPathPort === 0 ? defaultDataPathPort : request.dataPathPort,
     joinTokens: tokensFor(root, randomBytes),
+    ...(request.spec.autoLockManagers && { unlockKey: newUnlockKey(randomBytes) }),
   };
   tx.clusters.put(cluster);
   tx.roots.put(root);
@@ -82,6 +84,7 @@ export function updateCluster(
     readonly version: number;
     readonly rotateWorkerToken: boolean;
     readonly rotateManagerToken: boolean;
+    readonly rotateUnlockKey?: boolean;
     /** Signs from now on, in place of the one that does. */
     readonly nextRoot?: Root | undefined;
     readonly context: WriteContext;
@@ -89,7 +92,7 @@ export function updateCluster(
   },
 ): void {
   const { nextRoot } = options;
-  const cluster = requireCluster(tx);
+  const { unlockKey, ...cluster } = requireCluster(tx);
   checkVersion(cluster, options.version);
   if (spec.name !== cluster.spec.name) {
     refuse('spec.name', `the cluster is called ${show(cluster.spec.name)}; it cannot be renamed`);
@@ -105,6 +108,12 @@ export function updateCluster(
     spec,
     version: tx.revision,
     updatedAt: options.context.now,
+    ...(spec.autoLockManagers && {
+      unlockKey:
+        unlockKey === undefined || options.rotateUnlockKey === true
+          ? newUnlockKey(options.randomBytes)
+          : unlockKey,
+    }),
     joinTokens: {
       worker: options.rotateWorkerToken || nextRoot !== undefined ? rotate() : worker,
       manager: options.rotateManagerToken || nextRoot !== undefined ? rotate() : manager,
@@ -182,11 +191,6 @@ function checkSpec(spec: ClusterSpec): void {
   }
   checkDuration('spec.certificateExpiryMs', spec.certificateExpiryMs);
   checkUnused(spec);
-  if (spec.autoLockManagers) {
-    refuse('spec.autoLockManagers', 'locking managers is not supported; leave autolock off', {
-      code: 'unimplemented',
-    });
-  }
 }
 
 /** Settings of what is not there: a value of one's own would be a promise that nobody keeps. */

@@ -75,6 +75,8 @@ export interface ControlPlane {
       readonly version: number;
       readonly rotateWorkerToken: boolean;
       readonly rotateManagerToken: boolean;
+      /** Of locked managers; nothing where they are not locked. */
+      readonly rotateUnlockKey?: boolean;
     },
   ): Promise<void>;
 

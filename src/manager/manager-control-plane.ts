@@ -138,6 +138,7 @@ export class ManagerControlPlane implements ControlPlane {
       createCluster(tx, request, { root, context, randomBytes });
       registerNode(tx, { nodeId, description, availability, context });
     });
+    await authority.keepUnder(this.cluster()?.unlockKey);
   }
 
   async leaveCluster(options: { readonly force: boolean }): Promise<void> {
@@ -166,6 +167,7 @@ export class ManagerControlPlane implements ControlPlane {
     await this.#write((tx, context) => {
       updateCluster(tx, spec, { ...options, nextRoot, context, randomBytes });
     });
+    await authority.keepUnder(this.cluster()?.unlockKey);
   }
 
   createService(declaration: ServiceDeclaration): Promise<Service> {

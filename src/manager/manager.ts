@@ -166,6 +166,7 @@ class RunningManager {
     this.#planner.everything();
     void this.#monitor.run();
     void this.#door?.run();
+    void this.#keepKeys();
     if (lacksRoot(view)) void this.#adoptRoot((count) => random.bytes(count));
   }
 
@@ -343,6 +344,17 @@ class RunningManager {
       await this.#authority.forget();
     } catch (error) {
       this.#logger.warn('the sealing key of the cluster could not be deleted', { error });
+    }
+  }
+
+  /** What a manager that was interrupted did not finish, and what a restore leaves to do. */
+  async #keepKeys(): Promise<void> {
+    const cluster = theCluster(this.#store.view);
+    if (cluster === undefined) return;
+    try {
+      await this.#authority.keepUnder(cluster.unlockKey);
+    } catch (error) {
+      this.#logger.error('the sealing key could not be kept as the cluster says', { error });
     }
   }
 

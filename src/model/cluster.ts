@@ -53,5 +53,7 @@ export interface Cluster {
   readonly defaultAddressPools: readonly string[];
   readonly subnetPrefixLength: number;
   readonly dataPathPort: number;
+  /** Opens managers that are locked; absent where they are not. */
+  readonly unlockKey?: string;
   readonly joinTokens: { readonly worker: string; readonly manager: string };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -47,6 +47,12 @@ async function backUp(name: string): Promise<{ readonly path: string; readonly k
   }
   await writeFile(at(name), Buffer.concat(bytes));
   return { path: at(name), key };
+}
+
+function snapshotsOf(sealing: SealingKey, clock = new SystemClock()): Snapshots {
+  const silent = (): undefined => undefined;
+  const logger = { info: silent, warn: silent } as unknown as Logger;
+  return new Snapshots({ directory: at('snapshots'), sealing, clock, logger });
 }
 
 async function restoredRows(data: string): Promise<ReadonlyMap<string, unknown>> {
@@ -111,6 +117,24 @@ test('a new cluster has another id, and neither nodes, tasks nor roots', async (
   });
 });
 
+test('a snapshot beside a locked sealing key is restored with the unlock key', async () => {
+  const dataDirectory = at('data');
+  await mkdir(join(dataDirectory, 'manager'), { recursive: true });
+  const unlockKey = `SWMKEY-1-${'k'.repeat(43)}`;
+  const sealing = new SealingKey(join(dataDirectory, 'manager/sealing.key'));
+  const path = await snapshotsOf(sealing).make({ clusterId: 'c1', snapshot }, 'migration');
+  await sealing.keepUnder(unlockKey);
+  const options = { path, dataDirectory, newCluster: false };
+  await assert.rejects(restoreBackup(options, known), { message: /sealing\.key is locked/ });
+  const wrong = { kind: 'passphrase', text: 'SWMKEY-1-wrong' } as const;
+  await assert.rejects(restoreBackup({ ...options, secret: wrong }, known), {
+    message: /invalid key provided/,
+  });
+  const secret = { kind: 'passphrase', text: unlockKey } as const;
+  const report = await restoreBackup({ ...options, secret }, known);
+  assert.equal(report.rows['secrets'], 1);
+});
+
 test('a damaged backup leaves not even a directory', async () => {
   const { path } = await backUp('whole');
   const whole = await readFile(path);
@@ -126,10 +150,7 @@ test('a damaged backup leaves not even a directory', async () => {
 test('of the snapshots the seven newest stay, readable by their owner alone', async () => {
   let now = Date.parse('2026-01-01T00:00:00Z');
   const clock = Object.assign(new SystemClock(), { now: () => now });
-  const silent = (): undefined => undefined;
-  const logger = { info: silent, warn: silent } as unknown as Logger;
-  const sealing = new SealingKey(at('sealing.key'));
-  const snapshots = new Snapshots({ directory: at('snapshots'), sealing, clock, logger });
+  const snapshots = snapshotsOf(new SealingKey(at('sealing.key')), clock);
   for (let day = 0; day < 9; day += 1) {
     now += 86_400_000;
     await snapshots.make({ clusterId: 'c1', snapshot }, 'daily');

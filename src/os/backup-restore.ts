@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { StoredChange, StoredRow, StoreEngine } from '../host/store-engine.ts';
 import { TuttiError } from '../lib/error.ts';
 import { newId } from '../lib/id.ts';
-import type { RestoreOptions, RestoreReport } from '../model/backup.ts';
+import type { BackupSecret, RestoreOptions, RestoreReport } from '../model/backup.ts';
 import { FileAgentDisk } from './agent-disk.ts';
 import { keyOf, snapshotKeyOf } from './backup-key.ts';
 import { type BackupFile, checkBackup, openBackup, readBackup } from './backup-read.ts';
@@ -51,9 +51,10 @@ export async function restoreBackup(
   const unlock = await lockDirectory(layout.agentLockPath, layout.dataDirectory);
   try {
     await mustBeEmpty(layout);
-    const key = ahead ?? (await snapshotKey(file, layout));
+    const sealing = new SealingKey(layout.sealingKeyPath);
+    const key = ahead ?? (await snapshotKey(file, { ...options, sealing, layout }));
     if (ahead === undefined) await checkBackup(file, key);
-    return await new Restore({ ...options, file, key, layout }).run();
+    return await new Restore({ ...options, file, key, layout, sealing }).run();
   } finally {
     await unlock();
   }
@@ -63,6 +64,7 @@ interface RestoreFrom extends RestoreOptions {
   readonly file: BackupFile;
   readonly key: Buffer;
   readonly layout: DataLayout;
+  readonly sealing: SealingKey;
 }
 
 class Restore {
@@ -79,10 +81,9 @@ class Restore {
   }
 
   async run(): Promise<RestoreReport> {
-    const { file, key, layout, newCluster } = this.#from;
+    const { file, key, layout, sealing, newCluster } = this.#from;
     const { header } = file;
     const { state, rows } = await readBackup(file, key);
-    const sealing = new SealingKey(layout.sealingKeyPath);
     // The keys of roots among the rows are sealed under it; a new cluster gets both anew.
     if (!newCluster) await sealing.adopt(Buffer.from(state.sealingKey, 'base64'));
     const building = `${layout.storePath}.restoring`;
@@ -174,7 +175,15 @@ async function mustBeEmpty(layout: DataLayout): Promise<void> {
   if (identity?.membership !== undefined) throw taken('is of a node of another cluster');
 }
 
-async function snapshotKey({ header }: BackupFile, layout: DataLayout): Promise<Buffer> {
+async function snapshotKey(
+  { header }: BackupFile,
+  from: {
+    readonly sealing: SealingKey;
+    readonly layout: DataLayout;
+    readonly secret?: BackupSecret;
+  },
+): Promise<Buffer> {
+  const { sealing, layout, secret } = from;
   if (header.lock.kind !== 'sealing-key') {
     const isPhrase = header.lock.kind === 'passphrase';
     const field = isPhrase ? '--passphrase-file' : '--key-file';
@@ -188,7 +197,16 @@ async function snapshotKey({ header }: BackupFile, layout: DataLayout): Promise<
       { field: '--data-dir', hint: 'Put the sealing.key of that cluster there.' },
     );
   }
-  return snapshotKeyOf(header.lock, await new SealingKey(layout.sealingKeyPath).material());
+  if (await sealing.isLocked()) {
+    if (secret?.kind !== 'passphrase') {
+      throw new TuttiError('failed-precondition', `${layout.sealingKeyPath} is locked`, {
+        field: '--passphrase-file',
+        hint: 'Give the unlock key of its cluster with --passphrase-file.',
+      });
+    }
+    await sealing.unlock(secret.text);
+  }
+  return snapshotKeyOf(header.lock, await sealing.material());
 }
 
 function notWritten(outcome: { readonly kind: string; readonly message?: string }): TuttiError {

@@ -69,6 +69,10 @@ export class CertificateAuthority implements Authority {
     return (await this.#process.ask('cross', { ...asked, issuer })).certificate;
   }
 
+  async keepUnder(unlockKey: string | undefined): Promise<void> {
+    await this.#sealing.keepUnder(unlockKey);
+  }
+
   async forget(): Promise<void> {
     await this.#sealing.forget();
   }

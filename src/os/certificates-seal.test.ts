@@ -63,10 +63,32 @@ test('after the cluster was left nothing opens what was sealed', async () => {
   await assert.rejects(key.unseal(sealed, 'root'), { message: /sealed under another key/ });
 });
 
+test('a locked key opens nothing until its unlock key comes, and the file holds no key', async () => {
+  const unlockKey = `SWMKEY-1-${'k'.repeat(43)}`;
+  const key = new SealingKey(path);
+  const sealed = await key.seal('text', 'root');
+  await key.keepUnder(unlockKey);
+  assert.ok(!(await readFile(path, 'utf8')).includes((await key.material()).toString('base64')));
+  assert.equal(await key.unseal(sealed, 'root'), 'text');
+  const restarted = new SealingKey(path);
+  assert.equal(await restarted.isLocked(), true);
+  await assert.rejects(restarted.unseal(sealed, 'root'), { message: /is locked/ });
+  for (const wrong of ['', 'SWMKEY-1-', `SWMKEY-1-${'x'.repeat(43)}`]) {
+    await assert.rejects(restarted.unlock(wrong), {
+      code: 'unauthenticated',
+      message: 'swarm could not be unlocked: invalid key provided',
+    });
+  }
+  await restarted.unlock(unlockKey);
+  assert.equal(await restarted.unseal(sealed, 'root'), 'text');
+  await restarted.keepUnder(undefined);
+  assert.equal(await new SealingKey(path).unseal(sealed, 'root'), 'text');
+});
+
 const badFiles: readonly (readonly [string, RegExp])[] = [
   ['', /no JSON/],
   ['{}', /no "kept" and "key"/],
-  ['{"kept":"locked","key":"AAAA"}', /"kept" is "locked"/],
+  ['{"kept":"locked","key":"AAAA"}', /its key is not sealed/],
   ['{"kept":"plain","key":"AAAA"}', /3 bytes, not 32/],
 ];
 

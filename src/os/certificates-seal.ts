@@ -2,18 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { TuttiError } from '../lib/error.ts';
 import { replaceFile } from './replace-file.ts';
-import { openSealed, sealText } from './sealed-text.ts';
+import { openSealed, sealedPrefix, sealText } from './sealed-text.ts';
+import { parseUnlockKey } from '../lib/unlock-key.ts';
 
 const keyBytes = 32;
+const lockedPurpose = 'sealing key';
 
 /**
  * The key under which a cluster's secrets are sealed, in a file of its own (mode 0600): the store,
- * its backups and its snapshots alone open nothing. `kept` says how; a locked one comes later.
+ * its backups and its snapshots alone open nothing. `kept` says how.
  */
-interface KeyFile {
-  readonly kept: 'plain';
-  readonly key: string;
-}
+type KeyFile =
+  | { readonly kept: 'plain'; readonly key: string }
+  /** Sealed under the unlock key. */
+  | { readonly kept: 'locked'; readonly key: string };
 
 /** A key that was read. It ends with the cluster. */
 export interface OpenKey {
@@ -26,6 +28,8 @@ export interface OpenKey {
 export class SealingKey {
   readonly #path: string;
   #key: Buffer | undefined;
+  /** The unlock key under which the file is; undefined: it is in the clear. */
+  #unlockKey: string | undefined;
 
   constructor(path: string) {
     this.#path = path;
@@ -63,6 +67,33 @@ export class SealingKey {
     };
   }
 
+  /** Whether nothing is opened before `unlock`. */
+  async isLocked(): Promise<boolean> {
+    if (this.#key !== undefined) return false;
+    const text = await this.#read();
+    return text !== undefined && parseKeyFile(text, this.#path).kept === 'locked';
+  }
+
+  /** @throws TuttiError `unauthenticated` where it is another key, or none. */
+  async unlock(unlockKey: string): Promise<void> {
+    const text = await this.#read();
+    const file = text === undefined ? undefined : parseKeyFile(text, this.#path);
+    if (file?.kept !== 'locked') return;
+    const bytes = parseUnlockKey(unlockKey);
+    const opened = bytes && openSealed(Buffer.from(bytes), file.key, lockedPurpose);
+    if (opened === undefined || !('text' in opened)) {
+      throw new TuttiError('unauthenticated', 'swarm could not be unlocked: invalid key provided');
+    }
+    this.#key = Buffer.from(opened.text, 'base64');
+    this.#unlockKey = unlockKey.trim();
+  }
+
+  /** Keeps the file under an unlock key, or in the clear; writes nothing where it is so. */
+  async keepUnder(unlockKey: string | undefined): Promise<void> {
+    if ((await this.#load()) === undefined || unlockKey === this.#unlockKey) return;
+    await this.#keep(this.#here('sealing key'), unlockKey);
+  }
+
   /** The key itself, for backups alone; made where there is none. */
   async material(): Promise<Buffer> {
     if ((await this.#load()) === undefined) await this.#make();
@@ -76,7 +107,7 @@ export class SealingKey {
    */
   async adopt(key: Buffer): Promise<void> {
     const own = await this.#load();
-    if (own === undefined) await this.#keep(key);
+    if (own === undefined) await this.#keep(key, undefined);
     else if (!own.equals(key)) {
       throw new TuttiError('failed-precondition', `${this.#path} is of another cluster`, {
         hint: 'Move it away; it opens the snapshots of that cluster.',
@@ -92,25 +123,41 @@ export class SealingKey {
 
   async #load(): Promise<Buffer | undefined> {
     if (this.#key !== undefined) return this.#key;
-    let text: string;
+    const text = await this.#read();
+    if (text === undefined) return undefined;
+    const file = parseKeyFile(text, this.#path);
+    if (file.kept === 'locked') {
+      throw new TuttiError('failed-precondition', `${this.#path} is locked`, {
+        hint: 'Unlock it with the unlock key of its cluster.',
+      });
+    }
+    this.#key = Buffer.from(file.key, 'base64');
+    return this.#key;
+  }
+
+  async #read(): Promise<string | undefined> {
     try {
-      text = await readFile(this.#path, 'utf8');
+      return await readFile(this.#path, 'utf8');
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
       throw error;
     }
-    this.#key = readKey(text, this.#path);
-    return this.#key;
   }
 
   async #make(): Promise<void> {
-    await this.#keep(randomBytes(keyBytes));
+    await this.#keep(randomBytes(keyBytes), undefined);
   }
 
-  async #keep(key: Buffer): Promise<void> {
-    const file: KeyFile = { kept: 'plain', key: key.toString('base64') };
+  async #keep(key: Buffer, unlockKey: string | undefined): Promise<void> {
+    const text = key.toString('base64');
+    const bytes = unlockKey === undefined ? undefined : parseUnlockKey(unlockKey);
+    const file: KeyFile =
+      bytes === undefined
+        ? { kept: 'plain', key: text }
+        : { kept: 'locked', key: sealText(Buffer.from(bytes), text, lockedPurpose) };
     await replaceFile(this.#path, `${JSON.stringify(file)}\n`);
     this.#key = key;
+    this.#unlockKey = unlockKey;
   }
 
   #here(purpose: string): Buffer {
@@ -126,7 +173,7 @@ export class SealingKey {
   }
 }
 
-function readKey(text: string, path: string): Buffer {
+function parseKeyFile(text: string, path: string): KeyFile {
   const broken = (why: string): TuttiError =>
     new TuttiError('failed-precondition', `${path} is no sealing key: ${why}`, {
       hint: 'Bring the file back from a backup; without it the secrets of the cluster are lost.',
@@ -140,8 +187,15 @@ function readKey(text: string, path: string): Buffer {
   if (typeof file !== 'object' || file === null || !('kept' in file) || !('key' in file)) {
     throw broken('it has no "kept" and "key"');
   }
-  if (file.kept !== 'plain') throw broken(`"kept" is ${JSON.stringify(file.kept)}, not "plain"`);
-  const key = Buffer.from(String(file.key), 'base64');
-  if (key.length !== keyBytes) throw broken(`the key has ${key.length} bytes, not ${keyBytes}`);
-  return key;
+  const key = String(file.key);
+  if (file.kept === 'locked') {
+    if (key.startsWith(sealedPrefix)) return { kept: 'locked', key };
+    throw broken('its key is not sealed');
+  }
+  if (file.kept !== 'plain') {
+    throw broken(`"kept" is ${JSON.stringify(file.kept)}, not "plain" or "locked"`);
+  }
+  const { length } = Buffer.from(key, 'base64');
+  if (length !== keyBytes) throw broken(`the key has ${length} bytes, not ${keyBytes}`);
+  return { kept: 'plain', key };
 }

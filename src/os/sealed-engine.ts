@@ -14,7 +14,7 @@ import { sealedPrefix } from './sealed-text.ts';
 const sealedProperties: Readonly<Record<string, readonly string[]>> = {
   secrets: ['data'],
   services: ['registryAuth'],
-  clusters: ['joinTokens'],
+  clusters: ['joinTokens', 'unlockKey'],
 };
 
 type JsonRow = Record<string, unknown>;

@@ -184,9 +184,9 @@ export const badClusterRoutes: readonly BadRoute[] = [
         says: /Orchestration\.TaskHistory: unknown key/,
       },
       {
-        what: 'autolock',
-        body: { EncryptionConfig: { AutoLockManagers: true } },
-        status: 501,
+        what: 'autolock as text',
+        body: { EncryptionConfig: { AutoLockManagers: 'yes' } },
+        status: 400,
         says: /EncryptionConfig\.AutoLockManagers/,
       },
       {
@@ -206,13 +206,6 @@ export const badClusterRoutes: readonly BadRoute[] = [
         body: { Dispatcher: { HeartbeatPeriod: 1 } },
         status: 400,
         says: /eartbeat/,
-      },
-      {
-        what: 'a new unlock key',
-        line: 'POST /swarm/update?version=@swarm&rotateManagerUnlockKey=1',
-        body: {},
-        status: 501,
-        says: /rotateManagerUnlockKey/,
       },
     ],
   },
