@@ -173,10 +173,7 @@ export function alter(change: (message: AgentMessage, world: World) => AgentMess
   };
 }
 
-export function changed(
-  runtime: ContainerRuntime,
-  change: Partial<ContainerRuntime>,
-): ContainerRuntime {
+function changed(runtime: ContainerRuntime, change: Partial<ContainerRuntime>): ContainerRuntime {
   return {
     info: async (signal) => await runtime.info(signal),
     findImage: async (reference, signal) => await runtime.findImage(reference, signal),
