@@ -441,3 +441,21 @@ describe('a damaged store', () => {
     });
   });
 });
+
+describe('a snapshot', () => {
+  it('is of one moment, whatever is committed while it is walked', async () => {
+    const store = await quickStore();
+    await store.update((tx) => {
+      for (const id of ['a', 'b', 'c']) tx.secrets.put(secret(id));
+    });
+    const { revision, rows } = store.snapshot();
+    await store.update((tx) => {
+      tx.secrets.delete('b');
+      tx.secrets.put(secret('c', 'renamed'));
+      tx.secrets.put(secret('d'));
+    });
+    const found = [...rows].map((row) => (JSON.parse(row.value) as Secret).spec.name);
+    assert.deepEqual(found, ['a', 'b', 'c']);
+    assert.equal(revision, store.revision - 1);
+  });
+});
