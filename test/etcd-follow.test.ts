@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import type { Sighting, StoredBatch } from '../src/host/followed-store.ts';
 import type { StoredChange, StoredRow, StoreEngine } from '../src/host/store-engine.ts';
 import { Prng } from '../src/lib/prng.ts';
 import { EtcdEngine } from '../src/os/etcd-engine.ts';
 import { EtcdLeadership } from '../src/os/etcd-leadership.ts';
+import { SealedEngine } from '../src/os/sealed-engine.ts';
+import { SealingKey } from '../src/os/certificates-seal.ts';
 import { TestEtcd } from './etcd/test-etcd.ts';
 
 let etcd: TestEtcd;
@@ -97,6 +102,41 @@ it('a follower sees each batch whole and in order, also over the death of a memb
   });
   await leader.close();
   await follower.close();
+});
+
+it('secrets are sealed in etcd, and open for who follows', async () => {
+  const prefix = 'sealed/';
+  const directory = mkdtempSync(join(tmpdir(), 'tutti-sealed-'));
+  const key = new SealingKey(join(directory, 'sealing.key'));
+  const leader = new SealedEngine({
+    engine: new EtcdEngine({ client: etcd.client(0), prefix }),
+    key,
+  });
+  const follower = new SealedEngine({
+    engine: new EtcdEngine({ client: etcd.client(1), prefix }),
+    key,
+  });
+  const epoch = await leader.takeEpoch();
+  const put = (id: string): StoredChange => {
+    return { kind: 'put', table: 'secrets', id, value: JSON.stringify({ id, data: 'hush' }) };
+  };
+  await leader.commit([put('a')], { epoch, revision: 0 });
+  assert.deepEqual(
+    (await rowsOf(follower)).map(({ value }) => value),
+    ['{"id":"a","data":"hush"}'],
+  );
+  const mirror = new Mirror();
+  const stop = new AbortController();
+  const following = follower.follow(mirror, stop.signal);
+  await leader.commit([put('b')], { epoch, revision: 1 });
+  await mirror.whenAt(2);
+  assert.deepEqual(mirror.batches, [{ revision: 2, changes: [put('b')] }]);
+  const raw = new EtcdEngine({ client: etcd.client(), prefix });
+  for (const { value } of await rowsOf(raw)) assert.doesNotMatch(value, /hush/);
+  stop.abort();
+  await following;
+  for (const engine of [leader, follower, raw]) await engine.close();
+  rmSync(directory, { recursive: true });
 });
 
 it('what was forgotten meanwhile has to be loaded again', async () => {

@@ -1,4 +1,10 @@
 import type {
+  FollowedEngine,
+  FollowListener,
+  Sighting,
+  StoredBatch,
+} from '../host/followed-store.ts';
+import type {
   CommitGuard,
   CommitOutcome,
   StoredChange,
@@ -6,6 +12,7 @@ import type {
   StoreEngine,
   StoreSnapshot,
 } from '../host/store-engine.ts';
+import { assert } from '../lib/assert.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { OpenKey, SealingKey } from './certificates-seal.ts';
 import { sealedPrefix } from './sealed-text.ts';
@@ -56,17 +63,34 @@ export class SealedEngine implements StoreEngine {
     return await this.#engine.commit(sealed, guard);
   }
 
+  /** Of an engine that several managers share; see `FollowedEngine`. */
+  async follow(listener: FollowListener, signal: AbortSignal): Promise<{ readonly gap?: string }> {
+    const engine = this.#engine;
+    assert('follow' in engine, 'the engine is one that can be followed');
+    const key = await this.#key.open();
+    const onBatch = ({ revision, changes }: StoredBatch): void => {
+      const opened = changes.map((change) =>
+        change.kind === 'put' ? openedRow(change, key) : change,
+      );
+      listener.onBatch({ revision, changes: opened });
+    };
+    const onSighting = (seen: Sighting): void => listener.onSighting(seen);
+    return await (engine as FollowedEngine).follow({ onBatch, onSighting }, signal);
+  }
+
   async close(): Promise<void> {
     await this.#engine.close();
   }
 }
 
 function* openedRows(rows: Iterable<StoredRow>, key: OpenKey): Generator<StoredRow> {
-  for (const row of rows) {
-    const properties = sealedProperties[row.table];
-    if (properties === undefined || !row.value.includes(`"${sealedPrefix}`)) yield row;
-    else yield { ...row, value: openedValue(row, { properties, key }) };
-  }
+  for (const row of rows) yield openedRow(row, key);
+}
+
+function openedRow<Row extends StoredRow>(row: Row, key: OpenKey): Row {
+  const properties = sealedProperties[row.table];
+  if (properties === undefined || !row.value.includes(`"${sealedPrefix}`)) return row;
+  return { ...row, value: openedValue(row, { properties, key }) };
 }
 
 function openedValue(
