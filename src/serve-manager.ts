@@ -52,16 +52,10 @@ export async function serveManager(options: ServeManager): Promise<void> {
     return await sqlite.close();
   }
   const engine = new SealedEngine({ engine: sqlite, key: sealing });
-  const authority = new CertificateAuthority({
-    command: options.certificatesCommand,
-    sealing,
-  });
-  const snapshots = new Snapshots({
-    directory: layout.snapshotsDirectory,
-    sealing,
-    clock,
-    logger,
-  });
+  const command = options.certificatesCommand;
+  const authority = new CertificateAuthority({ command, sealing });
+  const directory = layout.snapshotsDirectory;
+  const snapshots = new Snapshots({ directory, sealing, clock, logger });
   await snapshotBeforeMigration(engine, { snapshots, logger });
   const datagrams = new UdpLifeReceiver(logger);
   const manager = await startManager({
