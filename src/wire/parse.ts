@@ -67,8 +67,7 @@ export const isDescription: Check = (value) =>
   text(value['address']);
 
 const lifeAccess: Check = (value) =>
-  value === undefined ||
-  (isFields(value) && number(value['keyId']) && text(value['key']));
+  value === undefined || (isFields(value) && number(value['keyId']) && text(value['key']));
 
 type Shapes<Message extends { readonly kind: string }> = {
   readonly [Kind in Message['kind']]: {
