@@ -97,8 +97,15 @@ async function runningParts(
     one.environment[idVariable] === state.id &&
     one.environment[hostVariable] === host.name &&
     isLauncher(one);
+  // Processes are listed one after the other: a launcher that hands over to its child meanwhile is
+  // in no list, but that child is in the next one.
+  let quietLists = 0;
+  const isQuiet = (): boolean => {
+    quietLists = machine.listProcesses(marks).some(isUnderWay) ? 0 : quietLists + 1;
+    return quietLists >= 2;
+  };
   await until(machine, {
-    look: () => (machine.listProcesses(marks).some(isUnderWay) ? undefined : true),
+    look: () => (isQuiet() ? true : undefined),
     limitMs: launchLimitMs,
     late: () => `something on ${host.name} is always about to start`,
     signal,

@@ -84,7 +84,7 @@ export function registerChanges(world: () => World): void {
       );
     }
     await node.untilStack('net', ({ services }) =>
-      services.some(({ name, running }) => name === 'net_web' && running === web.length),
+      services.some(({ name, running }) => name === 'net_web' && running === 2),
     );
   });
 }
