@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { StatusReport } from '../src/model/report.ts';
+import { tuttiCommand } from '../tools/daemon/start-daemon.ts';
 import { requestEngine } from '../tools/engine/engine-request.ts';
 import { onOwnHost } from './fixture/on-own-host.ts';
+import { runApart } from './fixture/run-apart.ts';
 import { TestPlayground } from './fixture/test-playground.ts';
 
 const image = 'tutti-test/busybox:1';
@@ -92,8 +95,15 @@ function registerTests(): void {
       return elsewhere.length === 1;
     });
     t.diagnostic(`and the fenced one ${Date.now() - cutAt} ms after it`);
-    // Its own managers being away, the node goes on with what is not fenced.
+    // Its own managers being away, the node goes on with what is not fenced, and nobody counts it.
     assert.ok((await runningOn([cut], 'web.')).length > 0);
+    await until('as many run as are wanted', async () => {
+      const { apiSocket } = site.host('manager-1');
+      const status = await runApart(tuttiCommand, ['--socket', apiSocket, 'status', '--json']);
+      const { runningTasks, wantedTasks } = JSON.parse(status.stdout) as StatusReport;
+      assert.ok(runningTasks <= wantedTasks, `${runningTasks} of ${wantedTasks}`);
+      return runningTasks === replicas + 1;
+    });
   });
 
   test('a worker that returns stops what runs elsewhere by now, and says so', async () => {

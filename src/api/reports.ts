@@ -12,11 +12,14 @@ import { activeTasks, isProblem } from './task-reports.ts';
 
 /** A service with how far it is. */
 export function reportService(controlPlane: ControlPlane, service: Service): ServiceReport {
-  const { view } = controlPlane;
+  const { view, observed } = controlPlane;
   const tasks = activeTasks(controlPlane, service.id);
-  const running = tasks.filter((task) => task.current && task.state === 'running').length;
+  // What runs on a node that is down nobody knows.
+  const isKnown = ({ nodeId = '' }: TaskReport) => observed.node(nodeId)?.state !== 'down';
+  const known = tasks.filter(isKnown);
+  const running = known.filter((task) => task.current && task.state === 'running').length;
   const completed = service.job?.completions ?? finishedTasks(controlPlane, service);
-  const wanted = wantedTasks(service, tasks);
+  const wanted = wantedTasks(service, known);
   const isJob = service.spec.mode.kind.endsWith('-job');
   const isUpdating =
     service.update?.state === 'updating' || service.update?.state === 'rollback_started';
