@@ -39,7 +39,10 @@ export interface HostPlaces {
   readonly engineLog: string;
   readonly containerdConfig: string;
   readonly engineConfig: string;
-  /** Names the process namespace of a host that was given power to the end. */
+  /**
+   * Names the process namespace of a host that was given power to the end. It stands in what goes
+   * with the power: the kernel gives the number of a namespace that is gone to the next one.
+   */
   readonly powerMark: string;
 }
 
@@ -60,7 +63,7 @@ export function hostPlaces(
     engineLog: `${dataDirectory}/engine.log`,
     containerdConfig: `${dataDirectory}/containerd.toml`,
     engineConfig: `${dataDirectory}/daemon.json`,
-    powerMark: `${dataDirectory}/power`,
+    powerMark: `${runDirectory}/playground-power`,
   };
 }
 
