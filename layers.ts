@@ -41,6 +41,7 @@ const pureCores = [
   'ca',
   'liveness',
   'leadership',
+  'doctor',
 ];
 /** What dialects may know of the manager: the door, not the house. */
 const controlPlane = 'manager/control-plane.ts';
@@ -58,12 +59,14 @@ export const layers = {
   scheduler: { kind: 'pure', imports: [...ground, 'store'] },
   // The agent restarts by the manager's own rule when it is alone.
   task: { kind: 'pure', imports: [...ground, 'host', 'orchestrator/restart.ts'] },
-  overlay: { kind: 'pure', imports: [...ground, 'host'] },
   catalog: { kind: 'pure', imports: [...ground, 'host'] },
+  overlay: { kind: 'pure', imports: [...ground, 'host', 'catalog/service-groups.ts'] },
   compose: { kind: 'pure', imports: ground, uses: ['yaml'] },
   ca: { kind: 'pure', imports: ground },
   liveness: { kind: 'pure', imports: ground },
   leadership: { kind: 'pure', imports: [...ground, 'host'] },
+  /** What is wrong, from what nodes saw. */
+  doctor: { kind: 'pure', imports: ground },
 
   manager: {
     kind: 'shell',
@@ -109,7 +112,7 @@ export const layers = {
   },
   api: {
     kind: 'shell',
-    imports: [...ground, 'host', 'store/schema.ts', 'store/view.ts', controlPlane],
+    imports: [...ground, 'host', 'store/schema.ts', 'store/view.ts', 'doctor', controlPlane],
     uses: ['zod'],
     tests: { imports: ['sim'] },
   },
@@ -144,7 +147,23 @@ export const layers = {
 } as const satisfies Readonly<Record<string, Layer>>;
 
 /** The files directly in `src/`: only they construct adapters. */
-export const compositionRoot: readonly string[] = ['main.ts', 'daemon.ts', 'serve-manager.ts'];
+export const compositionRoot: readonly string[] = [
+  'main.ts',
+  'caretaker.ts',
+  'daemon.ts',
+  'examine-node.ts',
+  'manager-recovery.ts',
+  'manager-server.ts',
+  'recover-store.ts',
+  'seated-manager.ts',
+  'serve-fence-guard.ts',
+  'serve-manager.ts',
+  'serve-many-managers.ts',
+  'serve-sole-manager.ts',
+  'serve-term.ts',
+  'snapshot-before-migration.ts',
+  'upgrade-store.ts',
+];
 
 /**
  * What each `*.test.ts` in `src/` may use besides what its module may. Tests of a pure core stay

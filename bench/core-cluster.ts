@@ -6,6 +6,7 @@ import type { Random } from '../src/host/random.ts';
 import { newId } from '../src/lib/id.ts';
 import { createCluster } from '../src/manager/cluster.ts';
 import { makeRoot } from '../src/manager/cluster-root.ts';
+import { overlayNetwork } from '../sim/overlay-network.ts';
 import { createNetwork } from '../src/manager/networks.ts';
 import { registerNode } from '../src/manager/nodes.ts';
 import { ObservedState } from '../src/manager/observed-state.ts';
@@ -82,17 +83,8 @@ export class CoreCluster {
     });
     await this.planner.write((tx, context) => {
       for (let network = 0; network < size.networks; network += 1) {
-        const spec = {
-          name: `network-${network}`,
-          labels: {},
-          driver: 'overlay',
-          driverOptions: {},
-          internal: false,
-          attachable: false,
-          ingress: false,
-          enableIpv6: false,
-          subnets: [{ subnet: `10.${100 + network}.0.0/16` }],
-        };
+        const subnets = [{ subnet: `10.${100 + network}.0.0/16` }];
+        const spec = overlayNetwork(`network-${network}`, { subnets });
         this.#networkIds.push(createNetwork(tx, { spec, context }).id);
       }
     });

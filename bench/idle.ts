@@ -86,6 +86,7 @@ async function report(before: readonly Cost[], after: readonly Cost[]): Promise<
     '# An idle node',
     '',
     `The voting app is deployed and nobody asks; ${settleMs / 1_000} s to settle, then ${watchedMs / 1_000} s watched.`,
+    'Run as `npm run setup` installs it.',
     `${machine.cores} cores, kernel ${machine.kernel}, Node ${machine.node}, commit ${machine.commit}.`,
     '',
     '| process | memory (PSS, MB) | % of a core |',

@@ -3,7 +3,7 @@ import { sameJson } from '../src/lib/json.ts';
 import type { Instant } from '../src/model/instant.ts';
 import type { Task } from '../src/model/task.ts';
 import { compareTaskStates, type TaskState } from '../src/model/task-state.ts';
-import { isCurrent, type Rows, slotKey, type TableName } from '../src/store/schema.ts';
+import { isCurrent, type Rows, slotKey, type TableName, tableNames } from '../src/store/schema.ts';
 import type { Commit, View } from '../src/store/view.ts';
 import { checkChanges } from './loops/invariants.ts';
 import type { EngineWatcher, SimulatedContainer } from './runtime.ts';
@@ -30,18 +30,6 @@ export interface Violation {
   readonly at: Instant;
   readonly message: string;
 }
-
-const tableNames = [
-  'clusters',
-  'roots',
-  'nodes',
-  'services',
-  'templates',
-  'tasks',
-  'networks',
-  'secrets',
-  'configs',
-] as const satisfies readonly TableName[];
 
 const taskLabel = 'com.docker.swarm.task.id';
 
@@ -117,7 +105,9 @@ export class Checkers implements EngineWatcher {
   }
 
   created(container: SimulatedContainer): void {
-    const taskId = container.request.labels[taskLabel] ?? '';
+    const taskId = container.request.labels[taskLabel];
+    // One that is no task.
+    if (taskId === undefined) return;
     const before = this.#containerOf.get(taskId);
     // One that never ran may have been left half made, and is made anew.
     if (before !== undefined && this.#started.has(before)) {
@@ -127,11 +117,13 @@ export class Checkers implements EngineWatcher {
   }
 
   started(container: SimulatedContainer): void {
-    if (this.#started.has(container.id)) {
+    const isTask = container.request.labels[taskLabel] !== undefined;
+    if (isTask && this.#started.has(container.id)) {
       this.report('container started twice', `${container.request.name}, ${container.id}`);
     }
     this.#started.add(container.id);
     for (const other of this.#alive) {
+      if (other === container) continue;
       if (other.state === 'running') this.#checkPair(container, other);
       else this.#alive.delete(other);
     }
@@ -207,6 +199,7 @@ export class Checkers implements EngineWatcher {
     for (const service of view.services.all()) {
       for (const one of service.virtualAddresses) hold(one, service.id);
     }
+    for (const row of view.attachments.all()) hold(row, row.id);
     for (const task of view.tasks.all()) {
       if (task.end !== undefined && task.end.state !== 'orphaned') continue;
       for (const one of task.addresses) hold(one, task.id);

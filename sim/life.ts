@@ -1,7 +1,5 @@
 import type { Clock } from '../src/host/clock.ts';
 
-const never = new Promise<never>(() => undefined);
-
 /**
  * The life of one simulated process. Once it is killed, nothing that it waits for ever comes, so
  * that none of its code runs on.
@@ -19,13 +17,13 @@ export class Life {
 
   /** What a call of the process brings back, as long as it lives. */
   async hold<T>(call: () => Promise<T>): Promise<T> {
-    if (this.#dead) await never;
+    if (this.#dead) await notAnyMore();
     try {
       const result = await call();
-      if (this.#dead) await never;
+      if (this.#dead) await notAnyMore();
       return result;
     } catch (error) {
-      if (this.#dead) await never;
+      if (this.#dead) await notAnyMore();
       throw error;
     }
   }
@@ -46,4 +44,9 @@ export class Life {
       },
     };
   }
+}
+
+/** Never resolves. Each caller has one of its own: a promise that stays keeps all who wait for it. */
+export function notAnyMore(): Promise<never> {
+  return new Promise<never>(() => undefined);
 }

@@ -1,16 +1,21 @@
 import { argv, exit, stdout } from 'node:process';
 import { parseArgs } from 'node:util';
+import { seedThatFinds } from './planted/find-planted.ts';
 import { nodeBugs } from './planted/node-bugs.ts';
 import { roundBugs } from './planted/round-bugs.ts';
 import { storeBugs } from './planted/store-bugs.ts';
-import { type ClusterOutcome, runClusterSeed } from './cluster/cluster-life.ts';
+import { runClusterSeed } from './cluster/cluster-life.ts';
 import { clusterBugs } from './planted/cluster-bugs.ts';
-import { type Outcome, runSeed } from './scenario.ts';
+import { managersBugs } from './planted/managers-bugs.ts';
+import { runManagersSeed } from './managers/managers-life.ts';
+import { runManySeeds } from './many-seeds.ts';
+import { runSeed } from './scenario.ts';
+import { describe, describeFaults, violationLines } from './tally.ts';
 
 /**
  * `--seeds N` runs seeds 1 … N, of one node and of clusters; `--seed N` replays one of one node and
- * says what happens, with `--cluster` one of a cluster; `--planted` shows that each planted bug is
- * found.
+ * says what happens, with `--cluster` one of a cluster, with `--managers` one of a cluster with
+ * several managers; `--planted` shows that each planted bug is found.
  */
 const { values } = parseArgs({
   args: argv.slice(2),
@@ -18,6 +23,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '200' },
     seed: { type: 'string' },
     cluster: { type: 'boolean', default: false },
+    managers: { type: 'boolean', default: false },
     planted: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
   },
@@ -33,81 +39,66 @@ async function replay(seed: number): Promise<boolean> {
   };
   if (values.cluster) {
     const outcome = await runClusterSeed(seed, { tell });
-    show(outcome);
+    for (const line of violationLines(outcome.violations)) say(line);
     say(`seed ${seed} of a cluster: ${outcome.violations.length} violations`);
     return outcome.violations.length === 0;
   }
+  if (values.managers) {
+    const outcome = await runManagersSeed(seed, { tell });
+    for (const line of violationLines(outcome.violations)) say(line);
+    const { violations, takeovers, writes } = outcome;
+    say(
+      `seed ${seed} of several managers: ${violations.length} violations, ` +
+        `${takeovers} changes of the leader, ${writes} writes acknowledged`,
+    );
+    return violations.length === 0;
+  }
   const outcome = await runSeed(seed, { tell });
-  show(outcome);
-  say(`seed ${seed}: ${outcome.violations.length} violations, ${describe([outcome])}`);
+  for (const line of violationLines(outcome.violations)) say(line);
+  const { violations, writes, faults, containers } = outcome;
+  say(
+    `seed ${seed}: ${violations.length} violations, ${writes} writes acknowledged, ` +
+      `${faults} faults, ${containers} containers`,
+  );
   return outcome.violations.length === 0;
 }
 
 async function runPlanted(): Promise<boolean> {
-  const bugs = [...storeBugs, ...roundBugs, ...nodeBugs];
+  const ofOne = [...storeBugs, ...roundBugs, ...nodeBugs].map((bug) => ({
+    ...bug,
+    of: '',
+    run: async (seed: number) => (await runSeed(seed, bug)).violations,
+  }));
+  const ofMany = clusterBugs.map((bug) => ({
+    ...bug,
+    of: ' of a cluster',
+    run: async (seed: number) => (await runClusterSeed(seed, bug)).violations,
+  }));
+  const ofManagers = managersBugs.map((bug) => ({
+    ...bug,
+    of: ' of several managers',
+    run: async (seed: number) => (await runManagersSeed(seed, bug)).violations,
+  }));
+  const bugs = [...ofOne, ...ofMany, ...ofManagers];
   let found = 0;
-  for (const { name, check, seed, seams } of bugs) {
-    const { violations } = await runSeed(seed, { seams });
-    const isFound = violations.some((violation) => violation.check === check);
-    if (isFound) found += 1;
-    say(`${isFound ? 'found' : 'NOT FOUND'} with seed ${seed}: ${name} (${check})`);
+  for (const bug of bugs) {
+    const seed = await seedThatFinds(bug, async (tried) => {
+      const violations = await bug.run(tried);
+      return violations.some(({ check }) => check === bug.check);
+    });
+    if (seed !== undefined) found += 1;
+    const how = seed === undefined ? 'NOT FOUND' : `found with seed ${seed}${bug.of}`;
+    say(`${how}: ${bug.name} (${bug.check})`);
   }
-  for (const { name, check, seed, seams } of clusterBugs) {
-    const { violations } = await runClusterSeed(seed, { seams });
-    const isFound = violations.some((violation) => violation.check === check);
-    if (isFound) found += 1;
-    say(`${isFound ? 'found' : 'NOT FOUND'} with seed ${seed} of a cluster: ${name} (${check})`);
-  }
-  const count = bugs.length + clusterBugs.length;
-  say(`simulation: ${found} of ${count} planted bugs were found`);
-  return found === count;
+  say(`simulation: ${found} of ${bugs.length} planted bugs were found`);
+  return found === bugs.length;
 }
 
 async function runAll(count: number): Promise<boolean> {
-  const outcomes: Outcome[] = [];
-  for (let seed = 1; seed <= count; seed += 1) outcomes.push(await runSeed(seed));
-  const failed = outcomes.filter(({ violations }) => violations.length > 0);
-  for (const outcome of failed) {
-    say(`seed ${outcome.seed} failed; replay it: node sim/main.ts --seed ${outcome.seed}`);
-    show(outcome);
-  }
-  say(`simulation: ${count - failed.length} of ${count} seeds passed, ${describe(outcomes)}`);
-  return failed.length === 0;
-}
-
-async function runClusters(count: number): Promise<boolean> {
-  const outcomes: ClusterOutcome[] = [];
-  for (let seed = 1; seed <= count; seed += 1) outcomes.push(await runClusterSeed(seed));
-  const failed = outcomes.filter(({ violations }) => violations.length > 0);
-  for (const outcome of failed) {
-    const { seed } = outcome;
-    say(`seed ${seed} failed; replay it: node sim/main.ts --cluster --seed ${seed}`);
-    show(outcome);
-  }
-  const cuts = outcomes.reduce((total, outcome) => total + outcome.cuts, 0);
-  const passed = `${count - failed.length} of ${count} seeds of clusters passed`;
-  say(`simulation: ${passed}, ${cuts} cuts`);
-  return failed.length === 0;
-}
-
-function show({ violations }: Pick<Outcome | ClusterOutcome, 'violations'>): void {
-  const most = 5;
-  for (const { check, message } of violations.slice(0, most))
-    say(`  ${check}: ${message.split('\n', 3).join(' ')}`);
-  if (violations.length > most) say(`  and ${violations.length - most} more`);
-}
-
-function describe(outcomes: readonly Outcome[]): string {
-  const sum = (pick: (outcome: Outcome) => number): number =>
-    outcomes.reduce((total, outcome) => total + pick(outcome), 0);
-  const minutes = (sum(({ virtualMs }) => virtualMs) / 60_000).toFixed(0);
-  return [
-    `${sum(({ writes }) => writes)} writes acknowledged`,
-    `${sum(({ faults }) => faults)} faults`,
-    `${sum(({ containers }) => containers)} containers`,
-    `${sum(({ commits }) => commits)} commits`,
-    `${minutes} minutes of virtual time`,
-  ].join(', ');
+  const tally = await runManySeeds(count, say);
+  for (const line of describeFaults(tally)) say(line);
+  say(`simulation: ${describe(tally)}`);
+  return tally.passed + tally.clusters.passed + tally.managers.passed === 2 * count;
 }
 
 function toCount(text: string): number {
@@ -120,9 +111,7 @@ function toCount(text: string): number {
 async function run(): Promise<boolean> {
   if (values.planted) return await runPlanted();
   if (values.seed !== undefined) return await replay(toCount(values.seed));
-  const count = toCount(values.seeds);
-  const passed = await runAll(count);
-  return (await runClusters(count)) && passed;
+  return await runAll(toCount(values.seeds));
 }
 
 exit((await run()) ? 0 : 1);

@@ -96,7 +96,7 @@ export class ManagerWorld {
       clock,
       random,
       authority: new SimulatedAuthority(random.bytes),
-      logger: this.#logger(),
+      logger: this.logger(),
       store: { freezeRows: true },
       ...this.#options,
     });
@@ -153,7 +153,8 @@ export class ManagerWorld {
     return live.toSorted((left, right) => left.slot - right.slot);
   }
 
-  #logger(): Logger {
+  /** Writes to `log`. */
+  logger(): Logger {
     const write =
       (level: LogLine['level']) =>
       (message: string, fields: Readonly<Record<string, unknown>> = {}): void => {

@@ -8,6 +8,7 @@ import type {
 } from '../src/host/store-engine.ts';
 import { TuttiError } from '../src/lib/error.ts';
 import { Prng } from '../src/lib/prng.ts';
+import { notAnyMore } from './life.ts';
 import type { SimulatedDisk } from './disk.ts';
 
 /** How a simulated engine misbehaves. All chances are for each commit. */
@@ -26,8 +27,6 @@ export interface MemoryEngineOptions {
   readonly dice?: Prng;
   readonly faults?: EngineFaults;
 }
-
-const never = new Promise<never>(() => undefined);
 
 /** A store engine on a simulated disk. Several on one disk are several managers. */
 export class MemoryEngine implements StoreEngine {
@@ -101,11 +100,11 @@ export class MemoryEngine implements StoreEngine {
     const { crashes } = this.#disk;
     const maxLatencyMs = this.#faults.maxLatencyMs ?? 0;
     if (maxLatencyMs > 0) await this.#clock?.sleep(this.#dice.fraction() * maxLatencyMs);
-    if (this.#state === 'crashed' || crashes !== this.#disk.crashes) await never;
+    if (this.#state === 'crashed' || crashes !== this.#disk.crashes) await notAnyMore();
   }
 
   async #mustBeOpen(): Promise<void> {
-    if (this.#state === 'crashed') await never;
+    if (this.#state === 'crashed') await notAnyMore();
     if (this.#state === 'closed') throw new TuttiError('unavailable', 'the store engine is closed');
   }
 }

@@ -4,6 +4,7 @@ import type {
   CreateContainer,
   CreateRuntimeNetwork,
   RuntimeContainer,
+  RuntimeEndpoint,
   RuntimeEvent,
   RuntimeInfo,
   RuntimeNetwork,
@@ -236,6 +237,30 @@ export class SimulatedRuntime implements ContainerRuntime {
     );
   }
 
+  /** Takes no dice: worlds without such containers go on as they always did. */
+  async listEndpoints({
+    networkNames,
+    exceptLabel,
+  }: Parameters<ContainerRuntime['listEndpoints']>[0]): Promise<readonly RuntimeEndpoint[]> {
+    if (!this.#isUp) throw down();
+    return [...this.containers.values()]
+      .filter(({ request }) => request.labels[exceptLabel] === undefined)
+      .flatMap(({ id, request: { name, endpoints }, state }) =>
+        endpoints.flatMap(({ networkName, address }) =>
+          address === undefined || !networkNames.includes(networkName)
+            ? []
+            : {
+                networkName,
+                containerId: id,
+                name,
+                address,
+                aliases: [],
+                running: state === 'running',
+              },
+        ),
+      );
+  }
+
   async createNetwork(request: CreateRuntimeNetwork, signal: AbortSignal): Promise<RuntimeNetwork> {
     return await this.#call(signal, () => {
       const network = { id: `n-${request.name}`, name: request.name, labels: request.labels };
@@ -257,8 +282,16 @@ export class SimulatedRuntime implements ContainerRuntime {
     });
   }
 
-  async disconnect(_networkName: string, _containerId: string, signal: AbortSignal): Promise<void> {
-    await this.#call(signal, () => undefined);
+  async disconnect(networkName: string, containerId: string, signal: AbortSignal): Promise<void> {
+    await this.#call(signal, () => {
+      const container = this.#find(containerId);
+      if (container === undefined) return;
+      const endpoints = container.request.endpoints.filter(
+        (one) => one.networkName !== networkName,
+      );
+      const request = { ...container.request, endpoints };
+      this.containers.set(containerId, { ...container, request });
+    });
   }
 
   /** Whether any container, stopped ones too, is on the network. */

@@ -1,15 +1,15 @@
 import { TuttiError } from '../src/lib/error.ts';
 import type { Prng } from '../src/lib/prng.ts';
 import type { ControlPlane } from '../src/manager/control-plane.ts';
-import type { NetworkSpec } from '../src/model/network.ts';
 import type { NodeAvailability } from '../src/model/node.ts';
-import type { Service } from '../src/model/service.ts';
+import type { Service, ServiceDeclaration } from '../src/model/service.ts';
 import type { Violation } from './checkers.ts';
 import { drawChange, drawService, type Surroundings } from './declarations.ts';
 import { drawFault, type Fault, healAll } from './faults.ts';
 import { initRequest } from './manager-world.ts';
 import { unsettled } from './quiet.ts';
 import { type Seams, type Tell, World } from './world.ts';
+import { overlayNetwork } from './overlay-network.ts';
 
 /** How long the world may take to become what was declared, once faults have stopped. */
 const quietBoundMs = 300_000;
@@ -56,8 +56,8 @@ class Scenario {
   readonly #writes = { asked: 0, acknowledged: 0 };
   /** What was acknowledged: the version of each service, or that it was removed. */
   readonly #acknowledged = new Map<string, number | 'removed'>();
-  /** A removal whose answer was lost may have happened. */
-  readonly #removalsAsked = new Set<string>();
+  /** A removal whose answer was lost may have happened: names of services by their ids. */
+  readonly #removalsAsked = new Map<string, string>();
   #faults = 0;
   #made = 0;
 
@@ -101,8 +101,8 @@ class Scenario {
       const control = world.control;
       if (control === undefined) return;
       await control.initCluster(initRequest);
-      const front = await control.createNetwork(networkSpec('front'));
-      const back = await control.createNetwork(networkSpec('back'));
+      const front = await control.createNetwork(overlayNetwork('front'));
+      const back = await control.createNetwork(overlayNetwork('back'));
       const secret = await control.createSecret({ name: secretName, labels: {} }, 'aHVzaA==');
       const templating = { name: 'golang', options: {} };
       const config = await control.createConfig(
@@ -139,9 +139,11 @@ class Scenario {
       this.#made += 1;
       const others = services.map(({ spec }) => spec.name);
       const declaration = drawService(`s${this.#made}`, this.#dice, { surroundings, others });
-      this.#ask(`create ${describe(declaration)}`, async () => {
-        const service = await control.createService(declaration);
-        this.#acknowledge(service);
+      const create = async (): Promise<void> => {
+        this.#acknowledge(await control.createService(declaration));
+      };
+      this.#ask(`create ${describe(declaration)}`, create, {
+        mayBeRefused: ({ code }) => code === 'invalid-argument' && this.#lostNeeded(declaration),
       });
       return;
     }
@@ -152,6 +154,12 @@ class Scenario {
     const service = this.#dice.pick(services);
     if (this.#dice.chance(0.2)) this.#remove(control, service);
     else this.#update(control, service);
+  }
+
+  /** Whether a service that it needs was there when it was drawn, and may be removed by now. */
+  #lostNeeded({ spec }: ServiceDeclaration): boolean {
+    const removed = new Set(this.#removalsAsked.values());
+    return spec.dependsOn.some(({ service, required }) => required && removed.has(service));
   }
 
   #changeNode(control: ControlPlane, availability: NodeAvailability): void {
@@ -174,7 +182,7 @@ class Scenario {
   }
 
   #remove(control: ControlPlane, service: Service): void {
-    this.#removalsAsked.add(service.id);
+    this.#removalsAsked.set(service.id, service.spec.name);
     this.#ask(`remove ${service.spec.name}`, async () => {
       await control.removeService(service.id);
       this.#acknowledged.set(service.id, 'removed');
@@ -204,7 +212,11 @@ class Scenario {
   }
 
   /** Asks and goes on: the answer comes later, or never where the manager dies. */
-  #ask(what: string, write: () => Promise<void>): void {
+  #ask(
+    what: string,
+    write: () => Promise<void>,
+    { mayBeRefused = () => false }: { mayBeRefused?: (error: TuttiError) => boolean } = {},
+  ): void {
     this.#writes.asked += 1;
     this.#tell(`ask: ${what}`);
     write().then(
@@ -215,7 +227,7 @@ class Scenario {
       (reason: unknown) => {
         const error = TuttiError.from(reason);
         this.#tell(`refused: ${what}: ${error.message}`);
-        if (refusals.has(error.code)) return;
+        if (refusals.has(error.code) || mayBeRefused(error)) return;
         this.#world.checkers.report('write refused', `${what}: ${error.stack}`);
       },
     );
@@ -284,18 +296,4 @@ function describe(declaration: Parameters<ControlPlane['createService']>[0]): st
   const size = mode.kind === 'replicated' ? `×${mode.replicas}` : mode.kind;
   const image = declaration.template.containers[0]?.image;
   return `${name} ${size} ${image} ${update?.order} ${update?.failureAction}`;
-}
-
-function networkSpec(name: string): NetworkSpec {
-  return {
-    name,
-    labels: {},
-    driver: 'overlay',
-    driverOptions: {},
-    internal: false,
-    attachable: false,
-    ingress: false,
-    enableIpv6: false,
-    subnets: [],
-  };
 }

@@ -1,5 +1,6 @@
 import type { AgentTransport, MessageStream } from '../src/host/transport.ts';
 import type { NodeView, NodeViewChange, TaskAssignment } from '../src/model/assignment.ts';
+import type { AttachmentReport } from '../src/model/attachment.ts';
 import type { NodeDescription } from '../src/model/node.ts';
 import type { ObservedTask } from '../src/model/task.ts';
 import { isEndState } from '../src/model/task-state.ts';
@@ -38,9 +39,13 @@ export class ScriptedAgent {
   /** Every message of the manager, in order. */
   readonly heard: ManagerMessage[] = [];
   readonly observed = new Map<string, ObservedTask>();
+  /** What it says in its next hello of containers that are no tasks; undefined: nothing. */
+  attachments: AttachmentReport | undefined;
   /** What it says of the cluster that it is in. */
   clusterId = '';
   obedient = true;
+  /** Never says that it shows what it was told. */
+  slowToShow = false;
   /** Does not even say that it lives. */
   silent = false;
   description: NodeDescription;
@@ -65,10 +70,15 @@ export class ScriptedAgent {
     this.#stop = new AbortController();
     const session = await this.#transport.openSession(this.#stop.signal);
     this.#session = session;
-    const { nodeId, clusterId, description } = this;
+    const { nodeId, clusterId, description, attachments } = this;
     const tasks = [...this.observed.values()];
     const sentAt = this.#now();
-    await session.send({ kind: 'hello', nodeId, clusterId, sentAt, description, tasks });
+    const said = { nodeId, clusterId, sentAt, description, tasks };
+    await session.send({
+      kind: 'hello',
+      ...said,
+      ...(attachments !== undefined && { attachments }),
+    });
     void this.#listen(session);
   }
 
@@ -78,8 +88,9 @@ export class ScriptedAgent {
     this.#session = undefined;
   }
 
-  /** Says goodbye: the daemon is stopped in order. */
-  closeSession(): void {
+  /** Says goodbye: the daemon is stopped in order, and its machine unless it `returns`. */
+  async closeSession({ returns = true } = {}): Promise<void> {
+    await this.#send({ kind: 'farewell', returns });
     this.#session?.close();
     this.#session = undefined;
   }
@@ -88,6 +99,11 @@ export class ScriptedAgent {
   async report(taskId: string, fields: Partial<ObservedTask>): Promise<void> {
     const task = this.#observation(taskId, fields);
     await this.#send({ kind: 'observed', sentAt: this.#now(), tasks: [task], gone: [] });
+  }
+
+  /** Says that names, virtual addresses and ports are as it was told until then. */
+  async confirm(confirm: number): Promise<void> {
+    await this.#send({ kind: 'shown', confirm });
   }
 
   async beat(): Promise<void> {
@@ -134,7 +150,13 @@ export class ScriptedAgent {
         this.heard.push(message);
         if (message.kind === 'assign') this.#take(message);
         if (message.kind === 'leave' && this.obedient) await this.leave();
-        if (message.kind === 'assign' && this.obedient) await this.#obey();
+        if (message.kind !== 'assign' || !this.obedient) continue;
+        const { confirm, sequence, changes } = message;
+        if (changes.some(isEnd)) {
+          await this.#send({ kind: 'beat', sentAt: this.#now(), known: sequence });
+        }
+        if (confirm !== undefined && !this.slowToShow) await this.confirm(confirm);
+        await this.#obey();
       }
     } catch {
       // The link broke; the script connects again when it wants to.
@@ -175,6 +197,12 @@ export class ScriptedAgent {
   }
 }
 
+/** Whether the node is told that a task is over. */
+function isEnd(change: NodeViewChange): boolean {
+  if ('drop' in change) return change.drop === 'task';
+  return change.put === 'task' && change.value.ended;
+}
+
 function stateFor(task: TaskAssignment): ObservedTask['state'] {
   switch (task.desired) {
     case 'ready':
@@ -184,7 +212,7 @@ function stateFor(task: TaskAssignment): ObservedTask['state'] {
       return 'running';
     case 'shutdown':
     case 'removed':
-      return 'shutdown';
+      return task.departing === true ? 'running' : 'shutdown';
   }
 }
 

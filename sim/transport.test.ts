@@ -4,6 +4,7 @@ import type { Clock } from '../src/host/clock.ts';
 import type { ManagerTransportHandler } from '../src/host/transport.ts';
 import { Prng } from '../src/lib/prng.ts';
 import type { AgentMessage } from '../src/wire/messages.ts';
+import { VirtualClock } from './clock.ts';
 import { SimulatedTransport } from './transport.ts';
 
 const never = new AbortController().signal;
@@ -68,6 +69,29 @@ test('a broken link is unavailable to both sides, and a new one works', async ()
   await again.send(beat(2));
   const next = await again.incoming[Symbol.asyncIterator]().next();
   assert.deepEqual(next.value, beat(2));
+});
+
+test('who gives a session up waits for nobody; the other side hears of it once it can', async () => {
+  const clock = new VirtualClock();
+  const transport = new SimulatedTransport({ clock, dice: new Prng(1) });
+  const heard = { end: false };
+  transport.serve({
+    ...echo,
+    onSession: async ({ incoming }) => {
+      await drain(incoming).finally(() => {
+        heard.end = true;
+      });
+    },
+  });
+  const life = new AbortController();
+  const session = await transport.agent().openSession(life.signal);
+  transport.cut.up = true;
+  life.abort();
+  await assert.rejects(session.incoming[Symbol.asyncIterator]().next(), { code: 'unavailable' });
+  assert.equal(heard.end, false);
+  transport.cut.up = false;
+  await clock.advance(1_000);
+  assert.equal(heard.end, true);
 });
 
 test('nobody answers while the manager is down', async () => {

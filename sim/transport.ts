@@ -3,6 +3,7 @@ import type {
   AgentTransport,
   ManagerTransportHandler,
   MessageStream,
+  SessionPeer,
 } from '../src/host/transport.ts';
 import { BoundedQueue } from '../src/lib/bounded-queue.ts';
 import { TuttiError } from '../src/lib/error.ts';
@@ -28,6 +29,8 @@ const steadyLink: LinkModel = {
 
 type Direction = 'up' | 'down';
 
+const uncut = { up: false, down: false };
+
 const connectTimeoutMs = 2_000;
 /** How soon after a cut is healed what was sent meanwhile arrives. */
 const resendMs = 200;
@@ -50,19 +53,24 @@ export class SimulatedTransport {
   /** May be changed while links are up. */
   model: LinkModel;
   /** What is sent in a direction that is cut arrives once it is not, as TCP sends it again. */
-  readonly cut = { up: false, down: false };
+  readonly cut: { up: boolean; down: boolean };
   /** The manager reads nothing before this is resolved. */
   listening: (() => Promise<void>) | undefined;
+  /** Who the managers take the next agent for; undefined: one of their own machine. */
+  peer: SessionPeer | undefined;
   #handler: ManagerTransportHandler | undefined;
 
   constructor(options: {
     readonly clock: Clock;
     readonly dice: Prng;
     readonly model?: Partial<LinkModel>;
+    /** Where both are decided elsewhere, all the while. */
+    readonly ways?: { readonly model: LinkModel; readonly cut: Readonly<typeof uncut> };
   }) {
     this.#clock = options.clock;
     this.#dice = options.dice;
-    this.model = { ...steadyLink, ...options.model };
+    this.model = options.ways?.model ?? { ...steadyLink, ...options.model };
+    this.cut = options.ways?.cut ?? { ...uncut };
   }
 
   /** The manager is up: agents reach it from now on. */
@@ -89,7 +97,10 @@ export class SimulatedTransport {
   agent(): AgentTransport {
     return {
       openSession: async (signal) =>
-        await this.#connect(signal, async (handler, stream) => await handler.onSession(stream)),
+        await this.#connect(
+          signal,
+          async (handler, stream) => await handler.onSession(stream, this.peer),
+        ),
       openLogs: async (requestId, signal) =>
         await this.#connect(signal, async (handler, stream) => {
           await handler.onLogs(requestId, stream);
@@ -117,17 +128,23 @@ export class SimulatedTransport {
         drainedSides += 1;
         if (drainedSides < 2) return;
         this.#links.delete(link);
-        signal.removeEventListener('abort', link.break);
+        signal.removeEventListener('abort', giveUp);
       },
       break: () => {
         this.#links.delete(link);
-        signal.removeEventListener('abort', link.break);
+        signal.removeEventListener('abort', giveUp);
         up.fail(brokenLink());
         down.fail(brokenLink());
       },
     };
+    /** The agent does not wait until the other side has heard of it. */
+    const giveUp = (): void => {
+      down.fail(brokenLink());
+      if (this.cut.up) void this.#passable('up').then(() => link.break());
+      else link.break();
+    };
     this.#links.add(link);
-    signal.addEventListener('abort', link.break, { once: true });
+    signal.addEventListener('abort', giveUp, { once: true });
     void serve(handler, this.#end(link, { outgoing: down, incoming: up })).then(
       () => down.close(),
       () => {
@@ -169,6 +186,7 @@ export class SimulatedTransport {
         if (direction === 'up' && this.listening !== undefined) await this.listening();
         await arrived.push(JSON.parse(text) as Message);
       }
+      if (this.cut[direction]) await this.#passable(direction);
       arrived.close();
     };
     carry().catch((error: unknown) => arrived.fail(TuttiError.from(error)));

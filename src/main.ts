@@ -9,17 +9,29 @@ const version = '0.1.0';
 
 /** First argument of the process that makes certificates. */
 const certificatesRole = 'make-certificates';
+/** The same of the process that answers between two daemons. */
+const caretakerRole = 'take-care';
+/** The same of the process that stops fenced tasks where no daemon does. */
+const fenceGuardRole = 'guard-fence';
+/** The same of the process that looks at a network other than the daemon's. */
+const probeRole = 'probe-network';
 
 async function main(): Promise<void> {
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
-  const [role, dataDirectory] = process.argv.slice(2);
+  const [role, dataDirectory, third] = process.argv.slice(2);
   try {
     // The manager is started by the daemon alone and loads nothing of the command line.
     if (role === 'manager' && dataDirectory !== undefined) {
       process.exitCode = await runManager(dataDirectory, stop.signal);
+    } else if (role === fenceGuardRole && dataDirectory !== undefined && third !== undefined) {
+      process.exitCode = await guardFence(dataDirectory, { engineSocket: third });
     } else if (role === certificatesRole) {
       process.exitCode = await makeCertificates();
+    } else if (role === probeRole) {
+      process.exitCode = await probeNetwork();
+    } else if (role === caretakerRole && dataDirectory !== undefined) {
+      process.exitCode = await takeCare(dataDirectory, stop.signal);
     } else {
       process.exitCode = await runCommand(stop.signal);
     }
@@ -93,6 +105,32 @@ async function makeCertificates(): Promise<number> {
   return 0;
 }
 
+/** A child of the daemon, while somebody looks at the network. */
+async function probeNetwork(): Promise<number> {
+  const { serveProbes } = await import('./os/probe-child.ts');
+  await serveProbes(process.stdin, process.stdout);
+  return 0;
+}
+
+/** A child of a daemon that ends; its socket is named instead of the data directory. */
+async function takeCare(socketPath: string, signal: AbortSignal): Promise<number> {
+  const { takeCare } = await import('./caretaker.ts');
+  await takeCare({ socketPath, logger: await openLogger('caretaker'), signal });
+  return 0;
+}
+
+/** A signal is no reason to leave tasks unguarded: it ends by itself. */
+async function guardFence(
+  socketPath: string,
+  { engineSocket }: { readonly engineSocket: string },
+): Promise<number> {
+  const { runFenceGuard } = await import('./serve-fence-guard.ts');
+  const logger = await openLogger('fence-guard');
+  const { signal } = new AbortController();
+  await runFenceGuard({ socketPath, engineSocket, logger, signal });
+  return 0;
+}
+
 async function runManager(dataDirectory: string, signal: AbortSignal): Promise<number> {
   const { serveManager } = await import('./serve-manager.ts');
   const logger = await openLogger('manager');
@@ -115,7 +153,11 @@ async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<n
   }
   const entry = process.argv[1] ?? '';
   const certificatesCommand = commandFor(certificatesRole);
-  await startDaemon({ ...options, version, entry, certificatesCommand, logger, signal });
+  const caretakerCommand = commandFor(caretakerRole);
+  const guardCommand = commandFor(fenceGuardRole);
+  const probeCommand = commandFor(probeRole);
+  const commands = { certificatesCommand, caretakerCommand, guardCommand, probeCommand };
+  await startDaemon({ ...options, ...commands, version, entry, logger, signal });
   return 0;
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { onOwnHost } from './fixture/on-own-host.ts';
 import { TestNode } from './fixture/test-node.ts';
 
@@ -47,7 +48,7 @@ onOwnHost(import.meta.filename, () => {
     await node.daemon.stop();
     await node.daemon.start();
     assert.equal(await state(), 'locked');
-    for (const command of ['service ls', 'node ls', 'swarm unlock-key', 'swarm leave --force']) {
+    for (const command of ['service ls', 'node ls', 'swarm unlock-key', 'secret ls']) {
       const { code, stderr } = await node.tryDocker(...command.split(' '));
       assert.equal(code, 1, command);
       assert.ok(stderr.includes(isLocked), `${command}: ${stderr}`);
@@ -78,4 +79,28 @@ onOwnHost(import.meta.filename, () => {
     assert.match(stderr, /cannot rotate because autolock is not turned on/);
     assert.equal(await state(), 'active');
   });
+
+  test('a locked manager leaves by force alone, and nothing is left of its cluster', async () => {
+    await node.docker('swarm', 'update', '--autolock=true');
+    await node.daemon.stop();
+    await node.daemon.start();
+    const { stderr } = await node.tryDocker('swarm', 'leave');
+    assert.match(stderr, /erases all current state of the swarm. Use `--force`/);
+    assert.equal(await state(), 'locked');
+    await node.docker('swarm', 'leave', '--force');
+    assert.equal(await state(), 'inactive');
+    await until(async () => (await node.docker('ps', '-aq')) === '');
+    const again = await node.docker('swarm', 'init', '--advertise-addr', '127.0.0.1');
+    assert.match(again, /Swarm initialized/);
+    assert.equal(await node.docker('service', 'ls', '-q'), '');
+    assert.equal(await kept(), 'plain');
+  });
 });
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  const giveUpAt = Date.now() + 30_000;
+  while (!(await isSo())) {
+    assert.ok(Date.now() < giveUpAt, 'it takes too long');
+    await sleep(100);
+  }
+}

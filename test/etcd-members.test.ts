@@ -2,11 +2,18 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { StoredChange, StoreEngine } from '../src/host/store-engine.ts';
 import type { Logger } from '../src/host/logger.ts';
+import {
+  type EtcdAttempt,
+  EtcdChannel,
+  type EtcdLink,
+  type EtcdStream,
+} from '../src/os/etcd-channel.ts';
+import { EtcdClient } from '../src/os/etcd-client.ts';
 import { EtcdEngine } from '../src/os/etcd-engine.ts';
 import { EtcdMembers } from '../src/os/etcd-members.ts';
 import { EtcdUpkeep } from '../src/os/etcd-upkeep.ts';
 import { SystemClock } from '../src/os/system-clock.ts';
-import { TestEtcd } from './etcd/test-etcd.ts';
+import { TestEtcd, type TestMember } from './etcd/test-etcd.ts';
 
 function put(id: string, value: unknown): StoredChange {
   return { kind: 'put', table: 'tasks', id, value: JSON.stringify(value) };
@@ -89,6 +96,67 @@ it('a store that reached its limit refuses writes and is read; upkeep makes room
     client.close();
     await engine.close();
   } finally {
+    await etcd.stop();
+  }
+});
+
+/** Passes all on, but says of one write that etcd carries out that there was no space for it. */
+class ReachedLimitLink implements EtcdLink {
+  isReached = false;
+  readonly #link: EtcdLink;
+
+  constructor(link: EtcdLink) {
+    this.#link = link;
+  }
+
+  async call(
+    method: string,
+    options: { readonly message: Buffer; readonly limitMs: number },
+  ): Promise<EtcdAttempt> {
+    const attempt = await this.#link.call(method, options);
+    if (!this.isReached || !method.endsWith('/Txn')) return attempt;
+    this.isReached = false;
+    return { kind: 'status', status: 8, text: 'etcdserver: mvcc: database space exceeded' };
+  }
+
+  async open(...[method, listener]: Parameters<EtcdLink['open']>): Promise<EtcdStream> {
+    return await this.#link.open(method, listener);
+  }
+
+  async ping(limitMs: number): Promise<boolean> {
+    return await this.#link.ping(limitMs);
+  }
+
+  reset(): void {
+    this.#link.reset();
+  }
+}
+
+// etcd looks at its size before a write is proposed, and again when it is carried out.
+it('the write that reaches the limit is carried out, though etcd says "no space"', async () => {
+  const etcd = await TestEtcd.start(1);
+  const links: ReachedLimitLink[] = [];
+  const client = new EtcdClient({
+    endpoints: [(etcd.members[0] as TestMember).endpoint],
+    connect: (endpoint) => {
+      const link = new ReachedLimitLink(new EtcdChannel(endpoint));
+      links.push(link);
+      return link;
+    },
+  });
+  const engine = new EtcdEngine({ client });
+  try {
+    const epoch = await engine.takeEpoch();
+    assert.deepEqual(await idsOf(engine), []);
+    for (const link of links) link.isReached = true;
+    const outcome = await engine.commit([put('last', 1)], { epoch, revision: 0 });
+    assert.deepEqual(outcome, { kind: 'committed' });
+    assert.deepEqual(await idsOf(engine), ['last']);
+    assert.deepEqual(await engine.commit([put('next', 1)], { epoch, revision: 1 }), {
+      kind: 'committed',
+    });
+  } finally {
+    await engine.close();
     await etcd.stop();
   }
 });

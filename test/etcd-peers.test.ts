@@ -1,20 +1,9 @@
 import assert from 'node:assert/strict';
-import { get } from 'node:https';
 import { it } from 'node:test';
 import { EtcdEngine } from '../src/os/etcd-engine.ts';
+import { askPeer } from './etcd/ask-peer.ts';
 import { PeerCertificates, readPeerFiles } from './etcd/peer-certificates.ts';
 import { TestEtcd } from './etcd/test-etcd.ts';
-
-/** The status of what a peer is asked; rejects where TLS refuses. */
-async function askPeer(url: string, files: object): Promise<number | undefined> {
-  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
-  const request = get(`${url}/version`, { ...files, agent: false }, (response) => {
-    response.resume();
-    resolve(response.statusCode);
-  });
-  request.on('error', reject);
-  return await promise;
-}
 
 it('members of etcd talk as managers alone; workers and strangers are refused', async () => {
   const certificates = await PeerCertificates.make();
@@ -28,12 +17,12 @@ it('members of etcd talk as managers alone; workers and strangers are refused', 
     const url = etcd.members[0]?.plan.peerUrl ?? '';
     assert.match(url, /^https:/);
     const { ca, ...manager } = readPeerFiles(tls);
-    assert.equal(await askPeer(url, { ca, ...manager }), 200);
+    assert.equal(await askPeer({ url, ca, ...manager }), 200);
     const worker = readPeerFiles(await certificates.issue('swarm-worker'));
-    await assert.rejects(askPeer(url, { ...worker, ca }));
+    await assert.rejects(askPeer({ url, ...worker, ca }));
     const stranger = readPeerFiles(await strangers.issue('swarm-manager'));
-    await assert.rejects(askPeer(url, { ...stranger, ca }));
-    await assert.rejects(askPeer(url, { ca }));
+    await assert.rejects(askPeer({ url, ...stranger, ca }));
+    await assert.rejects(askPeer({ url, ca }));
   } finally {
     await etcd.stop();
     certificates.dispose();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseHostPort } from '../src/lib/host-port.ts';
 import { TuttiError } from '../src/lib/error.ts';
 import { managerCalls } from '../src/os/manager-calls.ts';
@@ -174,6 +175,7 @@ test('a worker that leaves is down at once, may be removed, and can join again a
   const nodeId = workerIdOf(member);
   await member.membership.leave();
   assert.equal(member.cleaned, 1);
+  assert.notEqual(member.stateWhenCleaned, 'down', 'its tasks ran until then');
   assert.equal(member.membership.state.kind, 'fresh');
   assert.equal(await member.identity.load(), undefined);
   assert.equal(cluster.stateOf(nodeId), 'down');
@@ -314,6 +316,19 @@ test('a port that is taken refuses the cluster with its address, and nothing has
   } finally {
     taken.close();
   }
+});
+
+test('a port that the cluster of before is about to give back is waited for', async () => {
+  const before_ = createServer();
+  const port = await freePort();
+  before_.listen(port, '127.0.0.1');
+  await once(before_, 'listening');
+  const starting = NetworkCluster.start({ port });
+  const isStarted = starting.then(() => true);
+  assert.equal(await Promise.race([isStarted, sleep(300, false)]), false);
+  before_.close();
+  await using started = await starting;
+  assert.equal(started.address, `127.0.0.1:${port}`);
 });
 
 test('a rotation of the authority reaches every node that is there, and ends by itself', async () => {

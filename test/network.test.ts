@@ -4,7 +4,7 @@ import { type MachineState, readMachineState } from './fixture/machine-state.ts'
 import { onOwnHost } from './fixture/on-own-host.ts';
 import { registerAttached, registerChanges } from './network/changes.ts';
 import { registerConnections, registerPorts } from './network/connections.ts';
-import { registerDrift, registerRestarts } from './network/drift.ts';
+import { registerDrift, registerHandOver, registerRestarts } from './network/drift.ts';
 import { expectRun } from './network/expect-run.ts';
 import { registerHostPorts, registerPortHolders } from './network/host-ports.ts';
 import { registerNames, registerResolvers, registerWhy } from './network/names.ts';
@@ -45,7 +45,10 @@ function register(): void {
   describe('tasks that come and go', () => registerChanges(theWorld));
   describe('containers that are no tasks', () => registerAttached(theWorld));
   describe('drift', () => registerDrift(theWorld));
-  describe('restarts', () => registerRestarts(theWorld));
+  describe('restarts', () => {
+    registerRestarts(theWorld);
+    registerHandOver(theWorld);
+  });
 
   test('nothing is left', async () => {
     const { node } = world;

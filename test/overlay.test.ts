@@ -3,7 +3,9 @@ import { after, before, describe, test } from 'node:test';
 import { bridgeName, spanName } from '../src/overlay/bridge-name.ts';
 import { type MachineState, readMachineState } from './fixture/machine-state.ts';
 import { onOwnHost } from './fixture/on-own-host.ts';
+import { runApart } from './fixture/run-apart.ts';
 import { until, type Who } from './network/stack.ts';
+import { registerAttached } from './overlay/attached.ts';
 import { manager, OverlaySite, type PlacedTask, worker } from './overlay/site.ts';
 
 const engineSocket = process.env['TUTTI_TEST_ENGINE'] ?? '';
@@ -31,6 +33,7 @@ onOwnHost(import.meta.filename, () => {
   describe('tasks on different nodes', registerTalk);
   describe('what is not shared', registerIsolation);
   describe('published ports', registerPorts);
+  describe('containers that are no tasks', () => registerAttached(() => site));
   describe('changes', registerChanges);
   describe('nodes that go', registerNodes);
 });
@@ -39,6 +42,29 @@ function addressOn(task: PlacedTask, network: string): string {
   const address = task.addresses.get(network);
   assert.ok(address, `it is not on ${network}`);
   return address;
+}
+
+interface NetworkEnd {
+  readonly service: string;
+  readonly network: string;
+  /** Addresses of tasks, the virtual one, and names. */
+  readonly ways: readonly string[];
+}
+
+/** By what a service can be called on each of its networks. */
+async function endsOf(
+  service: string,
+  tasks: readonly PlacedTask[],
+): Promise<readonly NetworkEnd[]> {
+  const networks = [...(tasks[0]?.addresses.keys() ?? [])].filter((name) => name !== 'ingress');
+  return await Promise.all(
+    networks.map(async (network) => {
+      const addresses = tasks.map((task) => addressOn(task, network));
+      // A service of mode `dnsrr` has none.
+      const virtual = service === 'list' ? [] : [await site.virtualAddress(service, network)];
+      return { service, network, ways: [...addresses, ...virtual, service, `tasks.${service}`] };
+    }),
+  );
 }
 
 function registerTalk(): void {
@@ -112,6 +138,57 @@ function registerIsolation(): void {
       'lone:80',
     ];
     for (const to of ways) assert.equal((await site.call(client, to)).value, undefined, to);
+    // By the ingress network tasks are led to, but not called.
+    const web = await site.task('web');
+    assert.equal((await site.call(client, `${addressOn(web, 'ingress')}:80`)).value, undefined);
+  });
+
+  test('of each pair of networks nobody reaches a task, an address or a name of the other', async () => {
+    const services = ['client', 'web', 'api', 'list', 'mover', 'lone', 'near-lone'];
+    const tasks = await Promise.all(
+      services.map(async (service) => ({ service, tasks: await site.tasks(service) })),
+    );
+    const ends = (
+      await Promise.all(tasks.map(async ({ service, tasks: all }) => await endsOf(service, all)))
+    ).flat();
+    const callers = tasks.flatMap((one) => one.tasks);
+    const calls = callers.flatMap((from) =>
+      ends.flatMap(({ network, service, ways }) => {
+        const isMember = from.addresses.has(network);
+        // By its name a service is found on any network that both are on.
+        const isKnown = ends.some(
+          (one) => one.service === service && from.addresses.has(one.network),
+        );
+        return ways
+          .filter((to) => isMember || !isKnown || /^[\d.]+$/.test(to))
+          .map(async (to) => {
+            const { value } = await site.call(from, `${to}:80`);
+            const names = [...from.addresses.keys()].join(' ');
+            return {
+              call: `${names} to ${to} of ${network}`,
+              isMember,
+              isLed: value !== undefined,
+            };
+          });
+      }),
+    );
+    const seen = await Promise.all(calls);
+    const [inside, outside] = [
+      seen.filter((one) => one.isMember),
+      seen.filter((one) => !one.isMember),
+    ];
+    assert.deepEqual(
+      outside.filter(({ isLed }) => isLed),
+      [],
+    );
+    assert.deepEqual(
+      inside.filter(({ isLed }) => !isLed),
+      [],
+    );
+    assert.ok(
+      inside.length > 0 && outside.length > inside.length,
+      `${inside.length} and ${outside.length}`,
+    );
   });
 
   test('an internal network has no way out on either node', async () => {
@@ -121,15 +198,34 @@ function registerIsolation(): void {
     }
   });
 
-  test('only networks that span nodes are joined; what is to be encrypted is not', async () => {
+  test('only networks that span nodes are joined', async () => {
     const wanted = await Promise.all(
-      ['front', 'inner'].map(async (name) => spanName(await site.networkId(name))),
+      ['front', 'ingress', 'inner', 'sealed'].map(async (name) =>
+        spanName(await site.networkId(name)),
+      ),
     );
     for (const host of [manager, worker]) {
       assert.deepEqual(await site.spans(host), wanted.toSorted(), host);
     }
+  });
+
+  test('what is encrypted passes by the tunnel, in packets that fit into it', async () => {
     const near = await site.task('near-lone');
-    assert.equal((await site.call(near, 'lone:80')).value, undefined);
+    await site.untilCall(near, {
+      to: 'lone:80',
+      isRight: ({ value }) => value?.client === addressOn(near, 'sealed'),
+    });
+    const device = spanName(await site.networkId('sealed'));
+    const size = ['cat', '/sys/class/net/eth0/mtu'];
+    assert.equal(await site.hosts.engine(manager, 'exec', near.containerId, ...size), '1390');
+    for (const host of [manager, worker]) {
+      const { stdout } = await site.hosts.enter(host, ['bridge', 'fdb', 'show', 'dev', device]);
+      assert.match(stdout, / via tt-\w{8}-w self permanent/);
+      const { stdout: shown } = await site.hosts.enter(host, ['wg', 'show', 'all', 'transfer']);
+      assert.match(shown, /^tt-\w{8}-w\t\S+\t[1-9]\d*\t[1-9]/, 'it carries something');
+      const rules = await site.hosts.enter(host, ['nft', 'list', 'set', 'ip', 'tutti', 'sealed']);
+      assert.match(rules.stdout, /elements = /);
+    }
   });
 }
 
@@ -149,7 +245,7 @@ function registerPorts(): void {
     }
   });
 
-  test('a node without a task leads callers on to one that has, on its own behalf', async () => {
+  test('a node without a task leads nodes and their containers on in its own name', async () => {
     const [web, client] = [await site.task('web'), await site.task('client')];
     const direct = await ask(manager, at(worker, 8081));
     assert.deepEqual(
@@ -170,16 +266,19 @@ function registerPorts(): void {
     assert.equal(datagram.value?.host, web.hostname);
   });
 
-  test('who was led on already is not led on again', async () => {
-    const url = at(manager, 8081);
-    const table = ['table', 'ip', 'test'];
-    const chain = '{ chain out { type filter hook output priority 0; ip dscp set 0x2d; }; }';
-    await site.hosts.enter(worker, ['nft', `add ${table.join(' ')} ${chain}`]);
-    const { stdout, stderr } = await site.hosts.enter(worker, ['curl', '-sS', '-m', '5', url]);
-    await site.hosts.enter(worker, ['nft', 'delete', ...table]);
-    assert.equal(stdout, '');
-    assert.match(stderr, /^curl: \(7\)/, 'it is refused at once');
-    assert.ok((await ask(worker, url)).host);
+  test('a caller from elsewhere is seen with its own address, whichever node it asks', async () => {
+    const web = await site.task('web');
+    const seen: string[] = [];
+    for (const node of [worker, manager]) {
+      const { stdout, stderr } = await runApart('curl', ['-sS', '-m', '5', at(node, 8081)]);
+      assert.notEqual(stdout, '', stderr);
+      const { host, client } = JSON.parse(stdout) as Who;
+      assert.equal(host, web.hostname);
+      seen.push(client);
+    }
+    const nodes = [worker, manager].map((node) => site.hosts.host(node).address);
+    assert.equal(new Set(seen).size, 1);
+    assert.ok(!nodes.includes(seen[0] ?? ''), 'it is no node');
   });
 }
 
@@ -198,6 +297,19 @@ function registerChanges(): void {
       to: 'mover:80',
       isRight: ({ value }) => value?.host === after_.hostname,
     });
+  });
+
+  test('a tunnel outlives the daemon, and the next one takes it over', async () => {
+    const [near, lone] = [await site.task('near-lone'), await site.task('lone')];
+    const to = `${addressOn(lone, 'sealed')}:80`;
+    const before_ = await site.tunnels(worker);
+    assert.equal(before_.length, 1);
+    await site.hosts.change('kill', [worker], 'daemon');
+    assert.equal((await site.call(near, to)).value?.host, lone.hostname);
+    await site.hosts.change('start', [worker]);
+    await site.hosts.untilReady(2);
+    await site.untilCall(near, { to, isRight: ({ value }) => value?.host === lone.hostname });
+    assert.deepEqual(await site.tunnels(worker), before_);
   });
 
   test('a task that stops ends what it began with a task on another node', async () => {
@@ -235,9 +347,11 @@ function registerNodes(): void {
   test('nothing leads to a node that is down, and all of it to one that is back', async () => {
     const client = await site.task('client');
     await site.hosts.change('kill', [worker]);
+    // Callers of published ports may still come by it: what they come by stays.
+    const mesh = spanName(await site.networkId('ingress'));
     await until(
       async () => await site.spans(manager),
-      (spans) => spans.length === 0,
+      (spans) => spans.every((span) => span === mesh),
     );
     const [near] = await site.tasks('api');
     for (let count = 0; count < 5; count += 1) {

@@ -7,6 +7,8 @@ import type {
   StoreEngine,
 } from '../src/host/store-engine.ts';
 import { Prng } from '../src/lib/prng.ts';
+import { migrations, schemaVersionOf } from '../src/store/migrations.ts';
+import { Store } from '../src/store/store.ts';
 
 /** Where an engine keeps its state; each test gets a new one. */
 export interface EngineStorage {
@@ -191,6 +193,22 @@ function guarding(test: Test): void {
 }
 
 function keeping(test: Test): void {
+  test('of a newer program are refused with both versions, and left as they are', async (storage) => {
+    const known = schemaVersionOf(migrations);
+    const engine = storage.open();
+    const newer = { kind: 'schema-version', version: known + 4 } as const;
+    await committed(engine, [put('a', 1, 'a-table-of-the-future'), newer]);
+    const before = await contents(engine);
+    const refusal = {
+      code: 'failed-precondition',
+      message: `the store has schema version ${known + 4}, this program knows up to ${known}`,
+    };
+    await assert.rejects(Store.follow(engine), refusal);
+    await assert.rejects(Store.open(engine), refusal);
+    const after = await contents(engine);
+    assert.deepEqual({ ...after, epoch: 0 }, { ...before, epoch: 0 });
+    await engine.close();
+  });
   test('may hold any text', async (storage) => {
     const texts = ['', "'; DROP TABLE rows; --", 'a/b', 'ü 🎻 \u0000 \n \\', 'x'.repeat(2_000_000)];
     const ids = ['a/b', "it's", 'ü🎻', '%', ' ', 'constructor', '__proto__'];

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { castVotes } from '../examples/voting-app/cast-votes.ts';
@@ -101,17 +102,19 @@ async function containerOf(service: string): Promise<string> {
 
 function registerOwn(): void {
   describe('the voting app of this repository', () => {
-    const secretFile = join(repositoryRoot, 'examples/voting-app/db-password.txt');
-    const madeSecret = !existsSync(secretFile);
+    let scratch = '';
 
     before(async () => {
-      if (madeSecret) await writeFile(secretFile, 'of a test\n');
-      const { code, stdout, stderr } = await node.tutti(['stack', 'deploy', '-c', composeFile]);
+      scratch = await mkdtemp(join(tmpdir(), 'tutti-voting-app-'));
+      const ownFile = join(scratch, 'compose.yml');
+      await copyFile(composeFile, ownFile);
+      await writeFile(join(scratch, 'db-password.txt'), 'of a test\n');
+      const { code, stdout, stderr } = await node.tutti(['stack', 'deploy', '-c', ownFile]);
       assert.equal(code, 0, stderr);
       assert.match(stdout, /http:\/\/localhost:8080/);
     });
     after(async () => {
-      if (madeSecret) await rm(secretFile);
+      await rm(scratch, { recursive: true });
     });
 
     test('3,000 votes, 50 at a time from two machines, during an update of vote are 3,000 rows', async () => {

@@ -1,29 +1,35 @@
-import { TuttiError } from '../../src/lib/error.ts';
 import type { Prng } from '../../src/lib/prng.ts';
-import type { ControlPlane } from '../../src/manager/control-plane.ts';
-import type { Network, NetworkSpec } from '../../src/model/network.ts';
-import type { Service } from '../../src/model/service.ts';
 import { isFenced } from '../../src/model/fence.ts';
-import { isLive } from '../../src/store/schema.ts';
-import { declare, initRequest } from '../manager-world.ts';
+import { initRequest } from '../manager-world.ts';
 import type { Tell } from '../world.ts';
 import type { ClusterViolation } from './checkers.ts';
-import { type ClusterSeams, ClusterWorld } from './cluster-world.ts';
+import { type ClusterSeams, ClusterWorld, usualDiskMs } from './cluster-world.ts';
+import { countReadyNodes, declareServices, overlay, replicasOf, unsettled } from './declared.ts';
 import type { Machine } from './machine.ts';
-import { moveAround } from './moves.ts';
+import { moveAround, unsteady } from './moves.ts';
+import { beginsWell, runLife } from './seed-life.ts';
 
 /** A cut node's tasks have to run elsewhere within this long; fenced ones later. */
 const boundMs = 5_000;
+/** Those of one that is heard and hears nothing: it waits for an answer before it says so. */
+const deafBoundMs = 6_000;
 const fencedBoundMs = 15_000;
 const quietBoundMs = 90_000;
 const patienceMs = 60_000;
 const lookEveryMs = 500;
+/** After 7.8 s nodes stop what is fenced, and open their sessions anew. */
+const longestStallMs = 6_000;
+const longestEngineStopMs = 10_000;
+/** Its supervisor starts it again at once, or somebody does later. */
+const longestAgentStopMs = { usual: 1_000, rare: 25_000 };
+const mostSetMs = 30_000;
 
 export interface ClusterOutcome {
   readonly seed: number;
   readonly violations: readonly ClusterViolation[];
   readonly cuts: number;
-  readonly faults: number;
+  /** The kind of each. */
+  readonly faults: readonly string[];
   readonly virtualMs: number;
 }
 
@@ -33,11 +39,7 @@ export async function runClusterSeed(
   options: { readonly seams?: ClusterSeams; readonly tell?: Tell } = {},
 ): Promise<ClusterOutcome> {
   const life = new ClusterLife(seed, options);
-  try {
-    return { seed, ...(await life.run()) };
-  } finally {
-    await life.end();
-  }
+  return { seed, ...(await runLife(life)) };
 }
 
 class ClusterLife {
@@ -45,11 +47,14 @@ class ClusterLife {
   readonly #dice: Prng;
   readonly #tell: Tell;
   readonly #startedAt: number;
+  /** Drained and rebalanced in the end: a fifth of what a seed costs, so that a third of them are. */
+  readonly #isMoved: boolean;
   #cuts = 0;
-  #faults = 0;
+  readonly #faults: string[] = [];
 
   constructor(seed: number, options: { readonly seams?: ClusterSeams; readonly tell?: Tell }) {
     const size = 3 + (seed % 4);
+    this.#isMoved = seed % 3 === 1;
     this.#world = new ClusterWorld(seed, { size, ...options });
     this.#dice = this.#world.dice(0);
     this.#tell = options.tell ?? (() => undefined);
@@ -65,7 +70,8 @@ class ClusterLife {
         await this.#break();
       }
       await this.#comeToRest();
-      if (world.checkers.violations.length === 0) await moveAround(world, world.dice(2));
+      const isWell = world.checkers.violations.length === 0;
+      if (isWell && this.#isMoved) await moveAround(world, world.dice(2));
     }
     return {
       violations: world.checkers.violations,
@@ -82,7 +88,6 @@ class ClusterLife {
 
   async #begin(): Promise<boolean> {
     const world = this.#world;
-    const begun = { done: false };
     const begin = async (): Promise<void> => {
       await world.startManager();
       const { control } = world;
@@ -92,49 +97,16 @@ class ClusterLife {
       await control.initCluster(initRequest);
       for (const { node } of others) node.startAgent();
       // Or everything would be on the first.
-      while (this.#readyNodes() < world.machines.length) await world.clock.sleep(lookEveryMs);
+      while (countReadyNodes(world.control) < world.machines.length) {
+        await world.clock.sleep(lookEveryMs);
+      }
       const network = await control.createNetwork(overlay);
-      await this.#services(control, network);
-      begun.done = true;
+      await declareServices(control, { network, dice: this.#dice });
     };
-    begin().catch((error: unknown) => {
-      world.checkers.report('process broke', `at the beginning: ${TuttiError.from(error).stack}`);
-    });
-    const isUp = (): boolean =>
-      begun.done && this.#unsettled().every((line) => line.startsWith(unsteady));
-    if (await world.clock.runUntil(isUp, { limitMs: patienceMs })) return true;
-    for (const line of this.#unsettled()) {
-      world.checkers.report('not as declared after healing', `at the beginning: ${line}`);
-    }
-    return false;
-  }
-
-  #readyNodes(): number {
-    const { control } = this.#world;
-    const nodes = [...(control?.view.nodes.all() ?? [])];
-    return nodes.filter(({ id }) => control?.observed.node(id)?.state === 'ready').length;
-  }
-
-  async #services(control: ControlPlane, network: Network): Promise<void> {
-    const networks = [{ networkId: network.id, aliases: [], driverOptions: {} }];
-    const template = { networks };
-    for (let number = 1; number <= 2; number += 1) {
-      const replicas = 1 + this.#dice.below(5);
-      const order = this.#dice.pick(['stop-first', 'start-first'] as const);
-      const spec = { update: { parallelism: 1, order } };
-      await control.createService(declare(`s${number}`, replicas, { template, container, spec }));
-    }
-    // Its node restarts it by itself where it is cut off.
-    const spec = { labels: { 'dev.tutti.fence': 'true' } };
-    const crashing = { template, container: { image: 'crashing:1' } };
-    await control.createService(declare(unsteady, 2, crashing));
-    await control.createService(declare(`${unsteady}-alone`, 1, { ...crashing, spec }));
-    const replicas = 1 + this.#dice.below(2);
-    await control.createService(declare('alone', replicas, { template, container, spec }));
+    return await beginsWell(world, { begin, unsettled: () => this.#unsettled() });
   }
 
   async #break(): Promise<void> {
-    this.#faults += 1;
     const kind = this.#dice.pick([
       'cut',
       'cut',
@@ -143,7 +115,13 @@ class ClusterLife {
       'bad links',
       'manager stalls',
       'manager killed',
+      'machine dies',
+      'agent killed',
+      'engine restarts',
+      'slow disk',
+      'clock set',
     ] as const);
+    this.#faults.push(kind);
     const forMs = 3_000 + this.#dice.below(25_000);
     this.#say(`fault: ${kind} for ${forMs} ms`);
     switch (kind) {
@@ -158,7 +136,18 @@ class ClusterLife {
       case 'bad links':
         return await this.#badLinks(forMs);
       case 'manager stalls':
-        return await this.#stallManager(Math.min(forMs, 8_000));
+        return await this.#stallManager(Math.min(forMs, longestStallMs));
+      case 'machine dies':
+        return await this.#cutOne({ forMs, up: true, down: true, dies: true });
+      case 'agent killed':
+        return await this.#killAgent();
+      case 'engine restarts':
+        return await this.#restartEngine(Math.min(forMs, longestEngineStopMs));
+      case 'slow disk':
+        return await this.#slowDisk(forMs);
+      case 'clock set':
+        this.#setClock(this.#dice.pick(this.#world.machines));
+        return await this.#world.clock.advance(forMs);
       case 'manager killed':
         this.#world.killManager();
         await this.#world.clock.advance(forMs / 5);
@@ -170,6 +159,8 @@ class ClusterLife {
     readonly forMs: number;
     readonly up: boolean;
     readonly down: boolean;
+    /** It has no power meanwhile. */
+    readonly dies?: boolean;
   }): Promise<void> {
     const { clock } = this.#world;
     const machine = this.#dice.pick(this.#world.machines.slice(1));
@@ -177,19 +168,65 @@ class ClusterLife {
     this.#cuts += 1;
     this.#say(`${machine.hostname} is cut: up ${how.up}, down ${how.down}`);
     this.#world.cut([machine], { ...how, isMass: false });
+    if (how.dies === true) powerOff(machine);
+    if (this.#dice.chance(0.3)) this.#setClock(machine);
     const cutAt = clock.now();
+    const deafMs = how.up ? 0 : deafBoundMs - boundMs;
     for (const [atMs, isLate] of [
-      [boundMs, false],
-      [fencedBoundMs, true],
+      [boundMs + deafMs, false],
+      [fencedBoundMs + deafMs, true],
     ] as const) {
       if (how.forMs < atMs) break;
       await clock.advance(cutAt + atMs - clock.now());
-      if (wasSettled && how.up) this.#checkElsewhere(machine, { withFenced: isLate, atMs });
+      if (wasSettled) this.#checkElsewhere(machine, { withFenced: isLate, atMs });
     }
     await clock.advance(Math.max(0, cutAt + how.forMs - clock.now()));
     this.#say(`${machine.hostname} is healed`);
     this.#world.heal(machine);
+    if (how.dies === true) powerOn(machine);
     await clock.advance(this.#dice.below(20_000));
+  }
+
+  #setClock({ clock, hostname }: Machine): void {
+    const ms = this.#dice.below(2 * mostSetMs) - mostSetMs;
+    this.#say(`the clock of ${hostname} is set by ${ms} ms`);
+    clock.setBy(ms);
+  }
+
+  /** Nobody gives the node up before it is back, or its fenced tasks end meanwhile. */
+  async #killAgent(): Promise<void> {
+    const { clock, machines } = this.#world;
+    const machine = this.#dice.pick(machines);
+    const { usual, rare } = longestAgentStopMs;
+    const forMs = this.#dice.below(this.#dice.chance(0.5) ? usual : rare);
+    this.#say(`the agent of ${machine.hostname} is killed for ${forMs} ms`);
+    machine.node.killAgent();
+    this.#world.cut([machine], { up: false, down: false, isMass: false });
+    await clock.advance(forMs);
+    machine.node.startAgent();
+    this.#world.heal(machine);
+    await clock.advance(10_000);
+  }
+
+  async #restartEngine(forMs: number): Promise<void> {
+    const { clock, machines } = this.#world;
+    const { engine, hostname } = this.#dice.pick(machines);
+    const liveRestore = this.#dice.chance(0.5);
+    this.#say(`the engine of ${hostname} restarts, its containers stay: ${liveRestore}`);
+    engine.stop({ liveRestore });
+    await clock.advance(forMs);
+    engine.start();
+    await clock.advance(10_000);
+  }
+
+  async #slowDisk(forMs: number): Promise<void> {
+    const { clock, diskFaults } = this.#world;
+    const before = countReadyNodes(this.#world.control);
+    diskFaults.maxLatencyMs = 1_000 + this.#dice.below(3_000);
+    await clock.advance(forMs);
+    this.#checkReady(before, forMs);
+    diskFaults.maxLatencyMs = usualDiskMs;
+    await clock.advance(5_000);
   }
 
   async #cutHalf(forMs: number): Promise<void> {
@@ -214,16 +251,21 @@ class ClusterLife {
 
   /** What came while it did not listen is there when it listens again: nobody was away. */
   async #stallManager(forMs: number): Promise<void> {
-    const { clock, managerClock, machines, checkers } = this.#world;
-    const before = this.#readyNodes();
+    const { clock, managerClock } = this.#world;
+    const before = countReadyNodes(this.#world.control);
     managerClock.stall(forMs);
     await clock.advance(forMs);
-    const ready = this.#readyNodes();
-    if (ready < before && before === machines.length) {
-      const text = `${ready} of ${before} nodes are ready after ${forMs} ms`;
-      checkers.report('missed while the manager did not listen', text);
-    }
+    this.#checkReady(before, forMs);
     await clock.advance(3_000);
+  }
+
+  /** What is the manager's own trouble is held against nobody. */
+  #checkReady(before: number, afterMs: number): void {
+    const { machines, checkers } = this.#world;
+    const ready = countReadyNodes(this.#world.control);
+    if (ready >= before || before < machines.length) return;
+    const text = `${ready} of ${before} nodes are ready after ${afterMs} ms`;
+    checkers.report('missed while the manager did not listen', text);
   }
 
   async #startManager(): Promise<void> {
@@ -275,37 +317,12 @@ class ClusterLife {
     for (const line of this.#unsettled()) {
       world.checkers.report('not as declared after healing', line);
     }
-    for (const [slot, containers] of world.checkers.runningBySlot()) {
-      if (containers.length < 2) continue;
-      const text = `${slot}: ${containers.map(({ id }) => id).join(', ')}`;
-      world.checkers.report('two live tasks in a slot after healing', text);
-    }
+    world.checkers.checkSlots();
   }
 
-  /** What keeps the cluster from being as declared. */
   #unsettled(): readonly string[] {
-    const world = this.#world;
-    const { control } = world;
-    if (control === undefined) return ['there is no manager'];
-    const found: string[] = [];
-    for (const node of control.view.nodes.all()) {
-      const state = control.observed.node(node.id)?.state;
-      if (state !== 'ready') found.push(`${node.description.hostname} is ${state}`);
-    }
-    const running = world.checkers.runningBySlot();
-    for (const service of control.view.services.all()) {
-      const tasks = [...control.view.tasks.by('service', service.id)];
-      const live = tasks.filter(isLive);
-      const wanted = replicasOf(service);
-      const { name } = service.spec;
-      if (live.length !== wanted) found.push(`${name}: ${live.length} tasks of ${wanted}`);
-      for (const task of tasks.filter((one) => one.end === undefined && !isLive(one))) {
-        found.push(`${name}.${task.slot} ${task.id} has not ended`);
-      }
-      const slots = [...running.keys()].filter((key) => key.startsWith(`${service.id}/`));
-      if (slots.length !== wanted) found.push(`${name}: ${slots.length} slots of ${wanted} run`);
-    }
-    return found;
+    const { control, checkers } = this.#world;
+    return unsettled(control, checkers);
   }
 
   #say(line: string): void {
@@ -314,21 +331,14 @@ class ClusterLife {
   }
 }
 
-const container = { image: 'plain:1' };
-const unsteady = 'unsteady';
+function powerOff({ node, engine }: Machine): void {
+  node.killAgent();
+  node.endGuard();
+  engine.stop({ liveRestore: false });
+  node.files.clear();
+}
 
-const overlay: NetworkSpec = {
-  name: 'net',
-  labels: {},
-  driver: 'overlay',
-  driverOptions: {},
-  internal: false,
-  attachable: false,
-  ingress: false,
-  enableIpv6: false,
-  subnets: [],
-};
-
-function replicasOf({ spec: { mode } }: Service): number {
-  return mode.kind === 'replicated' ? mode.replicas : 0;
+function powerOn({ node, engine }: Machine): void {
+  engine.start();
+  node.startAgent();
 }

@@ -1,7 +1,12 @@
 import type { Clock } from '../../src/host/clock.ts';
-import type { LifeReceiver, LifeTransport } from '../../src/host/life.ts';
+import type { HearLife, LifeReceiver, LifeTransport, LifeWord } from '../../src/host/life.ts';
 import type { Prng } from '../../src/lib/prng.ts';
+import type { Instant } from '../../src/model/instant.ts';
 import { SimulatedTransport } from '../transport.ts';
+
+/** Of each datagram, and how late the copy may be. */
+const copyChance = 0.05;
+const longestCopyMs = 20_000;
 
 /** The way between one node and its manager: a stream that arrives in the end, and datagrams. */
 export class NodeLink {
@@ -9,6 +14,8 @@ export class NodeLink {
   /** Chance that a datagram is lost, 0 … 1. */
   lossChance = 0;
   maximumDelayMs = 10;
+  /** When something that was on its way for long was taken for a sign of life behind a cut. */
+  strayAt: Instant | undefined;
   readonly #clock: Clock;
   readonly #dice: Prng;
 
@@ -41,11 +48,21 @@ export class NodeLink {
     this.makeBad({ lossChance: 0, maximumDelayMs: 10 });
   }
 
-  /** A datagram, which may be lost on its way. */
+  noteHeard(): void {
+    if (this.sessions.cut.up) this.strayAt = this.#clock.now();
+  }
+
+  /**
+   * A datagram, which may be lost on its way, be overtaken, or come twice: the copy perhaps long
+   * after, and by a way that is open while its sender is not there any more.
+   */
   carry(direction: 'up' | 'down', arrive: () => void): void {
     const isLost = this.#dice.chance(this.lossChance);
     const delayMs = this.#dice.below(this.maximumDelayMs + 1);
-    if (isLost || this.sessions.cut[direction]) return;
+    const hasCopy = this.#dice.chance(copyChance);
+    if (this.sessions.cut[direction]) return;
+    if (hasCopy) void this.#clock.sleep(this.#dice.below(longestCopyMs)).then(() => arrive());
+    if (isLost) return;
     void this.#clock.sleep(delayMs).then(() => {
       if (!this.sessions.cut[direction]) arrive();
     });
@@ -56,17 +73,23 @@ export class NodeLink {
 export class SimulatedLife implements LifeReceiver {
   readonly #links: ReadonlyMap<string, NodeLink>;
   readonly #keys = new Map<number, { readonly nodeId: string; last: number }>();
-  #heard: ((nodeId: string) => void) | undefined;
+  #heard: HearLife | undefined;
   #made = 0;
   /** The manager reads nothing before this is resolved. */
   listening: () => Promise<void> = async () => undefined;
 
+  readonly #takesCopies: boolean;
+
   /** By host name. */
-  constructor(links: ReadonlyMap<string, NodeLink>) {
+  constructor(
+    links: ReadonlyMap<string, NodeLink>,
+    { takesCopies }: { readonly takesCopies: boolean },
+  ) {
     this.#links = links;
+    this.#takesCopies = takesCopies;
   }
 
-  serve(heard: (nodeId: string) => void): this {
+  serve(heard: HearLife): this {
     this.#heard = heard;
     this.#keys.clear();
     return this;
@@ -97,10 +120,10 @@ export class SimulatedLife implements LifeReceiver {
           if (isOpen) onAnswer(number);
         };
         return {
-          send: (number) =>
+          send: (number, word) =>
             link?.carry(
               'up',
-              () => void this.#receive({ link, keyId: access.keyId, number, answer }),
+              () => void this.#receive({ link, keyId: access.keyId, number, word, answer }),
             ),
           close: () => {
             isOpen = false;
@@ -114,13 +137,16 @@ export class SimulatedLife implements LifeReceiver {
     readonly link: NodeLink;
     readonly keyId: number;
     readonly number: number;
+    readonly word: LifeWord;
     readonly answer: (number: number) => void;
   }): Promise<void> {
     await this.listening();
     const key = this.#keys.get(what.keyId);
-    if (key === undefined || this.#heard === undefined || what.number <= key.last) return;
-    key.last = what.number;
-    this.#heard(key.nodeId);
+    if (key === undefined || this.#heard === undefined) return;
+    if (what.number <= key.last && !this.#takesCopies) return;
+    key.last = Math.max(key.last, what.number);
+    what.link.noteHeard();
+    this.#heard(key.nodeId, what.word);
     what.link.carry('down', () => what.answer(what.number));
   }
 }

@@ -6,6 +6,9 @@ import { updateDefaults } from '../../src/model/service.ts';
 import type { ClusterWorld } from './cluster-world.ts';
 import type { Machine } from './machine.ts';
 
+/** Services with this name crash now and then. */
+export const unsteady = 'unsteady';
+
 const rounds = 1;
 const lookEveryMs = 100;
 const drainLimitMs = 120_000;
@@ -32,7 +35,10 @@ export async function moveAround(world: ClusterWorld, dice: Prng): Promise<void>
     await ask(world, async () => void (await world.control?.startRebalance([])));
     const isOver = (): boolean => world.control?.rebalance().running === false;
     await watch(world, { dice, limitMs: rebalanceLimitMs, until: isOver });
-    const left = world.control?.planRebalance([]).moves ?? [];
+    // A plan counts failures by the history that is left; the manager remembers more of them.
+    const left = (world.control?.planRebalance([]).moves ?? []).filter(
+      ({ service }) => !service.startsWith(unsteady),
+    );
     if (!isOver() || left.length > 0) {
       const text = `${left.length} moves are left: ${JSON.stringify(world.control?.rebalance())}`;
       world.checkers.report('a drain or a rebalance does not end', text);

@@ -26,6 +26,32 @@ export class DriftingClock implements Clock {
   }
 }
 
+/** A machine's time of day, which somebody sets; what is waited for takes as long as before. */
+export class SetClock implements Clock {
+  readonly #clock: Clock;
+  #aheadMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  setBy(ms: number): void {
+    this.#aheadMs += ms;
+  }
+
+  now(): Instant {
+    return this.#clock.now() + this.#aheadMs;
+  }
+
+  async sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
+    await this.#clock.sleep(delayMs, signal);
+  }
+
+  async turn(): Promise<void> {
+    await this.#clock.turn();
+  }
+}
+
 /** The clock of a process that does not run at times: it wakes late, and hears nothing. */
 export class StallingClock implements Clock {
   readonly #clock: Clock;

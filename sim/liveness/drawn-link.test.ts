@@ -11,6 +11,7 @@ const quiet: DrawnLink = {
   stallMs: 0,
   betweenStallsMs: 0,
   cutEveryMs: 0,
+  deafens: false,
 };
 const hourMs = 3_600_000;
 
@@ -44,6 +45,14 @@ test('a cut is seen within three seconds, and fenced tasks are stopped before th
   assert.ok((sorted[30] ?? Infinity) <= 2_600);
   assert.ok((sorted.at(-1) ?? Infinity) <= 3_000);
   assert.equal(life.fencedTooLate, 0);
+});
+
+test('a node that is heard and hears nothing is given up within four seconds', () => {
+  const link = { ...quiet, cutEveryMs: 60_000, deafens: true };
+  const life = drawLife(link, { terms: leaseTerms, durationMs: hourMs, seed: 10 });
+  assert.equal(life.noticedAfterMs.length, 60);
+  assert.ok(Math.max(...life.noticedAfterMs) <= 4_000);
+  assert.deepEqual([life.falselyDown, life.fencedTooLate], [0, 0]);
 });
 
 test('terms that leave no room for loss are found out', () => {

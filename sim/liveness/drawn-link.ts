@@ -1,7 +1,7 @@
 import { Prng } from '../../src/lib/prng.ts';
 import { Leases } from '../../src/liveness/leases.ts';
 import { NodeLease } from '../../src/liveness/node-lease.ts';
-import type { LeaseTerms } from '../../src/liveness/terms.ts';
+import { deafAfterMs, type LeaseTerms } from '../../src/liveness/terms.ts';
 
 /** How the way between one node and its manager behaves; chances are 0 … 1 for each datagram. */
 export interface DrawnLink {
@@ -17,6 +17,8 @@ export interface DrawnLink {
   readonly betweenStallsMs: number;
   /** The link is cut this often, for long enough to be noticed; 0: never. */
   readonly cutEveryMs: number;
+  /** What is cut then is only the way to the node: it is heard, and hears nothing. */
+  readonly deafens: boolean;
 }
 
 export interface DrawnLife {
@@ -28,6 +30,16 @@ export interface DrawnLife {
   /** Cuts at which the node's fenced tasks were given away before it had stopped them. */
   readonly fencedTooLate: number;
   readonly datagrams: number;
+  /** How often the node found that it hears nobody while the link was not cut. */
+  readonly falselyDeaf: number;
+}
+
+export interface LifeRequest {
+  readonly terms: LeaseTerms;
+  readonly durationMs: number;
+  readonly seed: number;
+  /** Absent: as it is. */
+  readonly deafAfterMs?: number;
 }
 
 const cutForMs = 15_000;
@@ -40,16 +52,18 @@ const nobodyElse = { taskCount: () => 1, isReleased: () => false };
 
 type Happening =
   | { readonly at: number; readonly kind: 'send' }
-  | { readonly at: number; readonly kind: 'arrive'; readonly number: number }
+  | {
+      readonly at: number;
+      readonly kind: 'arrive';
+      readonly number: number;
+      readonly isDeaf: boolean;
+    }
   | { readonly at: number; readonly kind: 'answer'; readonly number: number }
   | { readonly at: number; readonly kind: 'look'; readonly number: number }
   | { readonly at: number; readonly kind: 'tick' };
 
 /** Lets one node live on the link for a while. The same seed gives the same life. */
-export function drawLife(
-  link: DrawnLink,
-  of: { readonly terms: LeaseTerms; readonly durationMs: number; readonly seed: number },
-): DrawnLife {
+export function drawLife(link: DrawnLink, of: LifeRequest): DrawnLife {
   return new Life(link, of).run();
 }
 
@@ -57,6 +71,7 @@ class Life {
   readonly #link: DrawnLink;
   readonly #terms: LeaseTerms;
   readonly #durationMs: number;
+  readonly #deafAfterMs: number;
   readonly #dice: Prng;
   readonly #leases: Leases;
   readonly #node: NodeLease;
@@ -70,14 +85,15 @@ class Life {
   #fencedTooLate = 0;
   readonly #noticedAfterMs: number[] = [];
   #isDown = false;
+  #answeredAt = 0;
+  #isDeaf = false;
+  #falselyDeaf = 0;
 
-  constructor(
-    link: DrawnLink,
-    of: { readonly terms: LeaseTerms; readonly durationMs: number; readonly seed: number },
-  ) {
+  constructor(link: DrawnLink, of: LifeRequest) {
     this.#link = link;
     this.#terms = of.terms;
     this.#durationMs = of.durationMs;
+    this.#deafAfterMs = of.deafAfterMs ?? deafAfterMs;
     this.#dice = new Prng(of.seed);
     this.#leases = new Leases(of.terms);
     this.#node = new NodeLease(of.terms);
@@ -96,6 +112,7 @@ class Life {
       noticedAfterMs: this.#noticedAfterMs,
       fencedTooLate: this.#fencedTooLate,
       datagrams: this.#number,
+      falselyDeaf: this.#falselyDeaf,
     };
   }
 
@@ -105,14 +122,16 @@ class Life {
         this.#send(what.at);
         return;
       case 'arrive': {
-        const change = this.#leases.heard(subject, { now: what.at, by: 'datagram' });
-        if (change !== undefined) this.#isDown = false;
+        const heard = { now: what.at, by: 'datagram' } as const;
+        if (what.isDeaf) this.#leases.deaf(subject, what.at);
+        else if (this.#leases.heard(subject, heard) !== undefined) this.#isDown = false;
         this.#carry({ at: what.at, kind: 'answer', number: what.number });
         return;
       }
       case 'answer':
         this.#answered = Math.max(this.#answered, what.number);
         this.#node.answered(what.number);
+        this.#answeredAt = what.at;
         return;
       case 'look':
         this.#look(what.at, what.number);
@@ -126,15 +145,18 @@ class Life {
     const { retryMs } = this.#terms;
     this.#number += 1;
     const number = this.#number;
-    this.#node.sent(number, at);
-    this.#carry({ at, kind: 'arrive', number });
+    const isDeaf = at >= this.#answeredAt + this.#deafAfterMs;
+    if (isDeaf && !this.#isDeaf && this.#cutAt(at) === undefined) this.#falselyDeaf += 1;
+    this.#isDeaf = isDeaf;
+    if (!isDeaf) this.#node.sent(number, at);
+    this.#carry({ at, kind: 'arrive', number, isDeaf });
     this.#push({ at: at + retryMs, kind: 'look', number });
   }
 
   /** Sends again at once what was not answered, and else when the period is over. */
   #look(at: number, number: number): void {
     const { periodMs, retryMs } = this.#terms;
-    if (this.#answered < number) this.#send(at);
+    if (this.#answered < number || this.#isDeaf) this.#send(at);
     else this.#push({ at: at + periodMs - retryMs, kind: 'send' });
   }
 
@@ -158,7 +180,8 @@ class Life {
   /** A datagram goes out, and may arrive. The manager reads it when it listens. */
   #carry(what: Extract<Happening, { readonly kind: 'arrive' | 'answer' }>): void {
     const { delayMs, jitterMs } = this.#link;
-    if (this.#isLost(what.at) || this.#cutAt(what.at) !== undefined) return;
+    const isCut = this.#cutAt(what.at) !== undefined;
+    if (this.#isLost(what.at) || (isCut && !(this.#link.deafens && what.kind === 'arrive'))) return;
     const at = what.at + delayMs + this.#dice.below(jitterMs + 1);
     // The tick that is due when a stall ends comes before what waits in the socket.
     const readAt = what.kind === 'arrive' ? this.#listeningFrom(at) : at;

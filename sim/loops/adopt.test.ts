@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Attachment } from '../../src/model/attachment.ts';
+import type { Service } from '../../src/model/service.ts';
 import type { StandIn } from '../../src/model/stand-in.ts';
 import type { ObservedTask, Task, TaskEnd } from '../../src/model/task.ts';
 import type { TaskState } from '../../src/model/task-state.ts';
@@ -47,7 +49,10 @@ function adopt(given: {
   readonly tasks: readonly Task[];
   readonly standIns?: readonly StandIn[];
   readonly observed?: Readonly<Record<string, TaskState>>;
+  readonly attachment?: Attachment;
   readonly maxAttempts?: number;
+  /** Another service that came meanwhile. */
+  readonly newcomer?: Service;
 }): (id: string) => Task | undefined {
   const tables = new MemoryTables();
   const observed = given.observed ?? { old: 'failed', new: 'running' };
@@ -59,6 +64,8 @@ function adopt(given: {
     const spec = { ...templateSpec(), restart: { maxAttempts } };
     tx.templates.put({ id: 'p', serviceId: 's', spec });
     for (const task of given.tasks) tx.tasks.put(task);
+    if (given.newcomer !== undefined) tx.services.put(given.newcomer);
+    if (given.attachment !== undefined) tx.attachments.put(given.attachment);
   });
   tables.update((tx) => {
     const plan = adoptStandIns(tx, 'old', {
@@ -172,6 +179,19 @@ for (const [why, next, observed] of kept) {
 
 test('nobody gets the address of a stand-in twice', () => {
   const task = adopt({ tasks: [over, row('next', { generation: 2 })] });
+  assert.deepEqual(task('new')?.addresses, []);
+});
+
+test('a stand-in goes where a service got its address as a virtual one meanwhile', () => {
+  const newcomer = { ...serviceRow('t', { templateId: 'p' }), virtualAddresses: [address] };
+  const task = adopt({ tasks: [over], newcomer });
+  assert.deepEqual(task('new')?.addresses, []);
+  assert.equal(task('new')?.desired, 'shutdown');
+});
+
+test('a stand-in goes where a container that is no task got its address meanwhile', () => {
+  const attachment = { id: 'a', nodeId: 'there', createdAt: 60_000, ...address };
+  const task = adopt({ tasks: [row('old', { desired: 'shutdown', end })], attachment });
   assert.deepEqual(task('new')?.addresses, []);
 });
 

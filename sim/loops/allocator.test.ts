@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { AddressCursors, freeAddress } from '../../src/allocator/addresses.ts';
+import { AddressReuse, freeAddress } from '../../src/allocator/addresses.ts';
 import { allocatePorts } from '../../src/allocator/published-ports.ts';
 import { allocateNetwork, assignableRange, reservedRange } from '../../src/allocator/subnet.ts';
 import { formatSubnet, parseSubnet, subnetsOverlap } from '../../src/lib/ipv4.ts';
@@ -144,11 +144,11 @@ test('every assignable address of a network is given once, and then none', () =>
   addNetwork(tables, 'net', '10.7.0.0/28');
   const network = tables.view.networks.get('net');
   assert.ok(network);
-  const cursors = new AddressCursors();
+  const addressReuse = new AddressReuse();
   const given: (string | undefined)[] = [];
   for (let count = 0; count < 11; count += 1) {
     tables.update((tx) => {
-      const address = freeAddress(tx, network, cursors);
+      const address = freeAddress(tx, network, addressReuse);
       given.push(address);
       if (address === undefined) return;
       const virtualAddresses = [{ networkId: 'net', address }];
@@ -167,8 +167,8 @@ test('an address that was freed is given again only after all others', () => {
   addNetwork(tables, 'net', '10.7.0.0/28');
   const network = tables.view.networks.get('net');
   assert.ok(network);
-  const cursors = new AddressCursors();
-  const given = Array.from({ length: 11 }, () => freeAddress(tables.view, network, cursors));
+  const addressReuse = new AddressReuse();
+  const given = Array.from({ length: 11 }, () => freeAddress(tables.view, network, addressReuse));
   assert.equal(new Set(given).size, 10);
   assert.equal(given[10], given[0]);
 });

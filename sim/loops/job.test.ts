@@ -163,3 +163,19 @@ test('a task of a job that completes before its successor is ready needs none', 
     '0.2 shutdown/shutdown@n2 work',
   ]);
 });
+
+test('a prepared task that its node started alone, and that came to its end, is as wanted', () => {
+  const world = worldWith(1);
+  const dependsOn = [{ service: 'db', condition: 'healthy', required: true }] as const;
+  world.declare('batch', { spec: { ...job(1, 1), dependsOn }, container });
+  world.declare('db', { container: { image: 'work' } });
+  world.plan();
+  const [prepared] = world.tasks('batch');
+  assert.equal(prepared?.desired, 'ready');
+  world.end(prepared?.id ?? '', 'complete', 0);
+  assert.deepEqual(
+    world.tasks('batch').map(({ desired, end }) => [desired, end?.state]),
+    [['complete', 'complete']],
+  );
+  assert.equal(world.service('batch').job?.completions, 1);
+});

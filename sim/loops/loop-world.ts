@@ -1,4 +1,4 @@
-import { AddressCursors } from '../../src/allocator/addresses.ts';
+import { AddressReuse } from '../../src/allocator/addresses.ts';
 import { allocateService } from '../../src/allocator/service.ts';
 import { allocateNetwork } from '../../src/allocator/subnet.ts';
 import { allocateTask } from '../../src/allocator/task.ts';
@@ -57,7 +57,7 @@ export class LoopWorld {
   readonly #dirty = new Map<string, Unit>();
   readonly #wakes = new Map<string, Wake>();
   readonly #toPlace = new Set<string>();
-  readonly #cursors = new AddressCursors();
+  readonly #reuse = new AddressReuse();
   readonly #ended = new Set<string>();
   readonly #stepLimit: number;
   #nextId = 1;
@@ -85,11 +85,11 @@ export class LoopWorld {
     this.#placeWaiting();
   }
 
-  changeNode(id: string, change: Partial<Node['spec']>): void {
+  changeNode(id: string, change: Partial<Node['spec']>, row: Pick<Node, 'leftAt'> = {}): void {
     this.commit((tx) => {
       const node = tx.nodes.get(id);
       if (node === undefined) return;
-      const changed = { version: tx.revision, updatedAt: this.now };
+      const changed = { version: tx.revision, updatedAt: this.now, ...row };
       tx.nodes.put({ ...node, ...changed, spec: { ...node.spec, ...change } });
     });
   }
@@ -129,7 +129,7 @@ export class LoopWorld {
       }
       row = { ...row, version: tx.revision, updatedAt: this.now };
       tx.services.put(row);
-      const { service, problem } = allocateService(tx, row, this.#cursors);
+      const { service, problem } = allocateService(tx, row, this.#reuse);
       if (problem !== undefined) throw problem;
       tx.services.put(service);
     });
@@ -241,6 +241,7 @@ export class LoopWorld {
   #round(): void {
     const units = [...this.#dirty.values()];
     const ends = [...this.#ended];
+    for (const taskId of ends) this.#reuse.endSeen(taskId);
     const place = new Set(this.#toPlace);
     this.#dirty.clear();
     this.#ended.clear();
@@ -267,7 +268,7 @@ export class LoopWorld {
       }
       for (const serviceId of new Set([...place, ...unplaced])) this.#place(tx, serviceId);
       const { loads } = this;
-      const parts = { ...this.context, loads, trial: loads.trial(), cursors: this.#cursors };
+      const parts = { ...this.context, loads, trial: loads.trial(), addressReuse: this.#reuse };
       this.#mark(passRebalance(tx, wakes.keys(), parts));
       this.planted?.(tx);
     });
@@ -309,8 +310,7 @@ export class LoopWorld {
           this.#refuse(task, placement.reason);
           continue;
         }
-        const cursors = this.#cursors;
-        const got = allocateTask(tx, { service, template, cursors, now });
+        const got = allocateTask(tx, { service, template, addressReuse: this.#reuse, now });
         if (got.kind === 'refused') {
           trial.remove(task.id);
           this.#refuse(task, got.reason);

@@ -11,6 +11,12 @@ function worldWith(nodes: number, replicas: number): LoopWorld {
   return world;
 }
 
+/** The node says that it leaves. */
+function leave(world: LoopWorld, nodeId: string): void {
+  world.setNodeState(nodeId, 'down', { fenced: true });
+  world.changeNode(nodeId, {}, { leftAt: world.now });
+}
+
 const nodesOf = (world: LoopWorld): readonly (string | undefined)[] =>
   world.running('web').map((task) => task.nodeId);
 
@@ -113,6 +119,36 @@ test('tasks of a removed node are replaced, and hold no addresses any more', () 
   assert.equal(lost?.end?.state, 'orphaned');
   assert.equal(lost?.end?.reason.code, 'node-removed');
   assert.deepEqual(lost?.addresses, []);
+});
+
+test('tasks of a node that left have ended: nobody waits for them, and a removed service goes', () => {
+  const world = worldWith(2, 2);
+  world.declare('agent', { spec: { mode: { kind: 'global' } } });
+  world.run();
+  leave(world, 'n1');
+  world.run();
+  assert.deepEqual(nodesOf(world), ['n2', 'n2']);
+  const lost = world.tasks('web').find((task) => task.nodeId === 'n1');
+  assert.equal(lost?.end?.state, 'orphaned');
+  assert.deepEqual(
+    world.tasks('agent').map((task) => task.targetNodeId),
+    ['n2'],
+  );
+  for (const name of ['web', 'agent']) world.remove(name);
+  world.run();
+  assert.equal(world.view.tasks.size, 0);
+  assert.equal(world.view.services.size, 0);
+});
+
+test('a service that is removed while a node leaves waits for no task there', () => {
+  const world = worldWith(2, 2);
+  world.setNodeState('n1', 'down');
+  world.remove('web');
+  world.run();
+  assert.equal(world.view.services.size, 1, 'the node may come back with its task');
+  leave(world, 'n1');
+  world.run();
+  assert.equal(world.view.services.size, 0);
 });
 
 test('a node that is silent keeps its tasks', () => {

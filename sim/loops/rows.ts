@@ -4,6 +4,7 @@ import type { Network, NetworkSpec } from '../../src/model/network.ts';
 import type { Node, NodeDescription, NodeSpec } from '../../src/model/node.ts';
 import type { Placement, Service, ServiceSpec } from '../../src/model/service.ts';
 import type { ContainerSpec, TaskTemplateSpec } from '../../src/model/template.ts';
+import { overlayNetwork } from '../overlay-network.ts';
 
 /** What happens to a container of an image, for `LoopWorld.run`. */
 export type ImageFate =
@@ -151,18 +152,7 @@ export function networkRow(
     version: 1,
     createdAt: 0,
     updatedAt: 0,
-    spec: {
-      name: id,
-      labels: {},
-      driver: 'overlay',
-      driverOptions: {},
-      internal: false,
-      attachable: false,
-      ingress: false,
-      enableIpv6: false,
-      subnets: [],
-      ...of.spec,
-    },
+    spec: overlayNetwork(id, of.spec),
     subnets: [],
     ...of.row,
   };

@@ -8,7 +8,7 @@ import { NodeLoads } from '../../src/scheduler/node-loads.ts';
 import { placeTasks } from '../../src/scheduler/place-tasks.ts';
 import { MemoryTables } from './memory-tables.ts';
 import type { NodeOptions } from './rows.ts';
-import { anywhere, nodeRow, serviceRow, templateSpec } from './rows.ts';
+import { anywhere, networkRow, nodeRow, serviceRow, templateSpec } from './rows.ts';
 
 interface Wanted {
   readonly placement?: Partial<Placement>;
@@ -263,6 +263,33 @@ test('an image goes only to nodes that it was built for', () => {
   assert.deepEqual(cluster.place('three', 1, platforms('s390x')), [
     'no suitable node (unsupported platform on 2 nodes)',
   ]);
+});
+
+test('tasks on an encrypted network go to nodes that can encrypt, once there are several', () => {
+  const unable = (message: string) => ({
+    description: { encryption: { kind: 'unable', message } as const },
+  });
+  const network = networkRow('sealed', { spec: { driverOptions: { encrypted: '' } } });
+  const wanted = {
+    template: { networks: [{ networkId: network.id, aliases: [], driverOptions: {} }] },
+  };
+  const built = (nodes: Readonly<Record<string, NodeOptions>>) => {
+    const cluster = new Cluster(nodes);
+    cluster.commit((tx) => tx.networks.put(network));
+    return cluster;
+  };
+  const alone = built({ a: unable('no wg') });
+  assert.deepEqual(alone.place('one', 1, wanted), ['a'], 'nothing of it leaves');
+  const mixed = built({ a: unable('no wg'), b: {} });
+  assert.deepEqual(mixed.place('one', 2, wanted), ['b', 'b']);
+  assert.deepEqual(counted(mixed.place('two', 2)), { a: 1, b: 1 }, 'others go anywhere');
+  const none = built({ a: unable('no wg'), b: unable('no tun') });
+  const [refused] = none.placements('one', 1, wanted);
+  assert.ok(refused?.kind === 'refused');
+  assert.equal(refused.reason.code, 'encryption-missing');
+  const message = 'no suitable node (encryption not available on 2 nodes)';
+  assert.equal(refused.reason.message, message);
+  assert.match(refused.reason.hint ?? '', /^a: no wg. b: no tun. Install wireguard-tools there/);
 });
 
 /** In Swarm's words: docker CLI users and their scripts know them. */

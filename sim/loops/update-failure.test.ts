@@ -3,6 +3,17 @@ import { test } from 'node:test';
 import { LoopWorld } from './loop-world.ts';
 import { deployed, runningImages, status, update } from './update-script.ts';
 
+/** A placement that no node meets. */
+const nowhere = {
+  constraints: ['node.labels.zone==nowhere'],
+  preferences: [],
+  maxReplicasPerNode: 0,
+  platforms: [],
+};
+
+/** Whatever fails, and new tasks are not settled before the test is over. */
+const endless = { delayMs: 600_000, failureAction: 'continue', parallelism: 0 } as const;
+
 test('an image that cannot be pulled pauses the update and costs no running task', () => {
   const world = deployed({});
   update(world, 'bad', {});
@@ -69,18 +80,37 @@ test('failures up to the tolerated ratio do not stop an update', () => {
 
 test('an update to a place that does not exist fails in bounded time and costs no running task', () => {
   const world = deployed({});
-  const placement = {
-    constraints: ['node.labels.zone==nowhere'],
-    preferences: [],
-    maxReplicasPerNode: 0,
-    platforms: [],
-  };
-  update(world, 'v2', { spec: { placement } });
+  update(world, 'v2', { spec: { placement: nowhere } });
   world.advance(29_999);
   assert.equal(status(world)?.state, 'updating');
   world.advance(1);
   assert.equal(status(world)?.state, 'paused');
   assert.deepEqual(runningImages(world), ['v1', 'v1', 'v1']);
+});
+
+test('an update that wants tasks elsewhere ends where the update before had not settled them', () => {
+  const script = { replicas: 1, update: endless };
+  const world = deployed(script);
+  update(world, 'v2', script);
+  world.run();
+  assert.deepEqual(runningImages(world), ['v2']);
+  update(world, 'v2', { ...script, spec: { placement: nowhere } });
+  world.advance(60_000);
+  assert.deepEqual([status(world)?.state, status(world)?.failures], ['completed', 1]);
+  assert.equal(status(world)?.slots, 1);
+  assert.deepEqual(runningImages(world), ['v2']);
+});
+
+test('an update that wants tasks elsewhere ends where one of them had just been moved', () => {
+  const script = { replicas: 2, update: { ...endless, parallelism: 1 } };
+  const world = deployed(script);
+  world.changeNode('n1', { availability: 'drain' });
+  world.run();
+  assert.equal(world.view.tasks.count('moving', 'web'), 1);
+  update(world, 'v1', { ...script, spec: { placement: nowhere } });
+  world.advance(120_000);
+  assert.deepEqual([status(world)?.state, status(world)?.failures], ['completed', 2]);
+  assert.deepEqual(runningImages(world), ['v1', 'v1']);
 });
 
 test('an image whose pull hangs fails the update in bounded time', () => {

@@ -3,6 +3,7 @@ import { Leases, type LeaseSurroundings, type Transition } from '../../src/liven
 import { leaseTerms } from '../../src/liveness/terms.ts';
 import type { Transaction } from '../../src/store/view.ts';
 import type { ClusterWorld } from '../cluster/cluster-world.ts';
+import { crashBugs } from './crash-bugs.ts';
 import { moveBugs } from './move-bugs.ts';
 import type { PlantedInCluster } from './planted.ts';
 
@@ -18,13 +19,13 @@ export const clusterBugs: readonly PlantedInCluster[] = [
   {
     name: 'the clock of leases goes on while the manager does not listen',
     check: 'missed while the manager did not listen',
-    seed: 1,
+    seed: 7,
     seams: { leases: () => new Leases({ ...leaseTerms, longestStepMs: 3_600_000 }) },
   },
   {
     name: 'silence is taken for death at once',
     check: 'declared down without a cut',
-    seed: 1,
+    seed: 3,
     seams: { leases: () => new Leases({ ...leaseTerms, silentAfterMs: 400, doubtMs: 0 }) },
   },
   {
@@ -51,10 +52,10 @@ export const clusterBugs: readonly PlantedInCluster[] = [
     seed: 1,
     seams: {
       rounds: (rounds, world) => ({
-        cursors: rounds.cursors,
+        addressReuse: rounds.addressReuse,
         run: (tx, work, context) => {
           forgetAddresses(tx, world);
-          for (const network of tx.networks.all()) rounds.cursors.forget(network.id);
+          for (const network of tx.networks.all()) rounds.addressReuse.forgetNetwork(network.id);
           return rounds.run(tx, work, context);
         },
         committed: (change) => rounds.committed(change),
@@ -63,6 +64,7 @@ export const clusterBugs: readonly PlantedInCluster[] = [
     },
   },
   ...moveBugs,
+  ...crashBugs,
 ];
 
 function forgetAddresses(tx: Transaction, world: ClusterWorld): void {

@@ -27,7 +27,7 @@ export const moveBugs: readonly PlantedInCluster[] = [
 function afterwards(change: (task: Task) => Task): ClusterSeams {
   return {
     rounds: (rounds) => ({
-      cursors: rounds.cursors,
+      addressReuse: rounds.addressReuse,
       run: (tx, work, context) => {
         const outcome = rounds.run(tx, work, context);
         const tasks = [...tx.tasks.all()];

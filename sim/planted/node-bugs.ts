@@ -13,7 +13,7 @@ export const nodeBugs: readonly Planted[] = [
   {
     name: 'an event of the container engine gets lost, and nobody looks again',
     check: 'not quiet in time',
-    seed: 14,
+    seed: 7,
     seams: { runtime: (runtime, world) => loseSomeEvents(runtime, world) },
   },
   {
@@ -25,7 +25,7 @@ export const nodeBugs: readonly Planted[] = [
   {
     name: 'a container that is told to stop counts as stopped',
     check: 'ended task still runs',
-    seed: 2,
+    seed: 1,
     seams: { runtime: stopTooEarly },
   },
   {
@@ -106,7 +106,7 @@ function loseSomeEvents(runtime: ContainerRuntime, world: World): ContainerRunti
 }
 
 /** All but the first, which comes when the agent starts. */
-function loseResets(runtime: ContainerRuntime): ContainerRuntime {
+export function loseResets(runtime: ContainerRuntime): ContainerRuntime {
   return changed(runtime, {
     events: async function* (signal) {
       let resets = 0;
@@ -187,6 +187,7 @@ function changed(runtime: ContainerRuntime, change: Partial<ContainerRuntime>): 
     removeContainer: async (id, signal) => await runtime.removeContainer(id, signal),
     inspectContainer: async (id, signal) => await runtime.inspectContainer(id, signal),
     listContainers: async (label, signal) => await runtime.listContainers(label, signal),
+    listEndpoints: async (of, signal) => await runtime.listEndpoints(of, signal),
     createNetwork: async (request, signal) => await runtime.createNetwork(request, signal),
     listNetworks: async (label, signal) => await runtime.listNetworks(label, signal),
     removeNetwork: async (name, signal) => await runtime.removeNetwork(name, signal),

@@ -1,6 +1,7 @@
 import type { Check } from '../checkers.ts';
 import type { ClusterCheck } from '../cluster/checkers.ts';
 import type { ClusterSeams } from '../cluster/cluster-world.ts';
+import type { ManagersSeams } from '../managers/managers-world.ts';
 import type { Seams } from '../world.ts';
 
 /** A bug that was put between two real parts, to show that the simulation finds it. */
@@ -19,4 +20,12 @@ export interface PlantedInCluster {
   readonly check: ClusterCheck;
   readonly seed: number;
   readonly seams: ClusterSeams;
+}
+
+/** A bug of several managers, and the seed of such a cluster that finds it. */
+export interface PlantedInManagers {
+  readonly name: string;
+  readonly check: ClusterCheck;
+  readonly seed: number;
+  readonly seams: ManagersSeams;
 }

@@ -17,6 +17,8 @@ export class AgentMemory {
   /** Who waits for what is known now to be on disk. */
   #waiting: PromiseWithResolvers<void>[] = [];
   clusterId: string | undefined;
+  /** The highest that a manager assigned under. */
+  epoch: number | undefined;
 
   constructor(options: {
     readonly disk: AgentDisk;
@@ -26,6 +28,20 @@ export class AgentMemory {
     this.#disk = options.disk;
     this.#clock = options.clock;
     this.#logger = options.logger;
+  }
+
+  /**
+   * @throws TuttiError `failed-precondition` where a manager that led before assigns: it may not
+   *   know yet that it leads no more.
+   */
+  obey(epoch: number | undefined): void {
+    if (epoch === undefined) return;
+    const known = this.epoch ?? 0;
+    if (epoch < known) {
+      const message = `a manager assigns under epoch ${epoch}, and epoch ${known} has begun`;
+      throw new TuttiError('failed-precondition', message);
+    }
+    this.epoch = epoch;
   }
 
   load(): Promise<AgentState | undefined> {

@@ -17,6 +17,7 @@ const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 class FakeEngine {
   readonly networks = new Map<string, CreateRuntimeNetwork>();
   readonly inUse = new Set<string>();
+  guests: readonly { readonly networkName: string; readonly containerId: string }[] = [];
 
   get names(): readonly string[] {
     return [...this.networks.keys()].toSorted();
@@ -42,8 +43,20 @@ class FakeEngine {
     return { id: request.name, name: request.name, labels: request.labels };
   }
 
+  async listEndpoints({ networkNames }: { readonly networkNames: readonly string[] }) {
+    return this.guests.filter(({ networkName }) => networkNames.includes(networkName));
+  }
+
+  async disconnect(networkName: string, containerId: string): Promise<void> {
+    this.guests = this.guests.filter(
+      (one) => one.networkName !== networkName || one.containerId !== containerId,
+    );
+  }
+
   async removeNetwork(name: string): Promise<void> {
-    if (this.inUse.has(name)) throw new TuttiError('permission-denied', 'has active endpoints');
+    const isInUse =
+      this.inUse.has(name) || this.guests.some(({ networkName }) => networkName === name);
+    if (isInUse) throw new TuttiError('permission-denied', 'has active endpoints');
     this.networks.delete(name);
   }
 }
@@ -115,6 +128,18 @@ test('networks of another cluster, and of nobody, are never swept', async () => 
   assert.deepEqual(engine.names, ['before-labels', 'theirs', 'users']);
 });
 
+test('containers that are no tasks leave the networks of a cluster that their node leaves', async () => {
+  const { engine, networks } = build();
+  engine.add('users', {});
+  await networks.ensure(network('front'), signal);
+  await networks.ensure(network('back', { subnet: '10.0.2.0/24' }), signal);
+  const own = { networkName: 'users', containerId: 'own' };
+  const guests = ['c1', 'c2'].map((containerId) => ({ networkName: 'front', containerId }));
+  engine.guests = [...guests, own];
+  await networks.removeAll(signal);
+  assert.deepEqual([engine.names, engine.guests], [['users'], [own]]);
+});
+
 test('a network that the machine itself has is refused by name', async () => {
   const { engine, networks } = build(['192.168.1.0/24', '10.0.0.0/16']);
   await assert.rejects(networks.ensure(network('front'), signal), {
@@ -148,4 +173,20 @@ test('a network that is wanted again while it goes is there afterwards', async (
   ]);
   assert.equal(removed, true);
   assert.deepEqual(engine.names, ['front']);
+});
+
+test('packets are as large as the smallest link of the cluster takes, or as declared', async () => {
+  const { engine, networks } = build();
+  const option = { 'com.docker.network.driver.mtu': '1400' };
+  const cases: readonly (readonly [Partial<NetworkAssignment>, number])[] = [
+    [{}, 1_450],
+    [{ linkMtu: 9_000 }, 1_450],
+    [{ linkMtu: 1_280 }, 1_230],
+    [{ linkMtu: 1_280, driverOptions: option }, 1_400],
+  ];
+  for (const [index, [changes, mtu]] of cases.entries()) {
+    const subnet = `10.7.${index}.0/24`;
+    const name = await networks.ensure(network(`net${index}`, { ...changes, subnet }), signal);
+    assert.equal(engine.networks.get(name)?.mtu, mtu);
+  }
 });

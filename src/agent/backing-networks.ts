@@ -1,13 +1,12 @@
 import type { ContainerRuntime, CreateRuntimeNetwork } from '../host/container-runtime.ts';
 import type { Logger } from '../host/logger.ts';
 import { TuttiError } from '../lib/error.ts';
-import { parseSubnet, subnetsOverlap } from '../lib/ipv4.ts';
+import { parseSubnet, subnetsOverlap, withoutPrefix } from '../lib/ipv4.ts';
 import type { NetworkAssignment } from '../model/assignment.ts';
 import { backingNetworkLabel } from '../model/labels.ts';
 import { bridgeName, engineNetworkName } from '../overlay/bridge-name.ts';
-import { withoutPrefix } from '../overlay/back-ends.ts';
 import { networkMtu } from '../overlay/spans.ts';
-import { clusterLabel } from './task-labels.ts';
+import { clusterLabel, taskIdLabel } from './task-labels.ts';
 
 export interface BackingNetworksOptions {
   readonly runtime: ContainerRuntime;
@@ -102,7 +101,7 @@ export class BackingNetworks {
       internal: network.internal,
       bridge: bridgeName(network.networkId),
       enableIpv6: false,
-      mtu: networkMtu(network, linkMtu),
+      mtu: networkMtu(network, Math.min(linkMtu, network.linkMtu ?? linkMtu)),
     };
   }
 
@@ -178,14 +177,36 @@ export class BackingNetworks {
     return lost;
   }
 
-  /** Removes every network of the cluster. */
+  /** Removes every network of the cluster; containers that are no tasks go on without. */
   async removeAll(signal: AbortSignal): Promise<void> {
     for (const { name } of await this.#ours(signal)) {
+      if (await this.#remove(name, signal)) continue;
+      await this.#takeOff(name, signal);
       if (await this.#remove(name, signal)) continue;
       this.#options.logger.warn('a network stays, for containers of others are on it', {
         network: name,
       });
     }
     this.#made.clear();
+  }
+
+  /** Of a network that is the cluster's: their addresses may be others' from now on. */
+  async #takeOff(networkName: string, signal: AbortSignal): Promise<void> {
+    const { runtime, logger } = this.#options;
+    const asked = { networkNames: [networkName], exceptLabel: taskIdLabel };
+    try {
+      for (const { containerId, name } of await runtime.listEndpoints(asked, signal)) {
+        await runtime.disconnect(networkName, containerId, signal);
+        logger.info('a container is taken off a network of the cluster, which this node leaves', {
+          container: name,
+          network: networkName,
+        });
+      }
+    } catch (error) {
+      logger.warn('containers could not be taken off a network of the cluster', {
+        network: networkName,
+        error: TuttiError.from(error).message,
+      });
+    }
   }
 }

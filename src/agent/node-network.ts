@@ -1,51 +1,59 @@
 import { explainName } from '../catalog/explain-name.ts';
 import { Names } from '../catalog/names.ts';
+import { type ServiceGroup, ServiceGroups } from '../catalog/service-groups.ts';
 import type { Clock } from '../host/clock.ts';
 import type { Logger } from '../host/logger.ts';
 import type {
-  DnsAnswer,
   DnsListeners,
-  DnsQuestion,
+  NameSource,
   NetworkDevices,
   PortForward,
   PortListeners,
 } from '../host/network-devices.ts';
+import type { NetworkDuties } from '../host/caretaker.ts';
 import type { DiscoveryView, NodeNetwork } from '../host/node-network.ts';
-import type { SpanDevices } from '../host/span-devices.ts';
+import type { NetworkProbes } from '../host/network-probes.ts';
 import { TuttiError } from '../lib/error.ts';
 import { sameJson } from '../lib/json.ts';
 import type { NetworkAssignment } from '../model/assignment.ts';
 import type { PortProblem } from '../model/port-problem.ts';
 import type { Explanation } from '../model/report.ts';
 import type { ContainerSpec } from '../model/template.ts';
-import { withoutPrefix } from '../overlay/back-ends.ts';
+import { withoutPrefix } from '../lib/ipv4.ts';
+import { BackEnds, type LeftBackEnds } from '../overlay/back-ends.ts';
 import { bridgeName } from '../overlay/bridge-name.ts';
-import { nodeRules } from '../overlay/node-rules.ts';
-import { portForwards, type RefusedPort } from '../overlay/port-forwards.ts';
-import { type Span, spansOf } from '../overlay/spans.ts';
+import { followServices, nodeRules, NodeRulesMemo } from '../overlay/node-rules.ts';
+import { portForwards, PortForwardsMemo, type RefusedPort } from '../overlay/port-forwards.ts';
+import type { Mesh } from '../overlay/mesh.ts';
 import { BackingNetworks, type BackingNetworksOptions } from './backing-networks.ts';
+import { examineNetwork, ownOrder } from './network-examination.ts';
+import { Looks } from './looks.ts';
+import { JoinedNetworks, type JoinedNetworksOptions } from './joined-networks.ts';
 import { PacketFilter } from './packet-filter.ts';
+import { Repairs } from './repairs.ts';
 import { resolvConf } from './resolv-conf.ts';
-import { Spans } from './spans.ts';
 import { clusterLabel } from './task-labels.ts';
+import { plainView, readyHere } from './discovery-views.ts';
 
 /** Whatever events say, the kernel is looked at this often. */
 const recheckMs = 30_000;
-/** Between two looks: who keeps changing our rules shall not keep us busy. */
-const restMs = 1_000;
+/** The rules of a daemon before this one stay so long while the networks are taken up. */
+const takeUpLimitMs = 5_000;
 
-export interface LinuxNodeNetworkOptions extends BackingNetworksOptions {
+export interface LinuxNodeNetworkOptions extends BackingNetworksOptions, JoinedNetworksOptions {
   readonly devices: NetworkDevices;
-  readonly spanDevices: SpanDevices;
+  readonly probes: NetworkProbes;
   readonly ports: PortListeners;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Names, virtual addresses and published ports work as the first view says. */
+  onShown?(): void;
   /** Other ports than before are not served. */
   onPortProblems(problems: readonly PortProblem[]): void;
   /** The machine's own search domains. */
   searchDomains(): readonly string[];
-  /** Makes the DNS listeners that ask this function. */
-  listeners(answer: (question: DnsQuestion) => DnsAnswer): DnsListeners;
+  /** Makes the DNS listeners that answer from here. */
+  listeners(names: NameSource): DnsListeners;
 }
 
 const emptyView: DiscoveryView = {
@@ -67,43 +75,105 @@ export class LinuxNodeNetwork implements NodeNetwork {
   readonly #dns: DnsListeners;
   readonly #networks: BackingNetworks;
   readonly #filter: PacketFilter;
-  readonly #spans: Spans;
+  readonly #joints: JoinedNetworks;
   /** Of the networks that are made: where their queries are answered. */
   readonly #dnsPorts = new Map<string, number>();
+  /** Where names are answered on another port than before, while queries may be led to that. */
+  readonly #movedGateways = new Set<string>();
   #view = emptyView;
-  #names = new Names(emptyView);
+  readonly #serviceGroups = new ServiceGroups();
+  /** Of the view. */
+  #groups: ReadonlyMap<string, ServiceGroup> = new Map();
+  readonly #names = new Names(emptyView);
+  readonly #rulesMemo = new NodeRulesMemo();
+  readonly #portsMemo = new PortForwardsMemo();
   #refused: readonly RefusedPort[] = [];
   #problems: readonly PortProblem[] = [];
-  #backEnds: ReadonlySet<string> = new Set();
+  #backEnds = new BackEnds();
+  /** Ids of the tasks of this node that connections may be led to. */
+  #readyHere: ReadonlySet<string> = new Set();
   /** Networks that a view had and a later one has not, while they are still made. */
   readonly #unwanted = new Set<string>();
+  /** Networks that were made and do not have their rules yet. */
+  readonly #showing = new Map<string, Promise<void>>();
   #isRechecking = false;
+  readonly #repairs: Repairs;
+  /** Networks that are being made, or taken up. */
+  readonly #ensuring = new Set<Promise<void>>();
+  /** From the first view on: before it no name has a meaning. */
+  readonly #known = Promise.withResolvers<void>();
+  #isShown = false;
+  #forwards: readonly PortForward[] = [];
   #applying: Promise<void> = Promise.resolve();
 
   constructor(options: LinuxNodeNetworkOptions) {
     this.#options = options;
     this.#networks = new BackingNetworks(options);
+    this.#repairs = new Repairs(options.clock);
     this.#filter = new PacketFilter(options);
-    this.#spans = new Spans({ devices: options.spanDevices, logger: options.logger });
-    this.#dns = options.listeners((question) => this.#names.answer(question));
+    this.#joints = new JoinedNetworks(options);
+    this.#dns = options.listeners(this.#names);
   }
 
   /** How often the kernel was found to have other rules than ours, or other ways to other nodes. */
   get driftCount(): number {
-    return this.#filter.driftCount + this.#spans.driftCount;
+    return this.#filter.driftCount + this.#joints.driftCount;
+  }
+
+  /** Whether other nodes may lead callers of published ports to tasks of this one. */
+  get takesCallers(): boolean {
+    return this.#joints.takesCallers;
   }
 
   async ensure(network: NetworkAssignment, signal: AbortSignal): Promise<string> {
     if (network.predefined) return network.name;
     const { networkId } = network;
     this.#unwanted.delete(networkId);
+    const ensuring = this.#ensure(network, signal);
+    const over = ensuring.then(
+      () => void this.#ensuring.delete(over),
+      () => void this.#ensuring.delete(over),
+    );
+    this.#ensuring.add(over);
+    return await ensuring;
+  }
+
+  async #ensure(network: NetworkAssignment, signal: AbortSignal): Promise<string> {
+    const { networkId } = network;
     const name = await this.#networks.ensure(network, signal);
+    await this.#known.promise;
     if (!this.#dnsPorts.has(networkId)) {
-      const port = await this.#dns.open(networkId, withoutPrefix(network.gateway));
+      const gateway = withoutPrefix(network.gateway);
+      const { port, isInherited } = await this.#dns.open(networkId, gateway);
       this.#dnsPorts.set(networkId, port);
-      await this.apply(this.#view);
+      if (!isInherited) this.#movedGateways.add(gateway);
+      this.#show(networkId);
     }
     return name;
+  }
+
+  /** What is answered here now; undefined: nothing. */
+  duties(): NetworkDuties | undefined {
+    const names = [...this.#dnsPorts].flatMap(([networkId, port]) => {
+      const gateway = this.#view.networks.get(networkId)?.gateway;
+      return gateway === undefined ? [] : { networkId, port, address: withoutPrefix(gateway) };
+    });
+    if (names.length === 0 && this.#forwards.length === 0) return undefined;
+    return { names, view: plainView(this.#view), forwards: this.#forwards };
+  }
+
+  /** Containers may be made meanwhile; before one of them runs, `shown` is waited for. */
+  #show(networkId: string): void {
+    const showing = this.apply(this.#view);
+    this.#showing.set(networkId, showing);
+    const forget = (): void => {
+      if (this.#showing.get(networkId) === showing) this.#showing.delete(networkId);
+    };
+    showing.then(forget, forget);
+  }
+
+  async shown(): Promise<void> {
+    await Promise.all(this.#showing.values());
   }
 
   resolvConf(request: {
@@ -122,9 +192,32 @@ export class LinuxNodeNetwork implements NodeNetwork {
   apply(view: DiscoveryView): Promise<void> {
     for (const networkId of this.#view.networks.keys()) this.#unwanted.add(networkId);
     for (const networkId of view.networks.keys()) this.#unwanted.delete(networkId);
+    this.#showNames(view);
+    this.#known.resolve();
+    return this.#enqueue(async () => {
+      await this.#untilTakenUp();
+      await this.#bringUpToDate();
+      if (!this.#isShown) this.#options.onShown?.();
+      this.#isShown = true;
+    });
+  }
+
+  /**
+   * What a daemon before this one loaded leads everybody where the first view does; rules without
+   * the networks that are not taken up yet would not.
+   */
+  async #untilTakenUp(): Promise<void> {
+    if (this.#isShown || this.#ensuring.size === 0) return;
+    const timer = new AbortController();
+    const late = this.#options.clock.sleep(takeUpLimitMs, timer.signal).catch(() => undefined);
+    await Promise.race([Promise.all(this.#ensuring), late]);
+    timer.abort();
+  }
+
+  #showNames(view: DiscoveryView): void {
     this.#view = view;
-    this.#names = new Names(view);
-    return this.#enqueue(() => this.#bringUpToDate());
+    this.#groups = this.#serviceGroups.of(view);
+    this.#names.show(view, this.#groups);
   }
 
   /** One at a time: each compares with what the one before it loaded. */
@@ -140,45 +233,58 @@ export class LinuxNodeNetwork implements NodeNetwork {
     const isEmpty = existing.length === 0 && this.#view.publications.length === 0;
     if (isEmpty && !this.#filter.isLoaded) return;
     const view = { ...this.#view, networks: new Map(existing) };
-    const forwards = await this.#holdPorts(view);
-    const spans = await this.#spansOf(view);
-    const rules = nodeRules({ view, dnsPorts: this.#dnsPorts, forwards, spans });
+    const groups = this.#groups;
     // Nobody is led to a task on another node before the way there is.
-    await this.#withoutOthers(() => this.#spans.show(spans));
-    await Promise.all([
+    const joined = await this.#joints.join(view, (spans) => {
+      this.#meanwhile(groups, () => followServices({ view, groups, spans }, this.#rulesMemo));
+    });
+    const forwards = await this.#holdPorts(view, { groups, mesh: joined.mesh });
+    const shown = { view, groups, dnsPorts: this.#dnsPorts, forwards, ...joined };
+    const rules = nodeRules(shown, this.#rulesMemo);
+    const loading = Promise.all([
       this.#filter.show(rules.ruleset),
       ...[...rules.virtualAddresses].map(
         async ([bridge, addresses]) => await devices.setAddresses(bridge, addresses),
       ),
     ]);
-    const isAnyNew = [...rules.backEnds].some((address) => !this.#backEnds.has(address));
-    await this.#moveFlows(rules.backEnds);
-    if (isAnyNew || this.#isRechecking) {
-      await devices.allowHairpin([...rules.virtualAddresses.keys()]);
-    }
+    // The next question would wait for it.
+    this.#meanwhile(groups, () => this.#names.catchUp());
+    await loading;
+    await Promise.all([
+      this.#moveQueries(view),
+      this.#moveFlows(this.#backEnds.change(rules.backEnds, view)),
+      this.#allowHairpin(view, [...rules.virtualAddresses.keys()]),
+    ]);
     await this.#removeUnwanted();
   }
 
-  /** A node alone does not even look at its links. */
-  async #spansOf(view: DiscoveryView): Promise<readonly Span[]> {
-    if (view.nodes.size < 2) return [];
-    return spansOf({ ...view, linkMtu: await this.#options.linkMtu() });
-  }
-
-  /** Whoever cannot be reached on other nodes, those of this node go on. */
-  async #withoutOthers(join: () => Promise<void>): Promise<void> {
-    try {
-      await join();
-    } catch (error) {
-      this.#options.logger.error('this node cannot be joined with others; trying again soon', {
+  /** Once the kernel's programs run: what comes next most likely, but not what came before. */
+  #meanwhile(groups: ReadonlyMap<string, ServiceGroup>, work: () => void): void {
+    const { clock, logger } = this.#options;
+    const working = clock.turn().then(() => {
+      if (groups === this.#groups) work();
+    });
+    working.catch((error: unknown) => {
+      logger.error('names and rules could not be prepared', {
         error: TuttiError.from(error).message,
       });
-    }
+    });
+  }
+
+  /** A task that is led to itself gets its packets back by the port that they came from. */
+  async #allowHairpin(view: DiscoveryView, bridges: readonly string[]): Promise<void> {
+    const before = this.#readyHere;
+    this.#readyHere = readyHere(view);
+    const isAnyNew = this.#readyHere.difference(before).size > 0;
+    if (isAnyNew || this.#isRechecking) await this.#options.devices.allowHairpin(bridges);
   }
 
   /** Returns the ports that this node holds now. */
-  async #holdPorts(view: DiscoveryView): Promise<readonly PortForward[]> {
-    const { wanted, refused } = portForwards(view);
+  async #holdPorts(
+    view: DiscoveryView,
+    by: { readonly groups: ReadonlyMap<string, ServiceGroup>; readonly mesh: Mesh | undefined },
+  ): Promise<readonly PortForward[]> {
+    const { wanted, refused } = portForwards(view, { ...by, memo: this.#portsMemo });
     const forwards = wanted.map(({ forward }) => forward);
     const taken = await this.#options.ports.apply(forwards);
     const messages = new Map(taken.map(({ forward, message }) => [forward, message]));
@@ -188,17 +294,30 @@ export class LinuxNodeNetwork implements NodeNetwork {
     });
     this.#refused = [...refused, ...refusedNow];
     this.#showProblems();
-    return forwards.filter((forward) => !messages.has(forward));
+    this.#forwards = forwards.filter((forward) => !messages.has(forward));
+    return this.#forwards;
   }
 
   /** Nobody is led to a back end that is gone, not even who sent to it a moment ago. */
-  async #moveFlows(backEnds: ReadonlySet<string>): Promise<void> {
-    const gone = [...this.#backEnds].filter((address) => !backEnds.has(address));
-    this.#backEnds = backEnds;
+  async #moveFlows({ left, ended }: LeftBackEnds): Promise<void> {
     try {
-      if (gone.length > 0) await this.#options.devices.forgetFlows(gone);
+      if (left.length > 0) await this.#options.devices.forgetDatagrams(left);
+      if (ended.length > 0) await this.#options.devices.forgetUnanswered(ended);
     } catch (error) {
-      this.#options.logger.warn('UDP flows to stopped tasks go on until their time-out', {
+      this.#options.logger.warn('flows to stopped tasks go on until their time-out', {
+        error: TuttiError.from(error).message,
+      });
+    }
+  }
+
+  /** Resolvers use ports again: queries would be led to a port that nobody has now. */
+  async #moveQueries({ networks }: DiscoveryView): Promise<void> {
+    const shown = [...networks.values()].map(({ gateway }) => withoutPrefix(gateway));
+    const moved = shown.filter((gateway) => this.#movedGateways.delete(gateway));
+    try {
+      if (moved.length > 0) await this.#options.devices.forgetQueries(moved);
+    } catch (error) {
+      this.#options.logger.warn('some queries for names are refused for half a minute', {
         error: TuttiError.from(error).message,
       });
     }
@@ -262,22 +381,43 @@ export class LinuxNodeNetwork implements NodeNetwork {
     });
     for (const network of lost) {
       logger.warn('somebody removed a network of the cluster', { network: network.name });
+      this.#repaired([`the network ${network.name} was gone from the container engine`]);
       if (this.#view.networks.has(network.networkId)) await this.ensure(network, signal);
     }
   }
 
   async recheck(): Promise<void> {
+    await this.#look({ isBrief: false });
+  }
+
+  async #look(how: { readonly isBrief: boolean }): Promise<void> {
     await this.recheckNetworks();
     await this.#enqueue(async () => {
       this.#options.devices.forgetAddresses();
       await this.#restoreBridges();
-      await this.#filter.recheck();
-      await this.#withoutOthers(() => this.#spans.recheck());
+      this.#repaired(await this.#filter.recheck(how));
+      this.#repaired(inOneLine(await this.#joints.recheck(how)));
       this.#isRechecking = true;
       await this.#bringUpToDate().finally(() => {
         this.#isRechecking = false;
       });
     });
+  }
+
+  #repaired(differences: readonly string[]): void {
+    this.#repairs.note(differences);
+  }
+
+  async examine(ask: Parameters<NodeNetwork['examine']>[0]): Promise<void> {
+    const view = this.#view;
+    const network = {
+      ...this.#options,
+      clusterId: this.#options.clusterId(),
+      view,
+      linkMtu: await this.#options.linkMtu(),
+      kernel: async () => await this.#repairs.look(async () => await this.recheck()),
+    };
+    await examineNetwork(network, { ...ask, order: ask.order ?? ownOrder(view) });
   }
 
   async #restoreBridges(): Promise<void> {
@@ -291,6 +431,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
     const members = containers.flatMap(({ pid }) => (pid === undefined || pid === 0 ? [] : [pid]));
     for (const network of gone) {
       logger.warn('a bridge is gone; making it again', { network: network.name });
+      this.#repaired([`the bridge of network ${network.name} was gone`]);
       const [, prefixLength = ''] = network.subnet.split('/');
       const address = `${withoutPrefix(network.gateway)}/${prefixLength}`;
       await devices.restoreBridge({ bridge: bridgeName(network.networkId), address, members });
@@ -300,25 +441,30 @@ export class LinuxNodeNetwork implements NodeNetwork {
   /** Looks at the kernel whenever somebody else changed it, and again and again, and repairs. */
   async watch(signal: AbortSignal): Promise<void> {
     const { clock, devices, logger } = this.#options;
-    let changed = Promise.withResolvers<void>();
+    let changed = Promise.withResolvers<boolean>();
     const watching = devices.watch((what) => {
       if (this.#filter.isLoaded) logger.debug('the kernel changed', { what });
-      changed.resolve();
+      changed.resolve(true);
     }, signal);
+    const looks = new Looks();
     while (!signal.aborted) {
       const timer = new AbortController();
       const period = clock
         .sleep(recheckMs, AbortSignal.any([signal, timer.signal]))
-        .catch(() => undefined);
-      await Promise.race([changed.promise, period]);
+        .then(() => false)
+        .catch(() => false);
+      const isChanged = await Promise.race([changed.promise, period]);
       timer.abort();
       if (signal.aborted) break;
-      changed = Promise.withResolvers<void>();
-      await this.recheck().catch((error: unknown) =>
+      changed = Promise.withResolvers<boolean>();
+      const began = clock.now();
+      const isBrief = !isChanged && !looks.isWholeDue(began);
+      await this.#look({ isBrief }).catch((error: unknown) =>
         logger.error('the networks could not be checked', {
           error: TuttiError.from(error).message,
         }),
       );
+      const restMs = looks.restAfter({ began, ended: clock.now(), isBrief });
       await clock.sleep(restMs, signal).catch(() => undefined);
     }
     await watching;
@@ -327,17 +473,26 @@ export class LinuxNodeNetwork implements NodeNetwork {
   async removeAll(signal: AbortSignal): Promise<void> {
     await this.#enqueue(async () => {
       await this.#options.ports.apply([]);
+      this.#forwards = [];
       for (const networkId of this.#dnsPorts.keys()) await this.#dns.close(networkId);
       this.#dnsPorts.clear();
-      await this.#spans.remove();
+      await this.#joints.remove();
       await this.#networks.removeAll(signal);
       await this.#filter.remove();
-      this.#view = emptyView;
-      this.#names = new Names(emptyView);
+      this.#showNames(emptyView);
       this.#unwanted.clear();
-      this.#backEnds = new Set();
+      this.#backEnds = new BackEnds();
+      this.#readyHere = new Set();
       this.#refused = [];
       this.#showProblems();
     });
   }
+}
+
+/** Entries about other nodes come and go together. */
+function inOneLine(differences: readonly string[]): readonly string[] {
+  const [first, ...more] = differences;
+  if (first === undefined) return [];
+  const others = more.length === 0 ? '' : ` and ${more.length} more`;
+  return [`what leads to other nodes was not what it should be: ${first}${others}`];
 }

@@ -1,3 +1,4 @@
+import { LayeredMap } from '../lib/layered-map.ts';
 import type {
   CatalogNode,
   CatalogService,
@@ -16,8 +17,9 @@ export class NodeState implements NodeView {
   readonly templates = new Map<string, TemplateAssignment>();
   readonly networks = new Map<string, NetworkAssignment>();
   readonly data = new Map<string, DataAssignment>();
-  readonly catalogServices = new Map<string, CatalogService>();
-  readonly catalogTasks = new Map<string, CatalogTask>();
+  /** Of thousands, of which discovery takes a copy with each change. */
+  readonly catalogServices = new LayeredMap<string, CatalogService>();
+  readonly catalogTasks = new LayeredMap<string, CatalogTask>();
   readonly catalogNodes = new Map<string, CatalogNode>();
 
   /** Replaces everything that was known. Returns the ids of all tasks that were or are assigned. */
@@ -92,7 +94,7 @@ export class NodeState implements NodeView {
     }
   }
 
-  #all(): readonly Map<string, unknown>[] {
+  #all(): readonly { clear(): void }[] {
     return [
       this.tasks,
       this.templates,
@@ -104,7 +106,9 @@ export class NodeState implements NodeView {
     ];
   }
 
-  #table(kind: Extract<NodeViewChange, { readonly drop: unknown }>['drop']): Map<string, unknown> {
+  #table(kind: Extract<NodeViewChange, { readonly drop: unknown }>['drop']): {
+    delete(id: string): boolean;
+  } {
     switch (kind) {
       case 'task':
         return this.tasks;

@@ -26,8 +26,11 @@ class FakeKernel implements NetworkDevices {
     if (isWhole) this.listing = this.listingOfWhole;
   }
 
-  async readRules(): Promise<string | undefined> {
-    return this.listing;
+  async readRules(
+    _table: string,
+    how: { readonly chainsOnly: boolean } = { chainsOnly: false },
+  ): Promise<string | undefined> {
+    return how.chainsOnly ? this.listing?.replace(/\t\telements = .*\n/g, '') : this.listing;
   }
 
   async acceptMarked(): Promise<void> {
@@ -44,7 +47,9 @@ class FakeKernel implements NetworkDevices {
   forgetAddresses = (): void => undefined;
   listBridges = unused;
   restoreBridge = unused;
-  forgetFlows = unused;
+  forgetDatagrams = unused;
+  forgetUnanswered = unused;
+  forgetQueries = unused;
   allowHairpin = unused;
   watch = unused;
 }
@@ -61,7 +66,8 @@ function rules(...addresses: readonly string[]): Ruleset {
   return {
     table: 'ip tutti',
     chains: new Map([['input', ['type filter hook input priority 0;', 'ip daddr @own accept']]]),
-    collections: new Map([['own', { kind: 'set', type: 'typeof ip daddr', elements }]]),
+    collections: new Map([['own', { kind: 'set', type: 'typeof ip daddr' }]]),
+    sources: [new Map([['all', { part: { own: elements } }]])],
   };
 }
 
@@ -124,14 +130,43 @@ test('a kernel that has what was loaded is left alone; another is loaded again',
   assert.ok(kernel.accepted > 3, 'the rule among those of the engine is looked at, too');
 });
 
+test('a brief look finds rules that somebody changed; elements wait for a whole one', async () => {
+  const { kernel, filter } = await loaded();
+  kernel.listing = listed('10.0.0.9');
+  assert.deepEqual(await filter.recheck({ isBrief: true }), []);
+  kernel.listing = listed('10.0.0.1').replace('accept\n', 'drop\n');
+  assert.deepEqual(await filter.recheck({ isBrief: true }), ['chain input has other rules']);
+  assert.deepEqual(await filter.recheck({ isBrief: true }), []);
+  kernel.listing = listed('10.0.0.9');
+  assert.deepEqual(await filter.recheck(), ['set own has other elements']);
+  kernel.listing = undefined;
+  assert.deepEqual(await filter.recheck({ isBrief: true }), ['the table is gone']);
+});
+
 test('what this nft words otherwise than we do is not repaired for ever', async () => {
   const kernel = new FakeKernel();
   kernel.listingOfWhole = listed('ten.zero.zero.one');
   const filter = new PacketFilter({ devices: kernel, logger });
   await filter.show(rules('10.0.0.1'));
+  for (let look = 0; look < 5; look += 1) await filter.recheck();
+  assert.deepEqual(kernel.loads, ['whole', 'whole', 'whole']);
+  assert.equal(filter.driftCount, 1);
+});
+
+test('what somebody changes while the whole is loaded again is repaired, too', async () => {
+  const kernel = new FakeKernel();
+  const filter = new PacketFilter({ devices: kernel, logger });
+  await filter.show(rules('10.0.0.1'));
+  // Between loading and looking somebody is faster.
+  kernel.listing = kernel.listingOfWhole = listed('10.0.0.9');
   await filter.recheck();
-  assert.deepEqual(kernel.loads, ['whole', 'whole']);
-  assert.equal(filter.driftCount, 0);
+  kernel.listingOfWhole = listed('10.0.0.1');
+  await filter.recheck();
+  assert.equal(kernel.listing, kernel.listingOfWhole);
+  assert.equal(filter.driftCount, 2);
+  kernel.listing = listed('10.0.0.9');
+  await filter.recheck();
+  assert.equal(kernel.listing, kernel.listingOfWhole, 'it is never taken for a way to word it');
 });
 
 test('what a daemon before this one loaded is removed, too', async () => {

@@ -1,8 +1,14 @@
 import type { Logger } from '../host/logger.ts';
 import type { NetworkDevices } from '../host/network-devices.ts';
 import { TuttiError } from '../lib/error.ts';
-import { chainsToKnow, driftOf, type Listing, parseListing } from '../overlay/listing.ts';
-import { acceptMark, tableName } from '../overlay/node-rules.ts';
+import {
+  chainsToKnow,
+  driftOf,
+  driftOfRules,
+  type Listing,
+  parseListing,
+} from '../overlay/listing.ts';
+import { acceptMark, tableName } from '../overlay/rule-table.ts';
 import { renderDifference, renderWhole, type Ruleset } from '../overlay/ruleset.ts';
 
 interface Loaded {
@@ -18,6 +24,8 @@ export class PacketFilter {
   #loaded: Loaded | undefined;
   /** What this machine's `nft` words otherwise than we do: not to be taken for drift for ever. */
   #misread: ReadonlySet<string> = new Set();
+  /** Differences that a repair left: the next one tells whether somebody was at work meanwhile. */
+  #suspects: ReadonlySet<string> = new Set();
   #driftCount = 0;
 
   constructor(options: { readonly devices: NetworkDevices; readonly logger: Logger }) {
@@ -55,50 +63,65 @@ export class PacketFilter {
     }
   }
 
+  /** And sees how the kernel words each chain. The elements are many, and looked at later. */
   async #loadWhole(ruleset: Ruleset): Promise<void> {
-    const first = await this.#loadAndRead(ruleset);
-    if (first.length === 0) return;
-    // Somebody may have been quicker; who is so twice in the same way is no somebody.
-    const second = new Set(await this.#loadAndRead(ruleset));
-    this.#misread = second.intersection(new Set(first));
-    if (this.#misread.size === 0) return;
-    this.#logger.warn('this version of nft words rules in a way that is not understood', {
-      differences: [...this.#misread],
-    });
-  }
-
-  /** Returns where the kernel's table differs from what was just loaded. */
-  async #loadAndRead(ruleset: Ruleset): Promise<readonly string[]> {
     await this.#devices.loadRules(renderWhole(ruleset));
-    this.#loaded = { ruleset, knownChains: new Map() };
-    const listing = await this.#read(ruleset);
-    if (listing === undefined) return [];
-    this.#loaded = { ruleset, knownChains: chainsToKnow(listing, this.#loaded) };
-    return driftOf(listing, this.#loaded);
+    const loaded = { ruleset, knownChains: new Map() };
+    this.#loaded = loaded;
+    const listing = await this.#read(ruleset, { chainsOnly: true });
+    if (listing === undefined) return;
+    this.#loaded = { ruleset, knownChains: chainsToKnow(listing, loaded) };
   }
 
-  async #read({ table }: Ruleset): Promise<Listing | undefined> {
-    const text = await this.#devices.readRules(table);
+  async #read(
+    { table }: Ruleset,
+    how: { readonly chainsOnly: boolean } = { chainsOnly: false },
+  ): Promise<Listing | undefined> {
+    const text = await this.#devices.readRules(table, how);
     return text === undefined ? undefined : parseListing(text);
   }
 
-  /** Compares the kernel with what was loaded, and loads the whole where it drifted. */
-  async recheck(): Promise<void> {
+  /**
+   * Compares the kernel with what was loaded, and loads the whole where it drifted; returns what
+   * differed. `isBrief`: without the elements, of which there may be thousands.
+   */
+  async recheck(
+    how: { readonly isBrief: boolean } = { isBrief: false },
+  ): Promise<readonly string[]> {
     const loaded = this.#loaded;
-    if (loaded === undefined) return;
+    if (loaded === undefined) return [];
     await this.#devices.filterBridges();
     await this.#devices.acceptMarked(acceptMark);
-    const listing = await this.#read(loaded.ruleset);
-    const drift =
-      listing === undefined
-        ? ['the table is gone']
-        : driftOf(listing, loaded).filter((line) => !this.#misread.has(line));
-    if (drift.length > 0) {
-      this.#drifted(drift);
-      await this.#loadWhole(loaded.ruleset);
-    } else if (listing !== undefined) {
+    const listing = await this.#read(loaded.ruleset, { chainsOnly: how.isBrief });
+    const compare = how.isBrief ? driftOfRules : driftOf;
+    const differences = listing === undefined ? ['the table is gone'] : compare(listing, loaded);
+    const drift = differences.filter((line) => !this.#misread.has(line));
+    if (drift.length > 0) return await this.#repair(loaded.ruleset, drift);
+    if (listing !== undefined) {
       this.#loaded = { ...loaded, knownChains: chainsToKnow(listing, loaded) };
     }
+    return [];
+  }
+
+  /** Returns what somebody changed; what is so right after loading, twice in a row, nobody did. */
+  async #repair(ruleset: Ruleset, found: readonly string[]): Promise<readonly string[]> {
+    await this.#loadWhole(ruleset);
+    const listing = await this.#read(ruleset);
+    const after = new Set(
+      listing === undefined || this.#loaded === undefined ? [] : driftOf(listing, this.#loaded),
+    );
+    const left = found.filter((line) => after.has(line));
+    const misread = left.filter((line) => this.#suspects.has(line));
+    this.#suspects = new Set(left);
+    if (misread.length > 0) {
+      this.#misread = new Set([...this.#misread, ...misread]);
+      this.#logger.warn('this version of nft words rules in a way that is not understood', {
+        differences: misread,
+      });
+    }
+    const drift = found.filter((line) => !misread.includes(line));
+    if (drift.length > 0) this.#drifted(drift);
+    return drift;
   }
 
   #drifted(differences: readonly string[]): void {

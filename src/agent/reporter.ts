@@ -1,5 +1,8 @@
 import type { Clock } from '../host/clock.ts';
 import type { MessageStream } from '../host/transport.ts';
+import { TuttiError } from '../lib/error.ts';
+import { sameJson } from '../lib/json.ts';
+import type { NodeDescription } from '../model/node.ts';
 import type { PortProblem } from '../model/port-problem.ts';
 import type { ObservedTask } from '../model/task.ts';
 import type { AgentMessage, ManagerMessage } from '../wire/messages.ts';
@@ -13,9 +16,17 @@ export class Reporter {
   readonly #changed = new Map<string, ObservedTask>();
   /** Kept until a session took them: a manager must hear of each. */
   readonly #gone = new Set<string>();
+  /** Answers to what the manager of this session asked. */
+  #answers: AgentMessage[] = [];
   #life: number | undefined;
+  #description: NodeDescription | undefined;
+  #heldTasks = 0;
+  #heldChanged = false;
   #ports: readonly PortProblem[] = [];
   #portsChanged = false;
+  #shown: number | undefined;
+  #known: number | undefined;
+  #isKnownAwaited = false;
   #wake = Promise.withResolvers<void>();
 
   constructor(clock: Clock) {
@@ -33,10 +44,61 @@ export class Reporter {
     this.#wake.resolve();
   }
 
+  /** Said in this session only. */
+  answer(message: AgentMessage): void {
+    this.#answers.push(message);
+    this.#wake.resolve();
+  }
+
   /** These published ports are not served here; all others are. */
   ports(problems: readonly PortProblem[]): void {
     this.#ports = problems;
     this.#portsChanged = true;
+    this.#wake.resolve();
+  }
+
+  /** What was said up to this confirmation is shown; the last number is the one that counts. */
+  shown(confirm: number): void {
+    this.#shown = confirm;
+    this.#wake.resolve();
+  }
+
+  /** Some of the node's tasks are kept although no manager knows them. */
+  held(tasks: number): void {
+    this.#heldTasks = tasks;
+    this.#heldChanged = true;
+    this.#wake.resolve();
+  }
+
+  /** What the machine is; it is said again where that is not what was said before. */
+  isNow(description: NodeDescription): void {
+    if (sameJson(description, this.#description)) return;
+    this.#description = description;
+    this.#heldChanged = true;
+    this.#wake.resolve();
+  }
+
+  /** As it is known now. */
+  get description(): NodeDescription | undefined {
+    return this.#description;
+  }
+
+  /** What the `hello` of a new session says that this node is. */
+  describe(): NodeDescription {
+    if (this.#description === undefined) throw new TuttiError('internal', 'the node is unknown');
+    this.#heldChanged = false;
+    const description = this.#description;
+    return this.#heldTasks === 0 ? description : { ...description, heldTasks: this.#heldTasks };
+  }
+
+  /**
+   * Every assignment up to this sequence of the session is on disk. `isAwaited`: a manager waits to
+   * hear so; else it is said with the next sign of life.
+   */
+  known(sequence: number, { isAwaited }: { readonly isAwaited: boolean }): void {
+    this.#known = sequence;
+    if (!isAwaited) return;
+    this.#isKnownAwaited = true;
     this.#wake.resolve();
   }
 
@@ -49,7 +111,10 @@ export class Reporter {
   /** The `hello` of a new session said everything observed. */
   connected(): void {
     this.#changed.clear();
+    this.#answers = [];
     this.#portsChanged = this.#ports.length > 0;
+    this.#shown = undefined;
+    this.#known = undefined;
     if (this.#gone.size > 0 || this.#portsChanged) this.#wake.resolve();
   }
 
@@ -68,7 +133,9 @@ export class Reporter {
       await this.#wake.promise;
       if (signal.aborted) return;
       this.#wake = Promise.withResolvers<void>();
-      for (const message of this.#take()) await session.send(message);
+      for (const message of [...this.#answers.splice(0), ...this.#take()]) {
+        await session.send(message);
+      }
     }
   }
 
@@ -78,15 +145,32 @@ export class Reporter {
       ? [{ kind: 'ports', problems: this.#ports }]
       : [];
     this.#portsChanged = false;
+    const described: readonly AgentMessage[] =
+      this.#heldChanged && this.#description !== undefined
+        ? [{ kind: 'description', description: this.describe() }]
+        : [];
     const life = this.#life;
-    const beats: readonly AgentMessage[] =
-      life === undefined ? [] : [{ kind: 'beat', sentAt, life }];
+    const known = this.#known;
+    const mustBeat = life !== undefined || (known !== undefined && this.#isKnownAwaited);
+    const beat: AgentMessage = {
+      kind: 'beat',
+      sentAt,
+      ...(life !== undefined && { life }),
+      ...(known !== undefined && { known }),
+    };
+    const beats = mustBeat ? [beat] : [];
+    if (mustBeat) this.#known = undefined;
+    this.#isKnownAwaited = false;
     this.#life = undefined;
-    if (this.#changed.size === 0 && this.#gone.size === 0) return [...beats, ...ports];
+    const shown: readonly AgentMessage[] =
+      this.#shown === undefined ? [] : [{ kind: 'shown', confirm: this.#shown }];
+    this.#shown = undefined;
+    const short = [...beats, ...shown, ...ports, ...described];
+    if (this.#changed.size === 0 && this.#gone.size === 0) return short;
     const tasks = [...this.#changed.values()];
     const gone = [...this.#gone];
     this.#changed.clear();
     this.#gone.clear();
-    return [...beats, ...ports, { kind: 'observed', sentAt, tasks, gone }];
+    return [...short, { kind: 'observed', sentAt, tasks, gone }];
   }
 }

@@ -1,10 +1,11 @@
 import type { Clock } from '../host/clock.ts';
 import type { Logger } from '../host/logger.ts';
+import type { Guest } from '../host/agent-disk.ts';
 import type { TaskAssignment } from '../model/assignment.ts';
 import { taskContainerName } from '../model/container-name.ts';
 import type { Instant } from '../model/instant.ts';
 import type { StandIn } from '../model/stand-in.ts';
-import type { ObservedTask } from '../model/task.ts';
+import type { ObservedTask, TaskAddress } from '../model/task.ts';
 import { isEndState } from '../model/task-state.ts';
 import { decideStandIn, startsAloneAt, type StandInDecision } from '../task/stand-in.ts';
 import type { NodeState } from './node-state.ts';
@@ -37,8 +38,11 @@ export class StandIns {
   readonly #made = new Map<string, StandIn>();
   /** They were said in a session: a manager may know them. */
   readonly #told = new Set<string>();
-  /** The same and those that managers took over, while they are assigned. */
-  readonly #guests = new Set<string>();
+  /**
+   * The same and those that managers took over or know nothing of, until they are over: each with
+   * the addresses of its container.
+   */
+  readonly #guests = new Map<string, readonly TaskAddress[]>();
   #wake = Promise.withResolvers<void>();
 
   constructor(options: StandInsOptions) {
@@ -56,11 +60,18 @@ export class StandIns {
     return this.all();
   }
 
-  remember(standIns: readonly StandIn[]): void {
+  /** Those of which something may be left here. */
+  guests(): readonly Guest[] {
+    return Array.from(this.#guests, ([taskId, addresses]) => ({ taskId, addresses }));
+  }
+
+  remember(standIns: readonly StandIn[], guests: readonly Guest[] = []): void {
+    for (const { taskId, addresses } of guests) this.#guests.set(taskId, addresses);
     for (const standIn of standIns) {
       this.#made.set(standIn.taskId, standIn);
       this.#told.add(standIn.taskId);
-      this.#guests.add(standIn.taskId);
+      const { addresses = [] } = this.#options.state.tasks.get(standIn.taskId) ?? {};
+      this.#guests.set(standIn.taskId, addresses);
     }
   }
 
@@ -70,21 +81,36 @@ export class StandIns {
     this.#told.clear();
   }
 
-  /** Whether the task is to wait for one that stood in for its slot and still runs. */
+  /**
+   * Whether the task is to wait for one that stood in and still runs: for its slot, or where the
+   * address of the task before is given to another by now.
+   */
   isHeldUp(taskId: string): boolean {
     const { state } = this.#options;
     const task = state.tasks.get(taskId);
     if (task === undefined) return false;
-    for (const guestId of this.#guests) {
+    for (const [guestId, addresses] of this.#guests) {
+      if (guestId === taskId || this.#isOver(guestId)) continue;
       const guest = state.tasks.get(guestId);
-      if (guest === undefined) this.#guests.delete(guestId);
-      if (guest === undefined || guestId === taskId || !isOfSlot(guest, task)) continue;
-      const isGoing = guest.desired === 'shutdown' || guest.desired === 'removed';
-      const seen = this.#options.observed(guestId);
-      const isOver = guest.ended || (seen !== undefined && isEndState(seen.state));
-      if (isGoing && !isOver) return true;
+      const isGoing = guest?.desired === 'shutdown' || guest?.desired === 'removed';
+      if (guest !== undefined && isGoing && isOfSlot(guest, task)) return true;
+      if ((guest === undefined || isGoing) && shareAddress(addresses, task.addresses)) return true;
     }
     return false;
+  }
+
+  #isOver(guestId: string): boolean {
+    const guest = this.#options.state.tasks.get(guestId);
+    const seen = this.#options.observed(guestId);
+    // One that nobody knows is removed: it is over when there is nothing left to observe.
+    if (guest === undefined) return seen === undefined || isEndState(seen.state);
+    return guest.ended || (seen !== undefined && isEndState(seen.state));
+  }
+
+  /** Nothing of the task is left on this node. */
+  gone(taskId: string): void {
+    if (!this.#guests.delete(taskId)) return;
+    this.#options.assigned([...this.#options.state.tasks.keys()]);
   }
 
   /** A task changed: what stood in for its slot may be over. */
@@ -92,8 +118,7 @@ export class StandIns {
     this.look();
     const task = this.#options.state.tasks.get(taskId);
     if (task === undefined || !isEndState(state) || !this.#guests.has(taskId)) return;
-    const others = [...this.#options.state.tasks.values()].filter((one) => isOfSlot(one, task));
-    this.#options.assigned(others.map((one) => one.taskId));
+    this.#options.assigned([...this.#options.state.tasks.keys()]);
   }
 
   /** Something changed: a task, or who decides. */
@@ -106,7 +131,7 @@ export class StandIns {
     while (!signal.aborted) {
       this.#wake = Promise.withResolvers<void>();
       const nextAt = await this.#makeDue();
-      await this.#sleep(nextAt, signal);
+      await this.#sleep(nextAt);
     }
   }
 
@@ -201,7 +226,7 @@ export class StandIns {
       ]);
     }
     this.#made.set(taskId, { taskId, originId, createdAt: clock.now(), ...counters });
-    this.#guests.add(taskId);
+    this.#guests.set(taskId, task.addresses);
     this.#forgetOldest(originId);
     const { serviceName } = replaced;
     logger.info('a task is restarted without a manager', { serviceName, replacedId, taskId });
@@ -221,16 +246,21 @@ export class StandIns {
     }
   }
 
-  async #sleep(until: Instant | undefined, signal: AbortSignal): Promise<void> {
+  /** The end of the agent wakes, too. */
+  async #sleep(until: Instant | undefined): Promise<void> {
     if (until === undefined) return await this.#wake.promise;
     const timer = new AbortController();
     const delayMs = Math.max(0, until - this.#options.clock.now());
-    const expired = this.#options.clock
-      .sleep(delayMs, AbortSignal.any([timer.signal, signal]))
-      .catch(() => undefined);
+    const expired = this.#options.clock.sleep(delayMs, timer.signal).catch(() => undefined);
     await Promise.race([this.#wake.promise, expired]);
     timer.abort();
   }
+}
+
+function shareAddress(some: readonly TaskAddress[], others: readonly TaskAddress[]): boolean {
+  return some.some((one) =>
+    others.some((other) => other.networkId === one.networkId && other.address === one.address),
+  );
 }
 
 function isOfSlot(one: TaskAssignment, other: TaskAssignment): boolean {

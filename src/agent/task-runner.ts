@@ -17,6 +17,13 @@ import type { TaskWork } from './task-work.ts';
 
 const firstRetryMs = 200;
 const longestRetryMs = 10_000;
+/** Nodes that take longer to lead callers elsewhere are not waited for. */
+const departureLimitMs = 2_000;
+
+interface Death {
+  readonly containerId: string;
+  readonly exitCode: number;
+}
 
 /** What the node's lease allows; see `LeaseKeeper`. */
 export interface LeaseStanding {
@@ -41,13 +48,15 @@ export interface TaskRunnerHost {
   report(observed: ObservedTask): void;
   /** Whether the task has to wait for one that stood in for its slot. */
   isHeldUp(taskId: string): boolean;
+  /** Whether a fenced task would be stopped without this agent. */
+  isGuarded(taskId: string): boolean;
   /** Resolves when discovery leads nobody to the task any more. */
   release(taskId: string): Promise<void>;
   /**
-   * Resolves when the task has its ports of the node itself. Throws `conflict` with field `port`
-   * when somebody else has one.
+   * Resolves when its networks are ready for the task, and it has its ports of the node itself.
+   * Throws `conflict` with field `port` when somebody else has one.
    */
-  takePorts(taskId: string): Promise<void>;
+  admitToNetworks(taskId: string): Promise<void>;
   /** Nothing of the task is left on this node. */
   gone(taskId: string): void;
 }
@@ -64,21 +73,28 @@ export class TaskRunner {
   #container: RuntimeContainer | undefined;
   /** The engine may show something else by now. */
   #stale = true;
+  /** The engine said that it ended, and a look that began after that is not back yet. */
+  #death: Death | undefined;
   #prepared = false;
   #whole = false;
   #healthSince: number | undefined;
   #started = false;
-  #released = false;
+  #releasedAt: number | undefined;
   #condemned: Reason | undefined;
   #setback: Setback | undefined;
   #failures = 0;
   #end: SeenEnd | undefined;
   #observed: ObservedTask | undefined;
   #containerId: string | undefined;
+  /** Its container is found by it, also when the task is not assigned any more. */
+  readonly #containerName: string | undefined;
 
+  /** Made while the task is assigned. */
   constructor(taskId: string, host: TaskRunnerHost) {
     this.taskId = taskId;
     this.#host = host;
+    const task = host.assignment(taskId);
+    this.#containerName = task && host.work.nameOf(task);
   }
 
   get observed(): ObservedTask | undefined {
@@ -102,7 +118,12 @@ export class TaskRunner {
   }
 
   get wantsVisitors(): boolean {
-    return !this.#released && this.#observed?.state === 'running' && this.#condemned === undefined;
+    return (
+      this.#releasedAt === undefined &&
+      this.#death === undefined &&
+      this.#observed?.state === 'running' &&
+      this.#condemned === undefined
+    );
   }
 
   /** Takes over a container that an agent, or an engine, before this one made. */
@@ -129,6 +150,20 @@ export class TaskRunner {
   look(): void {
     this.#stale = true;
     this.wake();
+  }
+
+  /**
+   * The engine says that its process has ended, and shows it once it has cleaned up, which takes
+   * longer than all else: until then nobody is led to it, here or elsewhere. How it ended, and
+   * whether it did, says the look that follows.
+   */
+  died(death: Death): void {
+    if (this.#container?.id !== death.containerId || !this.wantsVisitors) return;
+    this.#death = death;
+    const before = this.#observed;
+    if (before === undefined) return;
+    this.#observed = { ...before, containers: this.#observedContainers(before) };
+    this.#host.report(this.#observed);
   }
 
   /** What is wanted may have changed: decide again. */
@@ -158,11 +193,12 @@ export class TaskRunner {
     this.look();
   }
 
-  #isFenced(assignment: TaskAssignment): boolean {
-    if (!hasFence(assignment.serviceLabels)) return false;
+  #fenced(assignment: TaskAssignment | undefined): Pick<Situation, 'fenced'> {
+    if (assignment === undefined || !hasFence(assignment.serviceLabels)) return {};
     const { lease } = this.#host;
     const isUp = this.#container !== undefined && this.#container.state !== 'created';
-    return isUp ? lease.mustStop : lease.isOver;
+    if (isUp ? lease.mustStop : lease.isOver) return { fenced: 'lease-over' };
+    return isUp || this.#host.isGuarded(this.taskId) ? {} : { fenced: 'unguarded' };
   }
 
   /** Runs until nothing of the task is left, or the signal. */
@@ -175,7 +211,7 @@ export class TaskRunner {
         const decision = await this.#decide(signal);
         if (decision === undefined) continue;
         this.#observe(decision);
-        if (decision.action.kind === 'wait') await this.#wait(decision.action.until, signal);
+        if (decision.action.kind === 'wait') await this.#wait(decision.action.until);
         else if (await this.#carryOut(decision.action, signal)) return;
       }
     } finally {
@@ -187,7 +223,7 @@ export class TaskRunner {
     try {
       if (this.#stale) await this.#refresh(signal);
     } catch (error) {
-      if (!signal.aborted) await this.#setBack(error, signal);
+      if (!signal.aborted) await this.#setBack(error);
       return undefined;
     }
     return step(this.#situation());
@@ -195,8 +231,10 @@ export class TaskRunner {
 
   async #refresh(signal: AbortSignal): Promise<void> {
     this.#stale = false;
+    const death = this.#death;
     try {
       this.#container = await this.#find(signal);
+      if (this.#death === death) this.#death = undefined;
     } catch (error) {
       this.#stale = true;
       throw error;
@@ -210,9 +248,7 @@ export class TaskRunner {
   /** By its id; or by its name, which is the task's own and says more than an id that is gone. */
   async #find(signal: AbortSignal): Promise<RuntimeContainer | undefined> {
     const { work } = this.#host;
-    const task = this.#host.assignment(this.taskId);
-    const references = [this.#containerId, task && work.nameOf(task)];
-    for (const reference of references) {
+    for (const reference of [this.#containerId, this.#containerName]) {
       const found = reference === undefined ? undefined : await work.inspect(reference, signal);
       if (found !== undefined) return found;
     }
@@ -234,11 +270,15 @@ export class TaskRunner {
       missingData: template === undefined ? ['its template'] : this.#host.missingData(template),
       container: this.#container,
       started: this.#started,
-      released: this.#released,
+      released: this.#releasedAt !== undefined,
+      departsUntil:
+        assignment?.departing === true && this.#releasedAt !== undefined
+          ? this.#releasedAt + departureLimitMs
+          : undefined,
       condemned: this.#condemned,
       setback: this.#setback,
       end: this.#end,
-      ...(assignment !== undefined && this.#isFenced(assignment) && { fenced: now }),
+      ...this.#fenced(assignment),
       heldUp: this.#host.isHeldUp(this.taskId),
     };
   }
@@ -266,25 +306,27 @@ export class TaskRunner {
   #observedContainers(before: ObservedTask | undefined): ObservedTask['containers'] {
     const container = this.#container;
     if (container === undefined) return before?.containers ?? [];
+    const exitCode = this.#death?.exitCode ?? container.exitCode;
     return [
       {
         name: this.#template?.containers[0]?.name ?? 'main',
         containerId: container.id,
         health: container.health,
         ...(container.pid !== undefined && { pid: container.pid }),
-        ...(container.exitCode !== undefined && { exitCode: container.exitCode }),
+        ...(exitCode !== undefined && { exitCode }),
       },
     ];
   }
 
-  async #wait(until: number | undefined, signal: AbortSignal): Promise<void> {
+  /** The end of the agent wakes, too. */
+  async #wait(until: number | undefined): Promise<void> {
     if (until === undefined) {
       await this.#wake.promise;
       return;
     }
     const timer = new AbortController();
     const delayMs = Math.max(0, until - this.#host.clock.now());
-    const expired = this.#host.clock.sleep(delayMs, AbortSignal.any([timer.signal, signal])).then(
+    const expired = this.#host.clock.sleep(delayMs, timer.signal).then(
       () => {
         // Time has passed: what was seen before says nothing any more.
         this.#stale = true;
@@ -303,7 +345,7 @@ export class TaskRunner {
       this.#setback = undefined;
       return isDone;
     } catch (error) {
-      if (!signal.aborted) await this.#failed({ action, error, signal });
+      if (!signal.aborted) await this.#failed(action, error);
       return false;
     }
   }
@@ -325,7 +367,7 @@ export class TaskRunner {
       case 'start':
         this.#started = true;
         this.#stale = true;
-        await this.#host.takePorts(this.taskId);
+        await this.#host.admitToNetworks(this.taskId);
         await work.start(this.#containerId ?? '', signal);
         return false;
       case 'resume-health-check':
@@ -370,8 +412,8 @@ export class TaskRunner {
   }
 
   async #release(): Promise<void> {
-    if (this.#released) return;
-    this.#released = true;
+    if (this.#releasedAt !== undefined) return;
+    this.#releasedAt = this.#host.clock.now();
     await this.#host.release(this.taskId);
   }
 
@@ -384,13 +426,8 @@ export class TaskRunner {
     return { task, template };
   }
 
-  async #failed(what: {
-    readonly action: TaskAction;
-    readonly error: unknown;
-    readonly signal: AbortSignal;
-  }): Promise<void> {
-    const { action, signal } = what;
-    const error = TuttiError.from(what.error);
+  async #failed(action: TaskAction, why: unknown): Promise<void> {
+    const error = TuttiError.from(why);
     const isOurs = action.kind === 'prepare' || action.kind === 'create' || action.kind === 'start';
     if (isOurs && error.code !== 'unavailable' && error.code !== 'cancelled') {
       this.#stale = true;
@@ -407,10 +444,10 @@ export class TaskRunner {
       await this.#release();
       return;
     }
-    await this.#setBack(error, signal);
+    await this.#setBack(error);
   }
 
-  async #setBack(reason: unknown, signal: AbortSignal): Promise<void> {
+  async #setBack(reason: unknown): Promise<void> {
     const error = TuttiError.from(reason);
     const now = this.#host.clock.now();
     const delayMs = Math.min(firstRetryMs * 2 ** this.#failures, longestRetryMs);
@@ -426,7 +463,7 @@ export class TaskRunner {
     // Once is enough to know: an engine that is away is away for all tasks, at each of their tries.
     const level = this.#failures === 1 ? 'warn' : 'debug';
     this.#host.logger[level]('a task has to wait', { taskId: this.taskId, error: error.message });
-    if (this.#stale) await this.#wait(now + delayMs, signal);
+    if (this.#stale) await this.#wait(now + delayMs);
   }
 }
 

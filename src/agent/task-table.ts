@@ -1,5 +1,9 @@
 import type { Clock } from '../host/clock.ts';
-import type { ContainerRuntime, RuntimeContainer } from '../host/container-runtime.ts';
+import type {
+  ContainerRuntime,
+  RuntimeContainer,
+  RuntimeEvent,
+} from '../host/container-runtime.ts';
 import type { Logger } from '../host/logger.ts';
 import type { HostPublication, NodeNetwork } from '../host/node-network.ts';
 import type { TaskFiles } from '../host/task-files.ts';
@@ -8,6 +12,7 @@ import type { ObservedTask } from '../model/task.ts';
 import { isEndState } from '../model/task-state.ts';
 import type { TaskTemplateSpec } from '../model/template.ts';
 import { fillTemplates, type TemplateContext } from '../task/template.ts';
+import { Complaints } from './complaints.ts';
 import type { NodeState } from './node-state.ts';
 import { clusterLabel, taskIdLabel } from './task-labels.ts';
 import { type LeaseStanding, TaskRunner, type TaskRunnerHost } from './task-runner.ts';
@@ -15,6 +20,8 @@ import { TaskWork } from './task-work.ts';
 
 const firstRetryMs = 200;
 const longestRetryMs = 10_000;
+/** After a start: containers that run already are known by then. */
+const lookLimitMs = 5_000;
 /** As the container engine shortens ids. */
 const shortIdLength = 12;
 
@@ -30,11 +37,15 @@ export interface TaskTableOptions {
   clusterId(): string;
   /** Whether the task has to wait for one that stood in for its slot. */
   isHeldUp(taskId: string): boolean;
+  /** Whether a fenced task would be stopped without this agent. */
+  isGuarded(taskId: string): boolean;
   /** Resolves when discovery shows what `isReady` and `publications` say now. */
   show(): Promise<void>;
   onObserved(observed: ObservedTask): void;
   onGone(taskId: string): void;
 }
+
+type ContainerEvent = Extract<RuntimeEvent, { readonly kind: 'container' }>;
 
 /** The tasks of a node, each with its runner. */
 export class TaskTable {
@@ -44,11 +55,15 @@ export class TaskTable {
   /** Those that took ports of the node since this agent runs, in that order. */
   readonly #portTakers = new Set<TaskRunner>();
   readonly #host: TaskRunnerHost;
+  readonly #complaints: Complaints;
   #signal: AbortSignal | undefined;
+  readonly #allObserved = Promise.withResolvers<void>();
+  #wereAllObserved = false;
   #empty = Promise.withResolvers<void>();
 
   constructor(options: TaskTableOptions) {
     this.#options = options;
+    this.#complaints = new Complaints(options.logger);
     this.#node = { ...options.node };
     const { state } = options;
     this.#host = {
@@ -67,10 +82,14 @@ export class TaskTable {
       assignment: (taskId) => state.tasks.get(taskId),
       template: (templateId) => state.templates.get(templateId)?.spec,
       missingData: (template) => this.#missingData(template),
-      report: (observed) => options.onObserved(observed),
+      report: (observed) => {
+        options.onObserved(observed);
+        this.#tellObserved();
+      },
       release: () => options.show(),
       isHeldUp: (taskId) => options.isHeldUp(taskId),
-      takePorts: (taskId) => this.#takePorts(taskId),
+      isGuarded: (taskId) => options.isGuarded(taskId),
+      admitToNetworks: (taskId) => this.#admitToNetworks(taskId),
       gone: (taskId) => this.#gone(taskId),
     };
   }
@@ -118,6 +137,25 @@ export class TaskTable {
 
   ended(): readonly ObservedTask[] {
     return this.observed().filter((observed) => isEndState(observed.state));
+  }
+
+  /**
+   * Resolves once something is observed of each task. Not later than that: an engine that does not
+   * answer must not keep everything else from being shown.
+   */
+  async untilObserved(): Promise<void> {
+    this.#tellObserved();
+    const timer = new AbortController();
+    const late = this.#options.clock.sleep(lookLimitMs, timer.signal).catch(() => undefined);
+    await Promise.race([this.#allObserved.promise, late]);
+    timer.abort();
+  }
+
+  #tellObserved(): void {
+    if (this.#wereAllObserved) return;
+    for (const { observed } of this.#runners.values()) if (observed === undefined) return;
+    this.#wereAllObserved = true;
+    this.#allObserved.resolve();
   }
 
   containerOf(taskId: string): string | undefined {
@@ -172,28 +210,28 @@ export class TaskTable {
   }
 
   /** The engine says that something happened to a container. */
-  lookAt(event: { readonly labels: Readonly<Record<string, string>> }): void {
-    const taskId = event.labels[taskIdLabel];
-    if (taskId !== undefined) this.#runners.get(taskId)?.look();
+  lookAt({ containerId, labels, exitCode }: ContainerEvent): void {
+    const runner = this.#runners.get(labels[taskIdLabel] ?? '');
+    if (exitCode !== undefined) runner?.died({ containerId, exitCode });
+    runner?.look();
   }
 
   /** The engine's events had a gap: everything may have changed. */
   async lookAtAll(signal: AbortSignal): Promise<void> {
-    try {
-      const ours = await this.#ours(signal);
-      for (const container of ours) {
-        this.#runners.get(container.labels[taskIdLabel] ?? '')?.adopt(container);
-      }
-      // Nothing is started twice: what has ended must not run, whatever became of its engine.
-      const ended = ours.filter(({ state }) => state === 'exited' || state === 'dead');
-      await this.#options.runtime.endLostProcesses(ended.map(({ id }) => id));
-    } catch (error) {
-      // The engine went away again. Each runner looks for its own container until it answers.
-      this.#options.logger.warn('the containers of this node could not be listed', {
-        error: TuttiError.from(error).message,
-      });
-    }
+    // Where the engine went away again, each runner looks for its own container until it answers.
+    const what = 'the containers of this node could not be listed';
+    await this.#complaints.about(what, this.#adoptAll(signal));
     for (const runner of this.#runners.values()) runner.look();
+  }
+
+  async #adoptAll(signal: AbortSignal): Promise<void> {
+    const ours = await this.#ours(signal);
+    for (const container of ours) {
+      this.#runners.get(container.labels[taskIdLabel] ?? '')?.adopt(container);
+    }
+    // Nothing is started twice: what has ended must not run, whatever became of its engine.
+    const ended = ours.filter(({ state }) => state === 'exited' || state === 'dead');
+    await this.#options.runtime.endLostProcesses(ended.map(({ id }) => id));
   }
 
   /**
@@ -263,7 +301,8 @@ export class TaskTable {
   }
 
   /** Throws `conflict` with field `port` when another has one of the ports that the task wants. */
-  async #takePorts(taskId: string): Promise<void> {
+  async #admitToNetworks(taskId: string): Promise<void> {
+    await this.#options.network.shown();
     const runner = this.#runners.get(taskId);
     if (runner === undefined || runner.hostPorts.length === 0) return;
     this.#portTakers.add(runner);
@@ -277,6 +316,7 @@ export class TaskTable {
     if (runner !== undefined) this.#portTakers.delete(runner);
     this.#runners.delete(taskId);
     this.#options.onGone(taskId);
+    this.#tellObserved();
     // It may have been assigned again while it was being removed.
     if (this.#options.state.tasks.has(taskId)) this.#add(taskId);
     if (this.#runners.size === 0) this.#empty.resolve();

@@ -17,8 +17,8 @@ const resolvConfName = 'resolv.conf';
 
 export interface TaskWorkOptions {
   readonly runtime: ContainerRuntime;
-  readonly network: NodeNetwork;
-  readonly files: TaskFiles;
+  readonly network: Pick<NodeNetwork, 'ensure' | 'resolvConf' | 'choosePort'>;
+  readonly files: Pick<TaskFiles, 'write' | 'remove'>;
   readonly node: TemplateContext['node'];
   clusterId(): string;
   networkAssignment(networkId: string): NetworkAssignment | undefined;
@@ -36,6 +36,7 @@ export class TaskWork {
   readonly #gate = new Gate(engineConcurrency);
   /** One pull of an image serves every task that waits for it. */
   readonly #pulls = new Map<string, Promise<void>>();
+  readonly #imageSearches = new Map<string, Promise<string | undefined>>();
 
   constructor(options: TaskWorkOptions) {
     this.#options = options;
@@ -165,8 +166,7 @@ export class TaskWork {
     spec: ContainerSpec,
     options: { readonly task: TaskAssignment; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { runtime } = this.#options;
-    const found = await runtime.findImage(spec.image, options.signal);
+    const found = await this.#findImage(spec.image);
     if (found !== undefined && spec.pullPolicy !== 'always') return;
     if (spec.pullPolicy === 'never') {
       throw new TuttiError('not-found', `No such image: ${spec.image}`, {
@@ -184,6 +184,17 @@ export class TaskWork {
         cause: error,
       });
     }
+  }
+
+  /** Replicas of a service ask together, and the engine once. */
+  #findImage(image: string): Promise<string | undefined> {
+    const running = this.#imageSearches.get(image);
+    if (running !== undefined) return running;
+    const search = this.#options.runtime
+      .findImage(image, new AbortController().signal)
+      .finally(() => this.#imageSearches.delete(image));
+    this.#imageSearches.set(image, search);
+    return search;
   }
 
   async #pull(

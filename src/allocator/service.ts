@@ -4,7 +4,7 @@ import type { Network } from '../model/network.ts';
 import type { Service, VirtualAddress } from '../model/service.ts';
 import type { TaskTemplate } from '../model/template.ts';
 import type { View } from '../store/view.ts';
-import type { AddressCursors } from './addresses.ts';
+import type { AddressReuse } from './addresses.ts';
 import { freeAddress } from './addresses.ts';
 import { allocatePorts } from './published-ports.ts';
 
@@ -21,10 +21,14 @@ export interface ServiceAllocation {
 export function allocateService(
   view: View,
   service: Service,
-  cursors: AddressCursors,
+  addressReuse: AddressReuse,
 ): ServiceAllocation {
   const { ports, problem: portProblem } = allocatePorts(view, service);
-  const { addresses, problem: addressProblem } = allocateVirtualAddresses(view, service, cursors);
+  const { addresses, problem: addressProblem } = allocateVirtualAddresses(
+    view,
+    service,
+    addressReuse,
+  );
   const problem = portProblem ?? addressProblem;
   const unchanged =
     sameJson(ports, service.publishedPorts) && sameJson(addresses, service.virtualAddresses);
@@ -55,7 +59,7 @@ export function networksOf(
 function allocateVirtualAddresses(
   view: View,
   service: Service,
-  cursors: AddressCursors,
+  addressReuse: AddressReuse,
 ): { readonly addresses: readonly VirtualAddress[]; readonly problem?: TuttiError } {
   const template = view.templates.get(service.templateId);
   if (service.spec.endpointMode !== 'vip' || template === undefined) return { addresses: [] };
@@ -63,7 +67,7 @@ function allocateVirtualAddresses(
   let problem: TuttiError | undefined;
   for (const { networkId, network } of networksOf(view, { service, template })) {
     const kept = service.virtualAddresses.find((one) => one.networkId === networkId);
-    const address = kept?.address ?? (network && freeAddress(view, network, cursors));
+    const address = kept?.address ?? (network && freeAddress(view, network, addressReuse));
     if (address !== undefined) addresses.push({ networkId, address });
     else problem ??= noAddress(service, network?.spec.name ?? networkId);
   }

@@ -4,7 +4,7 @@ import type { Service } from '../model/service.ts';
 import type { TaskAddress } from '../model/task.ts';
 import type { TaskTemplate } from '../model/template.ts';
 import type { View } from '../store/view.ts';
-import type { AddressCursors } from './addresses.ts';
+import type { AddressReuse } from './addresses.ts';
 import { freeAddress } from './addresses.ts';
 import { networksOf } from './service.ts';
 import { assignableRange } from './subnet.ts';
@@ -19,7 +19,7 @@ export function allocateTask(
   of: {
     readonly service: Service;
     readonly template: TaskTemplate;
-    readonly cursors: AddressCursors;
+    readonly addressReuse: AddressReuse;
     readonly now: Instant;
   },
 ): TaskAllocation {
@@ -31,7 +31,7 @@ export function allocateTask(
       const hint = 'Create the network, or update the service without it.';
       return { kind: 'refused', reason: { code: 'network-missing', message, hint, since: of.now } };
     }
-    const address = freeAddress(view, network, of.cursors);
+    const address = freeAddress(view, network, of.addressReuse);
     if (address === undefined) {
       const subnet = network.subnets[0]?.subnet ?? '';
       const message = `network ${network.spec.name} (${subnet}) has no address left`;

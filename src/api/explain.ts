@@ -3,6 +3,7 @@ import { TuttiError } from '../lib/error.ts';
 import type { Explanation, ServiceReport, TaskReport } from '../model/report.ts';
 import type { Service } from '../model/service.ts';
 import type { Task } from '../model/task.ts';
+import { updateText } from '../model/update-text.ts';
 import { isWanted, nameKey } from '../store/schema.ts';
 import { reportService } from './reports.ts';
 import { activeTasks, isProblem, reportTask } from './task-reports.ts';
@@ -45,7 +46,7 @@ export function explainService(controlPlane: ControlPlane, reference: string): E
     subject: `${report.name} (${report.id}), ${report.image}`,
     lines: [
       describeCounts(report),
-      ...(update === undefined ? [] : [`update ${update.state}: ${update.message}`]),
+      ...(update === undefined ? [] : [`update ${update.state}: ${updateText(update)}`]),
       ...waiting.map(
         (task) => `${task.name} is ${task.state}: ${task.reason?.message ?? 'no reason is known'}`,
       ),

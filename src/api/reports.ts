@@ -7,6 +7,7 @@ import type {
   StatusReport,
   TaskReport,
 } from '../model/report.ts';
+import { heldText } from '../model/node.ts';
 import type { Service, UpdateStatus } from '../model/service.ts';
 import { activeTasks, isProblem } from './task-reports.ts';
 
@@ -148,6 +149,8 @@ function hasStalled({ state }: UpdateStatus): boolean {
 export function reportNode(controlPlane: ControlPlane, nodeId: string): NodeReport {
   const { view } = controlPlane;
   const node = view.nodes.get(nodeId);
+  const held = node && heldText(node.description);
+  const version = node?.description.programVersion;
   const tasks = [...view.tasks.by('node', nodeId)].filter(
     (task) => controlPlane.taskStatus(task).state === 'running',
   );
@@ -159,5 +162,7 @@ export function reportNode(controlPlane: ControlPlane, nodeId: string): NodeRepo
     availability: node?.spec.availability ?? 'active',
     state: controlPlane.observed.node(nodeId)?.state ?? 'unknown',
     tasks: tasks.length,
+    ...(version !== undefined && { version }),
+    ...(held !== undefined && { held }),
   };
 }

@@ -3,24 +3,14 @@ import { test } from 'node:test';
 import { declare, ManagerWorld } from '../../sim/manager-world.ts';
 import type { HttpReply } from '../host/http.ts';
 import { stackLabel } from '../model/labels.ts';
-import type { NetworkSpec } from '../model/network.ts';
 import type { StackReport, StatusReport } from '../model/report.ts';
 import type { StackDeclaration } from '../model/stack.ts';
 import { apiRoutes } from './routes.ts';
+import { overlayNetwork } from '../../sim/overlay-network.ts';
 
 const labels = { [stackLabel]: 'app' };
 
-const network: NetworkSpec = {
-  name: 'app_default',
-  labels,
-  driver: 'overlay',
-  driverOptions: {},
-  internal: false,
-  attachable: false,
-  ingress: false,
-  enableIpv6: false,
-  subnets: [],
-};
+const network = overlayNetwork('app_default', { labels });
 
 const app: StackDeclaration = {
   name: 'app',

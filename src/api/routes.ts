@@ -1,31 +1,18 @@
 import type { HttpHandler, HttpReply, HttpRequest } from '../host/http.ts';
-import { type ErrorCode, TuttiError } from '../lib/error.ts';
+import { TuttiError } from '../lib/error.ts';
 import type { ControlPlane } from '../manager/control-plane.ts';
 import { parseStackRequest } from './declaration-schema.ts';
 import { explainService, explainTask } from './explain.ts';
 import { findNode, inspectNode, listNodes, setAvailability, watchDrain } from './nodes.ts';
+import { examineNetwork } from './doctor.ts';
 import { reportDrain } from './drain-report.ts';
 import { readServices, watchRebalance } from './rebalance.ts';
+import { errorReply, json } from './reply.ts';
 import { reportStack, reportStatus, stackNames } from './reports.ts';
 import { watchStack } from './watch.ts';
 
 /** Where every route of Tutti's own API begins. */
 export const apiPrefix = '/tutti/v1/';
-
-const statusOfCode: Readonly<Record<ErrorCode, number>> = {
-  'invalid-argument': 400,
-  'failed-precondition': 400,
-  unauthenticated: 401,
-  'permission-denied': 403,
-  'not-found': 404,
-  'already-exists': 409,
-  conflict: 409,
-  'resource-exhausted': 507,
-  cancelled: 499,
-  internal: 500,
-  unimplemented: 501,
-  unavailable: 503,
-};
 
 /**
  * Tutti's own API, for its command line: stacks as a whole, explanations, the cluster at a glance.
@@ -41,26 +28,6 @@ export function apiRoutes(controlPlane: ControlPlane): HttpHandler {
   };
 }
 
-/** An error as this API tells it. */
-function errorReply(reason: unknown): HttpReply {
-  const error = TuttiError.from(reason);
-  return json(statusOfCode[error.code], {
-    message: error.message,
-    code: error.code,
-    field: error.field,
-    hint: error.hint,
-  });
-}
-
-function json(status: number, value: unknown): HttpReply {
-  return {
-    kind: 'whole',
-    status,
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify(value),
-  };
-}
-
 async function route(controlPlane: ControlPlane, request: HttpRequest): Promise<HttpReply> {
   const [kind = '', name, verb, ...rest] = segmentsOf(request.path);
   if (rest.length > 0) throw unknownRoute(request);
@@ -69,12 +36,29 @@ async function route(controlPlane: ControlPlane, request: HttpRequest): Promise<
     return await routeRebalance(controlPlane, { request, name, verb });
   }
   if (kind === 'nodes') return await routeNodes(controlPlane, { request, name, verb });
+  if (kind === 'doctor' && name === 'net' && verb === undefined && request.method === 'GET') {
+    return examineNetwork(controlPlane, request.signal);
+  }
+  if (kind === 'recovery') throw onlyManager(controlPlane);
   const action = `${request.method} ${kind}`;
   if (action === 'GET status' && name === undefined) return json(200, reportStatus(controlPlane));
   if (name === undefined || verb !== 'why') throw unknownRoute(request);
   if (action === 'GET tasks') return json(200, explainTask(controlPlane, name));
   if (action === 'GET services') return json(200, explainService(controlPlane, name));
   throw unknownRoute(request);
+}
+
+/** One of several answers by itself: see `recoveryRoutes`. */
+function onlyManager(controlPlane: ControlPlane): TuttiError {
+  if (controlPlane.cluster() === undefined) {
+    return new TuttiError('failed-precondition', 'this node is in no cluster', {
+      hint: 'Bring a cluster back from a backup with `tutti restore`.',
+    });
+  }
+  const message = 'this manager is the only one, and works: there is nothing to recover';
+  return new TuttiError('failed-precondition', message, {
+    hint: 'See with `tutti status` what is wrong.',
+  });
 }
 
 interface Call {

@@ -42,7 +42,14 @@ const worker: PeerCertificate = {
 const manager: PeerCertificate = { ...worker, nodeId: 'm', role: 'manager', keyDigest: 'key-m' };
 
 const workerCalls = ['session.open', 'session.logs', 'node.leave', 'authority.renew'];
-const managerCalls = ['manager.forward', 'manager.relay', 'manager.member', 'manager.sealing-key'];
+const managerCalls = [
+  'manager.forward',
+  'manager.relay',
+  'manager.member',
+  'manager.sealing-key',
+  'manager.admit',
+  'manager.left',
+];
 
 test('a worker makes the calls of nodes, and none of managers', () => {
   for (const call of workerCalls) {

@@ -19,14 +19,18 @@ export const accessOfCalls = {
   'session.open': 'node',
   'session.logs': 'node',
   'node.leave': 'node',
-  /** Writes that a follower passes on, and reads that must be current. */
+  /** Requests of clients that a follower passes on to the leader. */
   'manager.forward': 'manager',
-  /** What agents observed, passed between managers. */
+  /** Sessions and logs of agents that a follower passes on to the leader. */
   'manager.relay': 'manager',
   /** Membership of the store engine. */
   'manager.member': 'manager',
   /** The sealing key, for a manager that was promoted. */
   'manager.sealing-key': 'manager',
+  /** A join that a follower has judged, to be written. */
+  'manager.admit': 'manager',
+  /** A node told a follower that it leaves. */
+  'manager.left': 'manager',
 } as const satisfies Readonly<Record<string, Access>>;
 
 export type CallName = keyof typeof accessOfCalls;

@@ -74,7 +74,7 @@ for (const [name, change, reason] of refusals) {
   });
 }
 
-test('a removed node needs a valid token as any other', () => {
+test('a removed node needs a valid token like all others', () => {
   const removed = { ...request, nodeId: 'known', keyDigest: 'key-known' };
   const emptied = { ...knowledge, node: () => undefined };
   assert.equal(decideJoin({ ...removed, token: token('a', 9) }, emptied).kind, 'refused');

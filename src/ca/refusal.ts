@@ -18,6 +18,7 @@ export type RefusalReason =
   | 'wrong-secret'
   | 'id-taken'
   | 'replayed'
+  | 'cannot-manage'
   // What a joiner says to itself.
   | 'foreign-root'
   | 'bad-answer'

@@ -15,6 +15,8 @@ const renewalSpread = 0.3;
 const leastRetryMs = minuteMs;
 const longestRetryMs = hourMs;
 const retriesInRest = 20;
+/** Who has nothing to show any more cannot wait. */
+const endedRetryMs = 10_000;
 
 export interface Validity {
   readonly notBefore: Instant;
@@ -53,6 +55,7 @@ export function renewalAt(validity: Validity, fraction: number): Instant {
 
 /** How long to wait after a renewal that failed. */
 export function renewalRetryMs(validity: Validity, now: Instant): number {
-  const restMs = Math.max(validity.notAfter - now, 0);
+  const restMs = validity.notAfter - now;
+  if (restMs <= 0) return endedRetryMs;
   return Math.min(Math.max(restMs / retriesInRest, leastRetryMs), longestRetryMs);
 }

@@ -208,3 +208,43 @@ test('an explanation of what is nowhere, or asked by nobody, says so', () => {
   const nobody = explainName(view, { name: 'web', fromTaskId: 'ghost' });
   assert.match(nobody.lines[0] ?? '', /no task "ghost"/);
 });
+
+test('a container that is no task is found by its name and aliases, and takes no service’s', () => {
+  const box: CatalogTask = {
+    taskId: 'c0ffee',
+    serviceId: 'c0ffee',
+    nodeId: 'node2',
+    name: 'box',
+    ready: true,
+    addresses: [{ networkId: 'front', address: '10.0.1.77/24' }],
+    isContainer: true,
+  };
+  const names = (name: string, networks: CatalogService['networks'], ready = true): Names => {
+    const found = { ...service(name, networks), serviceId: 'c0ffee', isContainer: true } as const;
+    return new Names({
+      ...view,
+      services: new Map([...view.services, ['c0ffee', found]]),
+      tasks: new Map([...view.tasks, ['c0ffee', { ...box, ready }]]),
+    });
+  };
+  const ask = (one: Names, name: string): readonly string[] => {
+    const asked = { name, type: 'A', networkId: 'front', clientAddress: '10.0.1.21' } as const;
+    const answer = one.answer(asked);
+    return answer.kind === 'records'
+      ? answer.records.flatMap((row) => (row.type === 'A' ? row.address : []))
+      : [];
+  };
+  const on = [{ networkId: 'front', aliases: ['c0', 'box', 'www'] }];
+  const known = names('box', on);
+  for (const name of ['box', 'BOX', 'c0', 'box.st_front']) {
+    assert.deepEqual(ask(known, name), ['10.0.1.77'], name);
+  }
+  assert.deepEqual(ask(known, 'www'), ['10.0.1.2', '10.0.1.77'], 'an alias is shared');
+  assert.deepEqual(ask(names('api', on), 'api'), ['10.0.1.21'], 'a name is not');
+  assert.deepEqual(ask(names('box', on, false), 'box'), []);
+  const reverse = { name: '77.1.0.10.in-addr.arpa', type: 'PTR', networkId: 'front' } as const;
+  assert.deepEqual(known.answer({ ...reverse, clientAddress: '10.0.1.21' }), {
+    kind: 'records',
+    records: [{ type: 'PTR', name: reverse.name, target: 'box.st_front' }],
+  });
+});

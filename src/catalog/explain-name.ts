@@ -1,7 +1,8 @@
 import type { DiscoveryView } from '../host/node-network.ts';
-import type { CatalogTask } from '../model/assignment.ts';
+import type { CatalogService, CatalogTask } from '../model/assignment.ts';
 import type { Explanation } from '../model/report.ts';
 import { addressesOf, type FoundName, type NameMeaning, Names } from './names.ts';
+import { declaredPorts, parsePortName, targetPortOf } from './service-ports.ts';
 
 const longestList = 12;
 
@@ -33,7 +34,8 @@ export function explainName(
   const visible = asker?.addresses.map((one) => one.networkId) ?? [...view.networks.keys()];
   const question = { view, names: new Names(view), name, asker, visible };
   const subject = asker === undefined ? name : `${name}, asked by ${asker.name}`;
-  return { subject, ...(explainFound(question) ?? explainElsewhere(question)) };
+  const told = explainFound(question) ?? explainPort(question) ?? explainElsewhere(question);
+  return { subject, ...told };
 }
 
 type Told = Omit<Explanation, 'subject'>;
@@ -48,6 +50,29 @@ function explainFound({ view, names, name, asker, visible }: Question): Told | u
   const told = found.map((one) => explainOn(view, one));
   const hint = told.find((one) => one.hint !== undefined)?.hint;
   return { lines: told.flatMap((one) => one.lines), ...(hint !== undefined && { hint }) };
+}
+
+/** Undefined for what is no name of a port. */
+function explainPort(question: Question): Told | undefined {
+  const portName = parsePortName(question.name.toLowerCase().replace(/\.$/, ''));
+  if (portName === undefined) return undefined;
+  const { protocol, owner } = portName;
+  const ofOwner = { ...question, name: owner };
+  const meanings = question.visible.flatMap(
+    (networkId) => question.names.find(owner, [networkId])?.meanings ?? [],
+  );
+  const services = new Map(meanings.map(({ service }) => [service.serviceId, service]));
+  const ports = [...services.values()].map((service) => {
+    const port = targetPortOf(service, portName);
+    if (port !== undefined) return `service ${service.name} takes it on port ${port}/${protocol}`;
+    const declared = declaredPorts(service).map(
+      (one) => `${one.name ?? one.targetPort}/${one.protocol}`,
+    );
+    const all = declared.length === 0 ? 'no port' : `only ${declared.join(', ')}`;
+    return `service ${service.name} declares ${all}: the answer is "no such name"`;
+  });
+  const told = explainFound(ofOwner) ?? explainElsewhere(ofOwner);
+  return { ...told, lines: [...ports, ...told.lines] };
 }
 
 function explainElsewhere(question: Question): Told {
@@ -120,7 +145,7 @@ function explainMeaning(
   const ready = tasks.filter((task) => task.ready);
   const rows = tasks.map((task) => explainTask(view, { task, networkId }));
   const lines = [
-    `on network ${networkName(view, networkId)} it is service ${service.name}`,
+    `on network ${networkName(view, networkId)} it is ${kindOf(service)} ${service.name}`,
     explainAnswer(of, ready.length),
     ...rows,
   ];
@@ -132,6 +157,10 @@ function explainMeaning(
     lines: [...lines, 'the service has no task that is to run'],
     hint: `\`tutti why service ${service.name}\` says why.`,
   };
+}
+
+function kindOf({ isContainer }: CatalogService): string {
+  return isContainer === true ? 'container' : 'service';
 }
 
 function explainAnswer(

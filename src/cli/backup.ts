@@ -1,8 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { TuttiError } from '../lib/error.ts';
-import type { BackupHeader, SnapshotReport } from '../model/backup.ts';
+import type { SnapshotReport } from '../model/backup.ts';
 import { formatAge } from './age.ts';
 import { readSecret, type SecretFlags } from './backup-secret.ts';
 import { dataDirectory } from './daemon-options.ts';
@@ -12,7 +11,7 @@ import { renderTable } from './table.ts';
 
 const backupsPath = '/tutti/v1/backups';
 
-/** The file appears once it is complete and was read: it is not there otherwise. */
+/** `tutti backup FILE`. */
 export async function backup(
   context: CliContext,
   call: SecretFlags & {
@@ -25,18 +24,8 @@ export async function backup(
   checkPlace(path, call.path);
   const secret = await readSecret(call, { twice: true, signal });
   const { lock, key } = await call.files.lock(secret);
-  const partial = `${path}.partial`;
-  let header: BackupHeader;
-  try {
-    const body = { lock, key };
-    await writeAll(partial, client.bytes({ method: 'POST', path: backupsPath, body, signal }));
-    header = await call.files.check(partial, key);
-    await rename(partial, path);
-    await syncDirectory(dirname(path));
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
+  const bytes = client.bytes({ method: 'POST', path: backupsPath, body: { lock, key }, signal });
+  const header = await call.files.save(path, { bytes, key });
   const sizeBytes = statSync(path).size;
   const { clusterId, revision, epoch, createdAt } = header;
   output.write(
@@ -128,27 +117,6 @@ function checkPlace(path: string, given: string): void {
   const isDirectory = statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true;
   if (!isDirectory) {
     throw refuse('not-found', `cannot be made: ${directory} is no directory`, 'Make it first.');
-  }
-}
-
-/** For its owner alone, and durable. */
-async function writeAll(path: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-  const file = await open(path, 'w', 0o600);
-  try {
-    await file.chmod(0o600);
-    for await (const chunk of bytes) await file.writeFile(chunk);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 

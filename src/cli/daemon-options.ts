@@ -1,4 +1,5 @@
 import { accessSync, constants, existsSync, lstatSync, mkdirSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { TuttiError } from '../lib/error.ts';
 import type { DaemonOptions } from './program-host.ts';
@@ -18,7 +19,17 @@ export function checkDaemonOptions(options: DaemonOptions): DaemonOptions {
   const socket = socketPath(options.socket, '--socket');
   checkPlace(socket);
   const containerEngine = socketPath(options.containerEngine, '--container-engine');
+  checkAdvertised(options.advertiseAddr);
   return { ...options, socket, containerEngine, dataDir: dataDirectory(options.dataDir) };
+}
+
+/** Names are looked up by the daemon: interfaces may come later than it. */
+function checkAdvertised(given: string | undefined): void {
+  if (given === undefined || (given !== '' && !/^[\d.]+$/.test(given)) || isIPv4(given)) return;
+  throw wrong(
+    '--advertise-addr',
+    `expected an IPv4 address such as 192.168.1.7, or an interface such as eth0, found "${given}"`,
+  );
 }
 
 function socketPath(given: string, field: string): string {

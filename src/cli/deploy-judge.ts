@@ -23,6 +23,7 @@ const stuckCodes: ReadonlySet<ReasonCode> = new Set([
   'published-port-in-use',
   'max-replicas-per-node',
   'platform-mismatch',
+  'encryption-missing',
   'network-missing',
   'addresses-exhausted',
   'secret-missing',

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { nodeDrain } from './node-drain.ts';
-import { nodeAvailability, nodeInspect, nodeList } from './node-list.ts';
+import { nodeAccept, nodeAvailability, nodeInspect, nodeList } from './node-list.ts';
 import type { ProgramHost } from './program-host.ts';
 import { durationOption, runCommand } from './run-command.ts';
 
@@ -30,6 +30,15 @@ export function addNode(program: Command, host: ProgramHost): void {
     .action((name: string, _flags, command: Command) =>
       runCommand(host, { command, action: (context) => nodeInspect(context, name) }),
     );
+  node
+    .command('accept')
+    .summary('let go of tasks that no manager knows')
+    .description(
+      'Removes tasks of this machine that no manager knows. After a restore from an older backup ' +
+        'a node keeps them until a person has looked: run this on the machine itself.',
+    )
+    .addHelpText('after', '\nExample:\n  tutti node accept')
+    .action((_flags, command: Command) => runCommand(host, { command, action: nodeAccept }));
   addDrain(node, host);
   addAvailability(node, host);
 }

@@ -3,6 +3,7 @@ import { formatAge } from './age.ts';
 import { type CliContext, exitCodes } from './context.ts';
 import { nodePath } from './node-path.ts';
 import { renderTable } from './table.ts';
+import { describeSkew } from './version-skew.ts';
 
 /** `tutti node ls`. */
 export async function nodeList(context: CliContext): Promise<number> {
@@ -24,9 +25,15 @@ export async function nodeList(context: CliContext): Promise<number> {
     node.state,
     node.address,
     String(node.tasks),
+    node.version ?? '',
   ]);
-  const header = ['NODE', 'ID', 'ROLE', 'AVAILABILITY', 'STATE', 'ADDRESS', 'TASKS'];
+  const header = ['NODE', 'ID', 'ROLE', 'AVAILABILITY', 'STATE', 'ADDRESS', 'TASKS', 'VERSION'];
   output.write(renderTable(header, rows, output.paint));
+  for (const { hostname, held } of nodes) {
+    if (held !== undefined) output.note(`${hostname}: ${held}\n`);
+  }
+  const skew = describeSkew(nodes);
+  if (skew !== undefined) output.note(`${skew}\n`);
   if (rows.length === 0) output.note('no cluster yet; tutti stack deploy makes one\n');
   return exitCodes.success;
 }
@@ -46,7 +53,8 @@ export async function nodeInspect(context: CliContext, node: string): Promise<nu
     `${output.paint('bold', found.hostname)} (${found.id}), ${found.role} at ${found.address}\n` +
       `  ${found.state}, availability ${found.availability}\n` +
       `  ${description.os}/${description.architecture}, ${description.nanoCpus / 1e9} CPUs, ` +
-      `${memoryGib} GiB, container engine ${description.engineVersion}\n` +
+      `${memoryGib} GiB, container engine ${description.engineVersion}` +
+      `${found.version === undefined ? '' : `, Tutti ${found.version}`}\n` +
       `  labels: ${labels.length === 0 ? 'none' : labels.join(', ')}\n`,
   );
   const now = Date.now();
@@ -82,5 +90,21 @@ export async function nodeAvailability(
     output.write(`${node.hostname} takes tasks\n`);
     output.note('what runs elsewhere stays there; tutti rebalance spreads it again\n');
   }
+  return exitCodes.success;
+}
+
+/** `tutti node accept`, on the machine itself. */
+export async function nodeAccept(context: CliContext): Promise<number> {
+  const { output, json, client, signal } = context;
+  const answer = await client.call<{ readonly removed: number }>({
+    method: 'POST',
+    path: '/tutti/v1/node/accept',
+    signal,
+  });
+  const text =
+    answer.removed === 0
+      ? 'this machine keeps no tasks that managers do not know\n'
+      : `${answer.removed} tasks that no manager knows are being removed\n`;
+  output.write(json ? `${JSON.stringify(answer)}\n` : text);
   return exitCodes.success;
 }

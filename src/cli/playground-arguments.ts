@@ -1,7 +1,8 @@
 import { TuttiError } from '../lib/error.ts';
 import type { HostTarget } from '../playground/host-changes.ts';
+import { parts } from '../playground/processes.ts';
 
-export const hostTargets = ['daemon', 'manager', 'engine', 'containerd', 'all'] as const;
+export const hostTargets = [...parts, 'all'] as const;
 
 /**
  * @throws TuttiError `unimplemented` for hosts without an engine.

@@ -22,7 +22,7 @@ const cases: Readonly<Record<string, readonly BadCase[]>> = {
       says: /there is a playground demo already\n.*down --name demo/,
     },
     { parameters: ['--name', 'n', '--managers', '0'], says: /--managers: .* found 0/ },
-    { parameters: ['--name', 'n', '--managers', '2'], says: /one manager for now/, code: 1 },
+    { parameters: ['--name', 'n', '--managers', '8'], says: /at most 7 managers/ },
     { parameters: ['--name', 'n', '--managers', 'two'], says: /--managers: .* found "two"/ },
     { parameters: ['--name', 'n', '--workers', '-1'], says: /--workers/ },
     { parameters: ['--name', 'n', '--workers', '500'], says: /--workers: .* at most 100 hosts/ },

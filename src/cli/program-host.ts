@@ -14,6 +14,8 @@ export interface DaemonOptions {
   readonly socket: string;
   readonly containerEngine: string;
   readonly nodeName?: string;
+  /** An address, or the interface that has it. */
+  readonly advertiseAddr?: string;
 }
 
 /** Files of backups on this machine. */
@@ -22,8 +24,11 @@ export interface BackupFiles {
   lock(secret: BackupSecret): Promise<{ readonly lock: BackupLock; readonly key: string }>;
   /** What a file says of itself, unchecked. Throws where it is no backup. */
   header(path: string): Promise<BackupHeader>;
-  /** Reads a backup as a whole. Throws what is wrong with it. */
-  check(path: string, key: string): Promise<BackupHeader>;
+  /** The file appears once it is complete and was read: it is not there otherwise. */
+  save(
+    path: string,
+    backup: { readonly bytes: AsyncIterable<Uint8Array>; readonly key: string },
+  ): Promise<BackupHeader>;
   restore(options: RestoreOptions): Promise<RestoreReport>;
 }
 

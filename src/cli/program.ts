@@ -1,7 +1,9 @@
 import { Command, Option } from 'commander';
 import { TuttiError } from '../lib/error.ts';
 import { addBackup, addRestore } from './backup-command.ts';
+import { addCluster } from './cluster-command.ts';
 import { checkDaemonOptions } from './daemon-options.ts';
+import { addDoctor } from './doctor-command.ts';
 import { addNode } from './node-command.ts';
 import { addPlayground } from './playground-command.ts';
 import type { DaemonOptions, ProgramHost } from './program-host.ts';
@@ -31,8 +33,10 @@ export function buildProgram(host: ProgramHost): Command {
   addSwarm(program, host);
   addRebalance(program, host);
   addWhy(program, host);
+  addDoctor(program, host);
   addBackup(program, host);
   addRestore(program, host);
+  addCluster(program, host);
   addPlayground(program, host);
   program
     .command('status')
@@ -75,6 +79,10 @@ function addDaemon(program: Command, host: ProgramHost): void {
       new Option('--node-name <name>', 'how this node is called; default: its host name').argParser(
         parseNodeName,
       ),
+    )
+    .option(
+      '--advertise-addr <address>',
+      'where others find this node, or the interface that has it; default: as it joined',
     )
     .addHelpText(
       'after',

@@ -49,6 +49,9 @@ function describeTasks(report: StatusReport): string {
 function describeProblems(report: StatusReport): readonly string[] {
   return [
     ...report.nodes.filter(isAway).map((node) => `node ${node.hostname} is ${node.state}`),
+    ...report.nodes.flatMap(({ hostname, held }) =>
+      held === undefined ? [] : [`node ${hostname}: ${held}`],
+    ),
     ...report.stalledUpdates.map(
       ({ service, update }) => `update of ${service} ${update.state}: ${update.message}`,
     ),

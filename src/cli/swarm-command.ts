@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { defaultListenAddress } from '../lib/host-port.ts';
 import { type CliContext, exitCodes } from './context.ts';
 import type { ProgramHost } from './program-host.ts';
 import { runCommand } from './run-command.ts';
@@ -19,12 +20,15 @@ export function addSwarm(program: Command, host: ProgramHost): void {
   swarm
     .command('join')
     .argument('<address...>', 'of a manager, such as 192.0.2.1:2377; all are tried')
-    .summary('join a cluster as a worker')
+    .summary('join a cluster, as the worker or manager that the token is for')
     .description(
       'Joins the cluster of a manager, and waits up to 20 s until this machine is a node of it. ' +
         'After that the attempt goes on; `tutti swarm leave` ends it.',
     )
-    .requiredOption('--token <token>', 'what `docker swarm join-token worker` prints')
+    .requiredOption(
+      '--token <token>',
+      'what `docker swarm join-token worker` prints, or `… manager`',
+    )
     .option('--advertise-addr <address>', 'of this machine, or the interface that has it')
     .addOption(
       new Option('--availability <availability>', 'whether it gets tasks')
@@ -42,10 +46,10 @@ export function addSwarm(program: Command, host: ProgramHost): void {
     .command('leave')
     .summary('leave the cluster')
     .description(
-      'Removes everything that the cluster runs here, and leaves it. The last manager leaves only ' +
-        'with --force, and with it goes the cluster.',
+      'Removes everything that the cluster runs here, and leaves it. A manager leaves only with ' +
+        '--force; with the last one goes the cluster.',
     )
-    .option('-f, --force', 'also as the manager: the cluster is gone')
+    .option('-f, --force', 'also as a manager: with the last one the cluster is gone')
     .addHelpText('after', '\nExample:\n  tutti swarm leave')
     .action((flags: { readonly force?: boolean }, command: Command) =>
       runCommand(host, {
@@ -61,14 +65,14 @@ async function joinCluster(
 ): Promise<number> {
   const { addresses, flags } = asked;
   const body = {
-    ListenAddr: '0.0.0.0:2377',
+    ListenAddr: defaultListenAddress,
     AdvertiseAddr: flags.advertiseAddr ?? '',
     RemoteAddrs: addresses,
     JoinToken: flags.token,
     Availability: flags.availability,
   };
   await context.client.call({ method: 'POST', path: '/swarm/join', body });
-  return tell(context, 'joined', 'this machine is a worker of the cluster\n');
+  return tell(context, 'joined', 'this machine is a node of the cluster\n');
 }
 
 async function leaveCluster(context: CliContext, force: boolean): Promise<number> {

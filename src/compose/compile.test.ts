@@ -314,7 +314,6 @@ services:
     depends_on: { db: { condition: service_started, restart: true } }
     domainname: y
     gpus: all
-    healthcheck: { test: [NONE], start_interval: 1s }
     networks: { default: { ipv4_address: 10.0.0.9, priority: 7 } }
     ports: ["127.0.0.1:80:80"]
     pull_refresh_after: 1h
@@ -340,7 +339,6 @@ networks:
     'services.web.deploy.resources.reservations.devices',
     'services.web.domainname',
     'services.web.gpus',
-    'services.web.healthcheck.start_interval',
     'services.web.networks.default.ipv4_address',
     'services.web.networks.default.priority',
     'services.web.ports[0]',

@@ -165,8 +165,7 @@ function readHealthCheck(field: Field): HealthCheck | undefined {
   const intervalMs = field.at('interval').durationMs();
   const timeoutMs = field.at('timeout').durationMs();
   const startPeriodMs = field.at('start_period').durationMs();
-  field.at('start_interval').durationMs();
-  field.at('start_interval').warnIgnored('during the start, too, checks come at "interval"');
+  const startIntervalMs = field.at('start_interval').durationMs();
   const retriesField = field.at('retries');
   const retries = retriesField.absent ? undefined : retriesField.integer({ min: 0 });
   field.refuseUnknown();
@@ -176,6 +175,7 @@ function readHealthCheck(field: Field): HealthCheck | undefined {
     ...(intervalMs !== undefined && { intervalMs }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(startPeriodMs !== undefined && { startPeriodMs }),
+    ...(startIntervalMs !== undefined && { startIntervalMs }),
     ...(retries !== undefined && { retries }),
   };
 }

@@ -1,126 +1,145 @@
+import type { GrantedPlace } from '../host/attachments.ts';
 import { TuttiError } from '../lib/error.ts';
 import { newestApi } from './api-version.ts';
 import type { DaemonContext } from './daemon-context.ts';
-import { swarmError } from './errors.ts';
+import { sentenceOf, swarmError } from './errors.ts';
 import { isRecord } from './go-json.ts';
-import { findBackingNetwork, findClusterNetwork, type ShownNetwork } from './network-lookup.ts';
-
-/** The agent makes the network as soon as it hears of it. */
-const backingLimitMs = 10_000;
-const backingPauseMs = 100;
+import { findLocalNetwork } from './network-lookup.ts';
 
 const engineNetworks = new Set(['', 'default', 'bridge', 'host', 'none', 'nat']);
 
-interface Attached {
-  readonly network: ShownNetwork;
-  /** What the container engine calls the network that carries it here. */
-  readonly engineName: string;
+type Document = Readonly<Record<string, unknown>>;
+
+/** A container that is to be made on networks of the cluster. */
+interface AttachedContainer {
+  /** What the engine is asked. */
+  readonly document: object;
+  /** To be settled, whatever the engine answers. */
+  readonly placeIds: readonly string[];
 }
 
 /**
  * The body of `POST /containers/create` for the engine: networks of the cluster become those that
- * carry them on this node, and their gateways are asked for names. Undefined when there are none.
+ * carry them on this node, with an address that the cluster gave, and their gateways are asked for
+ * names. Undefined when there are none.
  *
- * @throws TuttiError `permission-denied` for a network that is not attachable.
+ * @throws TuttiError in Swarm's words where the cluster gives no place.
  */
 export async function attachToCluster(
   context: DaemonContext,
   from: { readonly document: unknown; readonly signal: AbortSignal },
-): Promise<object | undefined> {
+): Promise<AttachedContainer | undefined> {
   const { document, signal } = from;
   if (!isRecord(document)) return undefined;
-  const attached = new Map<string, Attached>();
-  for (const name of networksOf(document)) {
-    const network = await findClusterNetwork(context, { name, signal });
-    if (network === undefined) continue;
-    attached.set(name, { network, engineName: await carrierOf(context, { network, signal }) });
+  const places = new Map<string, GrantedPlace>();
+  const idsOf = (): readonly string[] => [...places.values()].map(({ id }) => id);
+  const endpoints = endpointsOf(document);
+  try {
+    for (const name of networksOf(document)) {
+      const place = await askForPlace(context, { name, endpoint: endpoints[name], signal });
+      if (place !== undefined) places.set(name, place);
+    }
+  } catch (error) {
+    void context.attachments.settle(idsOf());
+    throw error;
   }
-  return attached.size === 0 ? undefined : rewrite(document, attached);
+  if (places.size === 0) return undefined;
+  return { document: rewrite(document, places), placeIds: idsOf() };
 }
 
-function networksOf(document: Readonly<Record<string, unknown>>): readonly string[] {
-  const { HostConfig: host, NetworkingConfig: networking } = document;
-  const mode = isRecord(host) && typeof host['NetworkMode'] === 'string' ? host['NetworkMode'] : '';
+function endpointsOf(document: Document): Document {
+  const { NetworkingConfig: networking } = document;
   const endpoints = isRecord(networking) ? networking['EndpointsConfig'] : undefined;
-  const names = [mode, ...(isRecord(endpoints) ? Object.keys(endpoints) : [])];
+  return isRecord(endpoints) ? endpoints : {};
+}
+
+function networksOf(document: Document): readonly string[] {
+  const { HostConfig: host } = document;
+  const mode = isRecord(host) && typeof host['NetworkMode'] === 'string' ? host['NetworkMode'] : '';
+  const names = [mode, ...Object.keys(endpointsOf(document))];
   return [...new Set(names)].filter(
     (name) => !engineNetworks.has(name) && !name.startsWith('container:'),
   );
 }
 
-async function carrierOf(
+/**
+ * Undefined for a network of the machine's own, which comes first, and for one that nobody has: the
+ * engine says so.
+ *
+ * @throws TuttiError in Swarm's words where the cluster gives no place.
+ */
+export async function askForPlace(
   context: DaemonContext,
-  of: { readonly network: ShownNetwork; readonly signal: AbortSignal },
-): Promise<string> {
-  const { network, signal } = of;
-  if (network.document['Attachable'] !== true) {
-    const refused = swarmError(
-      'permission-denied',
-      `network ${network.name} not manually attachable`,
-    );
-    throw new TuttiError(
-      refused.code,
-      `Could not attach to network ${network.name}: ${refused.message}`,
-    );
+  ask: { readonly name: string; readonly endpoint: unknown; readonly signal: AbortSignal },
+): Promise<GrantedPlace | undefined> {
+  const { name, endpoint, signal } = ask;
+  if (await isLocal(context, { name, signal })) return undefined;
+  const address = addressOf(endpoint);
+  try {
+    return await context.attachments.attach({
+      network: name,
+      signal,
+      ...(address !== undefined && { address }),
+    });
+  } catch (reason) {
+    const error = TuttiError.from(reason);
+    if (error.code === 'cancelled' || error.code === 'internal') throw error;
+    if (error.code === 'unavailable') throw error;
+    const { message } = swarmError(error.code, sentenceOf(error));
+    throw new TuttiError(error.code, `Could not attach to network ${name}: ${message}`);
   }
-  const question = { version: newestApi, networkId: network.id, signal };
-  for (let waitedMs = 0; waitedMs < backingLimitMs; waitedMs += backingPauseMs) {
-    const backing = await findBackingNetwork(context, question);
-    if (backing !== undefined) return backing.name;
-    await context.clock.sleep(backingPauseMs, signal);
-  }
-  throw new TuttiError('unavailable', `network ${network.name} is not ready on this node yet`, {
-    hint: 'Try again; the log of `tutti daemon` says what is in its way.',
-  });
 }
 
-function rewrite(
-  document: Readonly<Record<string, unknown>>,
-  attached: ReadonlyMap<string, Attached>,
-): object {
+async function isLocal(
+  context: DaemonContext,
+  of: { readonly name: string; readonly signal: AbortSignal },
+): Promise<boolean> {
+  const { name: reference, signal } = of;
+  try {
+    const local = await findLocalNetwork(context, { version: newestApi, signal, reference });
+    return local !== undefined;
+  } catch (reason) {
+    const error = TuttiError.from(reason);
+    // The engine is away, as who asked is told next.
+    if (error.code === 'unavailable') return true;
+    throw error;
+  }
+}
+
+function addressOf(endpoint: unknown): string | undefined {
+  const settings = isRecord(endpoint) ? endpoint['IPAMConfig'] : undefined;
+  const address = isRecord(settings) ? settings['IPv4Address'] : undefined;
+  return typeof address === 'string' && address !== '' ? address : undefined;
+}
+
+/** What the engine is told of a container's place, with what the client says besides. */
+export function endpointAt(place: GrantedPlace, endpoint: unknown): object {
+  const said = isRecord(endpoint) ? endpoint : {};
+  const settings = isRecord(said['IPAMConfig']) ? said['IPAMConfig'] : {};
+  return { ...said, IPAMConfig: { ...settings, IPv4Address: place.address } };
+}
+
+function rewrite(document: Document, places: ReadonlyMap<string, GrantedPlace>): object {
   const host = isRecord(document['HostConfig']) ? document['HostConfig'] : {};
   const networking = isRecord(document['NetworkingConfig']) ? document['NetworkingConfig'] : {};
-  const endpoints = isRecord(networking['EndpointsConfig']) ? networking['EndpointsConfig'] : {};
+  const endpoints = endpointsOf(document);
   const mode = typeof host['NetworkMode'] === 'string' ? host['NetworkMode'] : '';
   const own = Array.isArray(host['Dns']) ? (host['Dns'] as readonly unknown[]) : [];
-  const gateways = [...attached.values()].flatMap(({ network }) => gatewayOf(network));
+  const gateways = [...places.values()].map(({ gateway }) => gateway);
+  const others = Object.entries(endpoints).filter(([name]) => !places.has(name));
+  const placed = [...places].map(
+    ([name, place]) => [place.engineName, endpointAt(place, endpoints[name])] as const,
+  );
   return {
     ...document,
     HostConfig: {
       ...host,
-      NetworkMode: attached.get(mode)?.engineName ?? mode,
+      NetworkMode: places.get(mode)?.engineName ?? mode,
       Dns: [...gateways, ...own],
     },
     NetworkingConfig: {
       ...networking,
-      EndpointsConfig: Object.fromEntries(
-        Object.entries(endpoints).map(([name, endpoint]) => {
-          const carrier = attached.get(name);
-          if (carrier !== undefined) refuseOwnAddress(carrier.network, endpoint);
-          return [carrier?.engineName ?? name, endpoint];
-        }),
-      ),
+      EndpointsConfig: Object.fromEntries([...others, ...placed]),
     },
   };
-}
-
-/** The cluster gives addresses to its tasks, and would give this one too. */
-function refuseOwnAddress(network: ShownNetwork, endpoint: unknown): void {
-  const settings = isRecord(endpoint) ? endpoint['IPAMConfig'] : undefined;
-  const address = isRecord(settings) ? settings['IPv4Address'] : undefined;
-  if (typeof address !== 'string' || address === '') return;
-  throw new TuttiError(
-    'unimplemented',
-    `IPAMConfig.IPv4Address: ${address} cannot be asked for on ${network.name}, ` +
-      'a network of the cluster',
-    { field: 'IPAMConfig.IPv4Address', hint: 'Leave it out: the network has one for it.' },
-  );
-}
-
-function gatewayOf(network: ShownNetwork): readonly string[] {
-  const { IPAM: ipam } = network.document;
-  const config: unknown = isRecord(ipam) ? ipam['Config'] : undefined;
-  const first = Array.isArray(config) ? (config as readonly unknown[])[0] : undefined;
-  const gateway = isRecord(first) ? first['Gateway'] : undefined;
-  return typeof gateway === 'string' ? [gateway.split('/')[0] ?? gateway] : [];
 }

@@ -39,6 +39,7 @@ export function toEvent(
       return describe('config', change, { ...from, extra: () => ({}) });
     case 'clusters':
     case 'roots':
+    case 'attachments':
     case 'templates':
     case 'tasks':
       return undefined;

@@ -1,5 +1,6 @@
+import type { Attachments } from '../host/attachments.ts';
 import type { Clock } from '../host/clock.ts';
-import type { HttpForward, HttpHeaders, HttpPeer, HttpReply } from '../host/http.ts';
+import type { HttpAnswer, HttpForward, HttpHeaders, HttpPeer, HttpReply } from '../host/http.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { Route } from '../lib/route-table.ts';
 import type { NodeMembership } from '../host/membership.ts';
@@ -14,6 +15,7 @@ export interface DaemonContext {
   readonly engine: EngineApi;
   readonly manager: HttpPeer;
   readonly membership: NodeMembership;
+  readonly attachments: Attachments;
   /** An address of this machine: of the interface that was named, or its own. */
   readonly resolveAddress: (given: string | undefined) => Promise<string>;
   readonly clock: Clock;
@@ -53,6 +55,41 @@ export async function toEngine(
     unreachable: withHeaders(errorReply(engineAway(engine.peer.socketPath)), replyHeaders),
     ...(body === undefined ? {} : { body }),
   };
+}
+
+/**
+ * Asks the container engine with another document than the client's, and says what it answers. A
+ * client that goes away changes nothing: what the engine does with it has to be known.
+ */
+export async function askEngine(
+  context: DaemonContext,
+  from: { readonly request: DockerRequest; readonly path: string; readonly document: object },
+): Promise<HttpReply> {
+  const { request, path, document } = from;
+  const { engine } = context;
+  const { signal } = new AbortController();
+  const query = request.http.query.toString();
+  const target = await engine.target(request.version, { path, query, signal });
+  const answer = await engine.peer
+    .call({
+      method: request.http.method,
+      target,
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(document),
+      signal,
+    })
+    .catch((reason: unknown) => {
+      const error = TuttiError.from(reason);
+      throw error.code === 'unavailable' ? engineAway(engine.peer.socketPath) : error;
+    });
+  return asSaid(answer);
+}
+
+/** The engine's answer as it is, byte for byte. */
+export function asSaid({ status, headers, body }: HttpAnswer): HttpReply {
+  if (body.length === 0) return { kind: 'whole', status, headers: {} };
+  const contentType = headers['content-type'] ?? 'application/json';
+  return { kind: 'whole', status, headers: { 'Content-Type': contentType }, body };
 }
 
 /**

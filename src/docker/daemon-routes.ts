@@ -1,3 +1,4 @@
+import type { Attachments } from '../host/attachments.ts';
 import type { Clock } from '../host/clock.ts';
 import type { HttpHandler, HttpPeer, HttpReply, HttpRequest } from '../host/http.ts';
 import type { Logger } from '../host/logger.ts';
@@ -24,6 +25,7 @@ export interface DaemonRoutesOptions {
   readonly engine: HttpPeer;
   readonly manager: HttpPeer;
   readonly membership: NodeMembership;
+  readonly attachments: Attachments;
   readonly resolveAddress: DaemonContext['resolveAddress'];
   readonly clock: Clock;
   readonly logger: Logger;
@@ -80,6 +82,7 @@ class DaemonHalf {
       engine: new EngineApi(options.engine),
       manager: new MemberPeer(options),
       membership: options.membership,
+      attachments: options.attachments,
       resolveAddress: options.resolveAddress,
       clock: options.clock,
       productVersion: options.productVersion,

@@ -1,5 +1,6 @@
+import type { Managers } from '../host/managers.ts';
 import type { Cluster } from '../model/cluster.ts';
-import type { Node, NodeState, ObservedNode } from '../model/node.ts';
+import { heldText, type Node, type NodeState, type ObservedNode } from '../model/node.ts';
 import type { Root } from '../model/root.ts';
 import { goTime } from './go-time.ts';
 import { showTls } from './lens-tls.ts';
@@ -15,14 +16,15 @@ export interface NodeParts {
   readonly observed: ObservedNode | undefined;
   readonly cluster: Cluster;
   readonly roots: readonly Root[];
-  /** This manager is the leader: it is the only one that writes. */
-  readonly isLeader: boolean;
+  readonly managers: Managers;
 }
 
 /** A node as Docker's JSON, keys in the order of Go's structs (moby api/types/swarm/node.go). */
 export function showNode(parts: NodeParts): object {
-  const { node, observed, cluster, roots, isLeader } = parts;
+  const { node, observed, roots, managers } = parts;
   const { description } = node;
+  const isLeader = node.id === managers.leaderId;
+  const seat = seatOf(parts);
   return {
     ID: node.id,
     Version: { Index: node.version },
@@ -47,18 +49,24 @@ export function showNode(parts: NodeParts): object {
     },
     Status: {
       State: stateName(observed?.state ?? 'unknown'),
-      Message: unlessZero(observed?.state === 'ready' ? '' : (observed?.message ?? '')),
-      Addr: isLeader ? hostOf(cluster.advertiseAddress) : description.address,
+      Message: unlessZero(messageOf(parts)),
+      Addr: seat === undefined ? description.address : hostOf(seat),
     },
     ManagerStatus:
-      node.spec.role === 'manager'
-        ? {
+      seat === undefined
+        ? undefined
+        : {
             Leader: unlessZero(isLeader),
-            Reachability: isLeader || observed?.state === 'ready' ? 'reachable' : 'unreachable',
-            Addr: withPort(cluster.advertiseAddress),
-          }
-        : undefined,
+            Reachability: managers.isReachable(node.id) ? 'reachable' : 'unreachable',
+            Addr: seat,
+          },
   };
+}
+
+/** Where its manager is; undefined: it has none, or none yet. */
+function seatOf({ node, cluster, managers }: NodeParts): string | undefined {
+  if (node.seat !== undefined) return node.seat.address;
+  return node.id === managers.nodeId ? withPort(cluster.advertiseAddress) : undefined;
 }
 
 function showPlugins(node: Node): readonly object[] {
@@ -89,4 +97,9 @@ export function hostOf(address: string): string {
 
 function hasPort(address: string): boolean {
   return /^(?:[^:]+|\[[^\]]+\]):\d+$/.test(address);
+}
+
+function messageOf({ node, observed }: NodeParts): string {
+  if (observed?.state === 'ready') return heldText(node.description) ?? '';
+  return observed?.message ?? '';
 }

@@ -15,6 +15,7 @@ import {
   restartDefaults,
   type TaskTemplateSpec,
 } from '../model/template.ts';
+import { updateText } from '../model/update-text.ts';
 import { goTime, toNanoseconds } from './go-time.ts';
 import { showContainer } from './lens-container.ts';
 import { unlessEmpty, unlessZero } from './omit-empty.ts';
@@ -232,6 +233,6 @@ function showUpdateStatus(update: UpdateStatus): object {
     State: update.state,
     StartedAt: goTime(update.startedAt),
     CompletedAt: update.completedAt === undefined ? undefined : goTime(update.completedAt),
-    Message: update.message,
+    Message: updateText(update),
   };
 }

@@ -1,19 +1,22 @@
 import type { HttpHandler } from '../host/http.ts';
 import { TuttiError } from '../lib/error.ts';
 import { splitVersion } from './api-version.ts';
+import { lastManager } from './last-manager.ts';
 import { pingReply } from './ping.ts';
 import { emptyReply, errorReply, jsonReply, standardHeaders, withHeaders } from './reply.ts';
-import { readDocument } from './request.ts';
+import { queryFlag, readDocument } from './request.ts';
 import { unlockSchema } from './schema-swarm.ts';
 
 /**
  * The Docker API of a manager that waits for its unlock key: it says that it is locked, takes the
- * key, and refuses everything else in Swarm's words.
+ * key, gives its state up by force, and refuses everything else in Swarm's words.
  */
 export function lockedRoutes(options: {
   readonly productVersion: string;
   /** @throws TuttiError `unauthenticated` for another key. */
   readonly unlock: (unlockKey: string) => Promise<void>;
+  /** Erases everything that the manager keeps. */
+  readonly leave: () => Promise<void>;
 }): HttpHandler {
   const headers = standardHeaders(options.productVersion, 'locked');
   return async (request) => {
@@ -23,10 +26,20 @@ export function lockedRoutes(options: {
       if (request.method === 'GET' && path === '/info') {
         return withHeaders(jsonReply({ Swarm: lockedSwarm }), headers);
       }
-      if (request.method !== 'POST' || path !== '/swarm/unlock') throw locked();
-      const document = await readDocument({ http: request, version, params: {} }, unlockSchema);
-      await options.unlock(document.UnlockKey ?? '');
-      return withHeaders(emptyReply(200), headers);
+      const asked = { http: request, version, params: {} };
+      switch (`${request.method} ${path}`) {
+        case 'POST /swarm/unlock': {
+          const document = await readDocument(asked, unlockSchema);
+          await options.unlock(document.UnlockKey ?? '');
+          return withHeaders(emptyReply(200), headers);
+        }
+        case 'POST /swarm/leave':
+          if (!queryFlag(asked, 'force')) throw lastManager();
+          await options.leave();
+          return withHeaders(emptyReply(200), headers);
+        default:
+          throw locked();
+      }
     } catch (reason) {
       return withHeaders(errorReply(reason), headers);
     }

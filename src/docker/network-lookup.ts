@@ -1,6 +1,6 @@
 import type { HttpAnswer, HttpPeer } from '../host/http.ts';
 import { TuttiError } from '../lib/error.ts';
-import { type ApiMinor, formatApi, newestApi } from './api-version.ts';
+import { type ApiMinor, formatApi } from './api-version.ts';
 import { type DaemonContext, engineAway, managerAway } from './daemon-context.ts';
 import { readJson } from './engine-api.ts';
 import { isRecord } from './go-json.ts';
@@ -60,26 +60,6 @@ export async function findNetworkOfCluster(
   const path = `/networks/${encodeURIComponent(options.reference)}`;
   const answer = await askManager(context, path, options);
   return answer.status === 404 ? undefined : readOne(answer, 'swarm');
-}
-
-/**
- * The network of the cluster that `docker run --network NAME` would mean; undefined also while the
- * manager is away, because containers of the machine's own do not depend on it.
- */
-export async function findClusterNetwork(
-  context: DaemonContext,
-  options: { readonly name: string; readonly signal: AbortSignal },
-): Promise<ShownNetwork | undefined> {
-  const question = { version: newestApi, signal: options.signal, reference: options.name };
-  try {
-    const local = await findLocalNetwork(context, question);
-    if (local !== undefined) return undefined;
-    return await findNetworkOfCluster(context, question);
-  } catch (reason) {
-    const error = TuttiError.from(reason);
-    if (error.code === 'unavailable') return undefined;
-    throw error;
-  }
 }
 
 /** The engine's network that carries a network of the cluster on this node. */

@@ -57,6 +57,7 @@ async function pruneCluster(context: DaemonContext, prune: Prune): Promise<reado
   const { signal } = request.http;
   const label = filters.get('label') ?? [];
   const asked = JSON.stringify({ dangling: ['true'], ...(label.length > 0 ? { label } : {}) });
+  await context.attachments.untilNoted();
   const unused = await listClusterNetworks(context, {
     version: request.version,
     signal,

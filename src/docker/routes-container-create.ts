@@ -1,7 +1,8 @@
+import type { HttpReply } from '../host/http.ts';
 import { TuttiError } from '../lib/error.ts';
 import { formatApi, splitVersion } from './api-version.ts';
 import { attachToCluster } from './attach-container.ts';
-import { type DaemonContext, type DaemonRoute, toEngine } from './daemon-context.ts';
+import { askEngine, type DaemonContext, type DaemonRoute, toEngine } from './daemon-context.ts';
 import { findNewerField } from './newer-fields.ts';
 import type { DockerRequest } from './request.ts';
 
@@ -18,10 +19,27 @@ export const containerCreateRoute: DaemonRoute = {
     if (document === undefined) return toEngine(context, { request, path, body: sent });
     await refuseNewerFields(context, { request, document });
     const attached = await attachToCluster(context, { document, signal: request.http.signal });
-    const body = attached === undefined ? sent : new TextEncoder().encode(JSON.stringify(attached));
-    return toEngine(context, { request, path, body });
+    if (attached === undefined) return toEngine(context, { request, path, body: sent });
+    return await createAttached(context, { request, path, attached });
   },
 };
+
+/** The engine's answer is waited for: what it refuses needs no place. */
+async function createAttached(
+  context: DaemonContext,
+  from: {
+    readonly request: DockerRequest;
+    readonly path: string;
+    readonly attached: NonNullable<Awaited<ReturnType<typeof attachToCluster>>>;
+  },
+): Promise<HttpReply> {
+  const { request, path, attached } = from;
+  try {
+    return await askEngine(context, { request, path, document: attached.document });
+  } finally {
+    void context.attachments.settle(attached.placeIds);
+  }
+}
 
 /** What is no JSON is the engine's to refuse, in its own words. */
 function parse(body: Uint8Array): unknown {

@@ -4,7 +4,7 @@ import { hostPortsOf } from '../model/host-ports.ts';
 import type { Labels } from '../model/labels.ts';
 import type { ObservedPort } from '../model/task.ts';
 import { splitVersion } from './api-version.ts';
-import { type DaemonContext, type DaemonRoute, engineAway } from './daemon-context.ts';
+import { asSaid, type DaemonContext, type DaemonRoute, engineAway } from './daemon-context.ts';
 import { readJson } from './engine-api.ts';
 import { isRecord } from './go-json.ts';
 import { publishFilter } from './publish-filter.ts';
@@ -53,12 +53,6 @@ async function ask(
     const error = TuttiError.from(reason);
     throw error.code === 'unavailable' ? engineAway(context.engine.peer.socketPath) : error;
   });
-}
-
-/** Where nothing is to be added the engine's answer stays as it is, byte for byte. */
-function asSaid({ status, headers, body }: HttpAnswer): HttpReply {
-  const contentType = headers['content-type'] ?? 'application/json';
-  return { kind: 'whole', status, headers: { 'Content-Type': contentType }, body };
 }
 
 /** Undefined: there is nothing to add. */

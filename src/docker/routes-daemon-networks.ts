@@ -4,6 +4,7 @@ import { splitVersion } from './api-version.ts';
 import { type DaemonContext, type DaemonRoute, toEngine, toManager } from './daemon-context.ts';
 import { swarmError } from './errors.ts';
 import { parseFilters } from './filters.ts';
+import { connectContainer, disconnectContainer } from './connect-container.ts';
 import { isRecord } from './go-json.ts';
 import { guestsOn } from './guest-containers.ts';
 import { networkFilters } from './network-filters.ts';
@@ -26,8 +27,8 @@ export const networkRoutesOfDaemon: readonly DaemonRoute[] = [
   { method: 'POST', pattern: '/networks/prune', handler: pruneNetworks },
   { method: 'GET', pattern: '/networks/:id', handler: inspectNetwork },
   { method: 'DELETE', pattern: '/networks/:id', handler: removeNetwork },
-  { method: 'POST', pattern: '/networks/:id/connect', handler: attach },
-  { method: 'POST', pattern: '/networks/:id/disconnect', handler: attach },
+  { method: 'POST', pattern: '/networks/:id/connect', handler: connectContainer },
+  { method: 'POST', pattern: '/networks/:id/disconnect', handler: disconnectContainer },
 ];
 
 function questionOf(request: DockerRequest): {
@@ -88,6 +89,7 @@ async function removeNetwork(context: DaemonContext, request: DockerRequest): Pr
   if (network.scope === 'local') {
     return toEngine(context, { request, path: `/networks/${network.id}` });
   }
+  await context.attachments.untilNoted();
   const [guest] = await guestsOn(context, { ...questionOf(request), networkId: network.id });
   if (guest !== undefined) {
     throw swarmError(
@@ -96,18 +98,6 @@ async function removeNetwork(context: DaemonContext, request: DockerRequest): Pr
     );
   }
   return toManager(context, { request });
-}
-
-async function attach(context: DaemonContext, request: DockerRequest): Promise<HttpReply> {
-  const network = await resolve(context, { request, scope: '' });
-  if (network.scope === 'swarm') {
-    throw new TuttiError(
-      'unimplemented',
-      `${network.name} is a network of the cluster, which a container cannot join or leave later`,
-      { hint: 'Name it when the container is made: "docker run --network".' },
-    );
-  }
-  return toEngine(context, { request, path: splitVersion(request.http.path).path });
 }
 
 /**

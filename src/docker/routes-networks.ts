@@ -101,5 +101,7 @@ function isUsed(context: ManagerContext, network: Network): boolean {
     const service = view.services.get(template.serviceId);
     if (service?.templateId === template.id && service.removing !== true) return true;
   }
-  return view.tasks.count('network', network.id) > 0;
+  if (view.tasks.count('network', network.id) > 0) return true;
+  const attachments = [...view.attachments.by('network', network.id)];
+  return attachments.some(({ container }) => container?.running !== false);
 }

@@ -87,7 +87,7 @@ function show(context: ManagerContext, node: Node): object {
     observed: controlPlane.observed.node(node.id),
     cluster: requireCluster(context),
     roots: [...controlPlane.view.roots.all()],
-    isLeader: node.id === controlPlane.nodeId,
+    managers: controlPlane.managers,
   });
 }
 

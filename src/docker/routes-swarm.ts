@@ -1,7 +1,10 @@
 import { TuttiError } from '../lib/error.ts';
 import { checkAddress, compileClusterSpec, compileInit } from './compile-swarm.ts';
+import type { ControlPlane } from '../manager/control-plane.ts';
+import { alreadyInCluster } from './already-in-cluster.ts';
 import { asSwarm } from './errors.ts';
 import { showCluster, showClusterWithTokens } from './lens-cluster.ts';
+import { lastManager } from './last-manager.ts';
 import { hostOf, withPort } from './lens-node.ts';
 import {
   type DockerHandler,
@@ -62,7 +65,7 @@ export function swarmRoutes(context: ManagerContext): readonly DockerRoute[] {
       requireCluster(context);
       throw new TuttiError('conflict', 'swarm is not locked');
     }),
-    route('GET', '/info', async () => jsonReply({ Swarm: showSwarmInfo(context) })),
+    route('GET', '/info', async () => jsonReply({ Swarm: swarmInfo(controlPlane) })),
   ];
 }
 
@@ -83,22 +86,29 @@ function updateCluster(context: ManagerContext): DockerHandler {
   };
 }
 
+/** What a manager knows of its cluster, also while another one leads. */
+export type SwarmSource = Pick<ControlPlane, 'view' | 'nodeId' | 'managers' | 'cluster'>;
+
 /** The section `Swarm` of `docker info`. */
-function showSwarmInfo(context: ManagerContext): object {
-  const { controlPlane } = context;
+export function swarmInfo(controlPlane: SwarmSource): object {
   const cluster = controlPlane.cluster();
   const { nodeId } = controlPlane;
   if (cluster === undefined || nodeId === undefined) return inactive;
   const nodes = [...controlPlane.view.nodes.all()];
+  const seats = nodes.flatMap(({ id, seat }) =>
+    seat === undefined ? [] : [{ NodeID: id, Addr: seat.address }],
+  );
+  const alone = { NodeID: nodeId, Addr: withPort(cluster.advertiseAddress) };
+  const own = seats.find(({ NodeID }) => NodeID === nodeId) ?? alone;
   return {
     NodeID: nodeId,
-    NodeAddr: hostOf(cluster.advertiseAddress),
+    NodeAddr: hostOf(own.Addr),
     LocalNodeState: 'active',
     ControlAvailable: true,
     Error: '',
-    RemoteManagers: [{ NodeID: nodeId, Addr: withPort(cluster.advertiseAddress) }],
+    RemoteManagers: seats.length === 0 ? [alone] : seats,
     Nodes: nodes.length,
-    Managers: nodes.filter((node) => node.spec.role === 'manager').length,
+    Managers: Math.max(seats.length, 1),
     Cluster: showCluster(cluster, [...controlPlane.view.roots.all()]),
   };
 }
@@ -121,22 +131,4 @@ async function hostsOf(context: ManagerContext, document: InitDocument) {
   const own = isAny ? undefined : listening;
   const advertised = await context.resolveAddress(given === '' ? own : given);
   return { advertised, listening };
-}
-
-function alreadyInCluster(): TuttiError {
-  return new TuttiError(
-    'unavailable',
-    'This node is already part of a swarm. ' +
-      'Use "docker swarm leave" to leave this swarm and join another one.',
-  );
-}
-
-/** The space at the end is Swarm's. */
-function lastManager(): TuttiError {
-  return new TuttiError(
-    'unavailable',
-    'You are attempting to leave the swarm on a node that is participating as a manager. ' +
-      'Removing the last manager erases all current state of the swarm. ' +
-      'Use `--force` to ignore this message. ',
-  );
 }

@@ -14,6 +14,7 @@ const shownAsErrors: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
   'published-port-in-use',
   'max-replicas-per-node',
   'platform-mismatch',
+  'encryption-missing',
   'network-missing',
   'addresses-exhausted',
   'secret-missing',

@@ -1,5 +1,7 @@
 import type { Instant } from '../model/instant.ts';
 import type { NodeRole } from '../model/node.ts';
+import type { Root } from '../model/root.ts';
+import type { CertificateAnswer } from '../wire/authority-calls.ts';
 
 /** A root as it was made. Its key never leaves the authority in the clear. */
 export interface MadeRoot {
@@ -29,6 +31,8 @@ export interface CertifiedNode {
   readonly nodeId: string;
   readonly role: NodeRole;
   readonly clusterId: string;
+  /** IP addresses by which other managers verify it; none for workers. */
+  readonly addresses?: readonly string[];
 }
 
 /** Makes what needs a cluster's keys. The real one signs; the simulated one makes up texts. */
@@ -69,4 +73,35 @@ export interface Authority {
   keepUnder(unlockKey: string | undefined): Promise<void>;
   /** The cluster is gone: so is the key under which its secrets were sealed. */
   forget(): Promise<void>;
+}
+
+/**
+ * What a manager keeps beside its own certificate, to replace that while no store answers: managers
+ * whose certificates have all ended do not let each other's stores in.
+ */
+export interface KeptAuthority {
+  readonly clusterId: string;
+  readonly certificateExpiryMs: number;
+  /** Keys among them are sealed, as in the store. */
+  readonly roots: readonly Root[];
+}
+
+export interface AuthorityDisk {
+  /** Undefined: nothing was kept yet. */
+  load(): Promise<KeptAuthority | undefined>;
+  /** Durable when it resolves. */
+  save(kept: KeptAuthority): Promise<void>;
+}
+
+/** Where the manager of a machine is asked for it, on its own socket. */
+export const ownCertificatePath = '/tutti/v1/own-certificate';
+
+/** A manager's own way to another certificate. */
+export interface OwnCertificate {
+  /**
+   * For the key of this manager's node alone.
+   *
+   * @param request PKCS #10 in PEM.
+   */
+  renew(request: string): Promise<CertificateAnswer>;
 }

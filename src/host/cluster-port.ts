@@ -1,4 +1,5 @@
 import type { HostPort } from '../lib/host-port.ts';
+import type { ManagerCall } from './managers.ts';
 import type { PeerCertificate } from '../model/identity.ts';
 import type { NodeRole } from '../model/node.ts';
 import type {
@@ -38,6 +39,8 @@ export interface ClusterCalls {
   renew(asked: RenewCall, from: BoundCaller): Promise<CertificateAnswer | WireRefusal>;
   /** The node leaves the cluster. */
   left(nodeId: string): void;
+  /** Of another manager. @throws TuttiError that is said to the caller. */
+  manager(call: ManagerCall, body: unknown, from: { readonly nodeId: string }): Promise<object>;
 }
 
 /** What a manager shows of itself on its port, and what it holds others against. */

@@ -61,9 +61,26 @@ export type RuntimeEvent =
       readonly kind: 'container';
       readonly containerId: string;
       readonly labels: Readonly<Record<string, string>>;
+      /**
+       * What its process ended with just now. Who looks waits until the engine has cleaned up
+       * behind it, networks too, which takes longer than all else.
+       */
+      readonly exitCode?: number;
     }
   | { readonly kind: 'network'; readonly networkName: string }
   | { readonly kind: 'reset' };
+
+/** The fixed place of a container on a network, whether it runs or not. */
+export interface RuntimeEndpoint {
+  readonly networkName: string;
+  readonly containerId: string;
+  /** Of the container, as it is called now. */
+  readonly name: string;
+  /** Without prefix length; one that the engine chose by itself is none. */
+  readonly address: string;
+  readonly aliases: readonly string[];
+  readonly running: boolean;
+}
 
 export interface RuntimeNetwork {
   /** The engine's own id. */
@@ -131,7 +148,7 @@ export interface ContainerRuntime {
   resumeHealthCheck(containerId: string, signal: AbortSignal): Promise<void>;
   /**
    * Kills what runs of containers although the engine says that they do not run, as after a crash
-   * while it started them. Resolves with whether there was any.
+   * while it started them. Resolves with whether something ran.
    */
   endLostProcesses(containerIds: readonly string[]): Promise<boolean>;
   /** With its anonymous volumes. Removing what is not there is no error. */
@@ -139,10 +156,16 @@ export interface ContainerRuntime {
   inspectContainer(containerId: string, signal: AbortSignal): Promise<RuntimeContainer | undefined>;
   /** All containers, stopped ones too, that carry this label (`key` or `key=value`). */
   listContainers(label: string, signal: AbortSignal): Promise<readonly RuntimeContainer[]>;
+  /** The fixed addresses of containers on these networks, but for containers with this label. */
+  listEndpoints(
+    of: { readonly networkNames: readonly string[]; readonly exceptLabel: string },
+    signal: AbortSignal,
+  ): Promise<readonly RuntimeEndpoint[]>;
   createNetwork(request: CreateRuntimeNetwork, signal: AbortSignal): Promise<RuntimeNetwork>;
   listNetworks(label: string, signal: AbortSignal): Promise<readonly RuntimeNetwork[]>;
+  /** Also where the engine kept endpoints of containers that are gone. */
   removeNetwork(name: string, signal: AbortSignal): Promise<void>;
-  /** Detaches a container by force: clears a stale endpoint. */
+  /** Takes a container off a network, whether it runs or not. */
   disconnect(networkName: string, containerId: string, signal: AbortSignal): Promise<void>;
   logs(containerId: string, query: LogQuery, signal: AbortSignal): AsyncIterable<LogFrame>;
   /** Never ends before the signal; reconnects by itself and says `reset` each time it had to. */

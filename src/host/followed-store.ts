@@ -8,6 +8,13 @@ export interface Sighting {
   readonly epoch: number;
   /** Opaque: what a taker's transaction is conditional on. */
   readonly sign: string;
+  /**
+   * The name of the manager that holds the epoch; absent where nobody has proven anything, or the
+   * one that did has given it back.
+   */
+  readonly holder?: string;
+  /** Given back: nobody has to be waited for. */
+  readonly isReleased?: boolean;
 }
 
 export type TakeOutcome =
@@ -30,6 +37,8 @@ export interface LeadershipStore {
   take(seen: Sighting): Promise<TakeOutcome>;
   /** Shows that the holder lives. */
   writeSign(epoch: number): Promise<SignOutcome>;
+  /** The holder acts no more, and says so; where that gets lost, its silence says it. */
+  release(epoch: number): Promise<void>;
 }
 
 /** A commit as another manager made it. */

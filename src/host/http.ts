@@ -50,6 +50,10 @@ export interface HttpForward {
   readonly replyHeaders: HttpHeaders;
   /** What to say where nothing answers on that socket. */
   readonly unreachable: HttpReply;
+  /** Asked for what to do instead, before that is said; undefined: nothing. */
+  readonly instead?: () => Promise<HttpReply | undefined>;
+  /** It gets a connection of its own. */
+  readonly isAlone?: boolean;
 }
 
 /** Answers one request. It must not throw: what it throws is a defect and becomes a bare 500. */

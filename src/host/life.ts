@@ -5,6 +5,12 @@ import type { LifeAccess } from '../model/life.ts';
  * again is dropped by whoever receives it.
  */
 
+/** What a node says: that it lives; or that it does, and hears nobody answer. */
+export type LifeWord = 'alive' | 'deaf';
+
+/** What the manager does with what nodes say. */
+export type HearLife = (nodeId: string, word: LifeWord) => void;
+
 /** The manager's side. */
 export interface LifeReceiver {
   /**
@@ -16,8 +22,8 @@ export interface LifeReceiver {
 
 /** The agent's side. */
 export interface LifeSender {
-  /** Sends the number, or does nothing where it cannot; numbers rise. */
-  send(number: number): void;
+  /** Sends the word, or does nothing where it cannot; numbers rise. */
+  send(number: number, word: LifeWord): void;
   close(): void;
 }
 

@@ -1,5 +1,5 @@
 import type { NodeAvailability } from '../model/node.ts';
-import type { KnownManager } from '../wire/authority-calls.ts';
+import type { KnownManager } from '../model/known-manager.ts';
 
 /** Whether this machine is a node of a cluster that other machines manage. */
 export type MembershipState =
@@ -12,7 +12,8 @@ export type MembershipState =
       readonly trouble: string;
     }
   | {
-      readonly kind: 'worker';
+      /** `manager`: beside others; its own manager process knows more. */
+      readonly kind: 'worker' | 'manager';
       readonly nodeId: string;
       readonly clusterId: string;
       readonly address: string;
@@ -28,6 +29,8 @@ export interface JoinRequest {
   readonly availability: NodeAvailability;
   /** The address of this node that a person chose; else it is the one that managers see. */
   readonly advertiseAddress?: string;
+  /** Where it listens once it is a manager: `host:port`; absent: on all its addresses. */
+  readonly listenAddress?: string;
 }
 
 /** What the daemon's API may do with the membership. */
@@ -40,6 +43,19 @@ export interface NodeMembership {
    *   on.
    */
   join(request: JoinRequest): Promise<void>;
-  /** Ends an attempt to join, or the membership with everything that the cluster runs here. */
+  /** Whether it is in a cluster, and none of the managers that it knows speaks with it. */
+  readonly isLost: boolean;
+  /**
+   * Where a manager of its cluster is found, for a node that is lost.
+   *
+   * @throws TuttiError where the token is of another cluster; `unavailable` as `join`.
+   */
+  findAgain(request: Pick<JoinRequest, 'token' | 'addresses'>): Promise<void>;
+  /**
+   * Ends an attempt to join, or the membership with everything that the cluster runs here. A
+   * manager ceases to be one first.
+   *
+   * @throws TuttiError the reason why the managers need this one.
+   */
   leave(): Promise<void>;
 }

@@ -1,12 +1,14 @@
 import type { PeerCertificate } from '../model/identity.ts';
 import type {
   CertificateAnswer,
-  KnownManager,
+  ManagerCandidate,
   RootAnswer,
   WireRefusal,
 } from '../wire/authority-calls.ts';
 import type { HostPort } from '../lib/host-port.ts';
-import type { NodeAvailability, NodeDescription } from '../model/node.ts';
+import type { KnownManager } from '../model/known-manager.ts';
+import type { ManagerCall } from './managers.ts';
+import type { NodeAvailability, NodeDescription, NodeRole } from '../model/node.ts';
 
 /** What a node is by: its key, and what the cluster said of it. */
 export interface NodeIdentity {
@@ -26,6 +28,17 @@ export interface NodeMembershipRecord {
   readonly managers: readonly KnownManager[];
   /** Of this node. */
   readonly address: string;
+  /** The network device that had it; absent: none had, as behind a router. */
+  readonly device?: string;
+  /** Where a manager on this machine listens, if a person said so: `host:port`. */
+  readonly listenAddress?: string;
+  /** What the certificate says; absent in files of older versions, whose nodes are workers. */
+  readonly role?: NodeRole;
+  /**
+   * Where this machine's own manager made the cluster: what is here counts only from the moment at
+   * which that manager's store is on etcd.
+   */
+  readonly founder?: true;
 }
 
 /** Where the identity is kept, replaced whole. */
@@ -52,6 +65,8 @@ export interface NodeKeys {
    * @throws TuttiError `invalid-argument` where it is none.
    */
   read(certificate: string, roots: readonly string[]): PeerCertificate;
+  /** Whether it is for a machine with that address. */
+  isFor(certificate: string, address: string): boolean;
 }
 
 /** The calls of a node to managers, see docs/design/joining.md. */
@@ -79,14 +94,24 @@ export interface ManagerCalls {
       readonly nodeId: string;
       readonly availability: NodeAvailability;
       readonly description: NodeDescription;
+      readonly candidate?: ManagerCandidate;
     },
     signal: AbortSignal,
   ): Promise<CertificateAnswer | WireRefusal>;
-  /** A new certificate for the key of the identity. */
+  /** A new certificate for the key of the identity, and for the address where it is a manager's. */
   renew(
     asked: { readonly identity: NodeIdentity; readonly request: string },
     signal: AbortSignal,
   ): Promise<CertificateAnswer | WireRefusal>;
+  /**
+   * What a node with the certificate of a manager asks of the others.
+   *
+   * @throws TuttiError what they said, or `unavailable`.
+   */
+  manager(
+    asked: { readonly identity: NodeIdentity; readonly call: ManagerCall; readonly body: object },
+    signal: AbortSignal,
+  ): Promise<unknown>;
   /** The node leaves. */
   leave(identity: NodeIdentity, signal: AbortSignal): Promise<void>;
 }

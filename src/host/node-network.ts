@@ -4,6 +4,7 @@ import type {
   CatalogTask,
   NetworkAssignment,
 } from '../model/assignment.ts';
+import type { ExaminationOrder, NodeExamination } from '../model/network-examination.ts';
 import type { PortProblem } from '../model/port-problem.ts';
 import type { Explanation } from '../model/report.ts';
 import type { ObservedPort, TaskAddress } from '../model/task.ts';
@@ -41,6 +42,8 @@ export interface DiscoveryView {
   readonly tasks: ReadonlyMap<string, CatalogTask>;
   /** Nodes that live and have tasks of the view. */
   readonly nodes: ReadonlyMap<string, CatalogNode>;
+  /** Nodes that are down, by which callers may still come. */
+  readonly downNodes?: ReadonlyMap<string, CatalogNode>;
   /** This node's own id. */
   readonly nodeId: string;
   /** By task id. */
@@ -56,6 +59,8 @@ export interface NodeNetwork {
    * @returns the container engine's name for it
    */
   ensure(network: NetworkAssignment, signal: AbortSignal): Promise<string>;
+  /** Resolves when names and addresses work in every network that was made until now. */
+  shown(): Promise<void>;
   /** The task's `/etc/resolv.conf`; undefined: the container engine's own. */
   resolvConf(request: {
     readonly networks: readonly NetworkAssignment[];
@@ -83,6 +88,15 @@ export interface NodeNetwork {
   portProblems(): readonly PortProblem[];
   /** Why a name has the answer that it has, as the given task would get it. */
   explain(name: string, fromTaskId: string | undefined): Explanation;
+  /**
+   * Looks at the network by order, and tells what it saw; without one, at what this node can see
+   * alone. What it needs for that stays until the signal, for others that look at this node.
+   */
+  examine(ask: {
+    readonly order?: ExaminationOrder;
+    readonly signal: AbortSignal;
+    readonly tell: (examination: NodeExamination) => void;
+  }): Promise<void>;
   /** Takes away everything that this made: rules, listeners, networks. */
   removeAll(signal: AbortSignal): Promise<void>;
 }

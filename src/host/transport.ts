@@ -1,4 +1,5 @@
 import type { HostPort } from '../lib/host-port.ts';
+import type { NodeRole } from '../model/node.ts';
 import type { AgentMessage, LogMessage, ManagerMessage } from '../wire/messages.ts';
 
 /** An ordered stream of messages with back-pressure: `send` waits while the other side is slow. */
@@ -24,6 +25,8 @@ export interface SessionPeer {
   readonly address: string;
   /** The root that signed its certificate. */
   readonly rootId: string;
+  /** Of its certificate; undefined: nobody says. */
+  readonly role?: NodeRole;
 }
 
 /** The manager's side: told of each session and each log stream. */

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decide, type LeadershipCircumstances, mayAct, wakeAt } from './decide.ts';
-import { type Decision, type LeadershipEvent, type Stance, startFollowing } from './stance.ts';
+import {
+  type Decision,
+  type LeadershipEvent,
+  type Stance,
+  startFollowing,
+  startVacant,
+} from './stance.ts';
 import { leadershipTerms as terms } from './terms.ts';
 
 const seen = { epoch: 4, sign: 'a' };
@@ -35,6 +41,31 @@ function holding(): Stance {
   );
   return stance;
 }
+
+test('an epoch whose holder is gone is taken at once', () => {
+  const vacant = startVacant(seen, { now: 0, extraMs: 0, silentMs: terms.silentMs });
+  const { steps } = after(vacant, [0, tick]);
+  assert.deepEqual(steps, [{ kind: 'take', seen }]);
+  const heard = after(vacant, [0, { kind: 'heard', seen: later }], [1, tick]);
+  assert.deepEqual(heard.steps, [], 'somebody was faster');
+});
+
+test('an epoch that was given back is taken at once, by the first in rank', () => {
+  const released = { epoch: 4, sign: '-', isReleased: true };
+  const heard = { kind: 'heard', seen: released } as const;
+  for (const rank of [0, 1]) {
+    const told = decide(following, heard, at(300, rank));
+    assert.deepEqual(told.steps, []);
+    const first = decide(told.stance, tick, at(300, rank));
+    assert.deepEqual(
+      first.steps.map(({ kind }) => kind),
+      [rank === 0 ? 'take' : 'ask'],
+    );
+    const answered = { kind: 'answered', seen: released } as const;
+    const later = decide(first.stance, answered, at(300 + terms.rankStepMs, rank));
+    assert.equal(later.steps[0]?.kind, rank === 0 ? undefined : 'take');
+  }
+});
 
 test('who hears the holder does nothing', () => {
   const { stance, steps } = after(following, [400, { kind: 'heard', seen: later }], [800, tick]);

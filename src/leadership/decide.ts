@@ -9,6 +9,7 @@ import {
   type LeadershipStep,
   type Stance,
   startFollowing,
+  startVacant,
   type Taking,
 } from './stance.ts';
 import type { LeadershipTerms } from './terms.ts';
@@ -219,6 +220,8 @@ function settle(stance: Holding, { now, terms }: LeadershipCircumstances): Decis
 
 function begin(seen: Sighting, { now, terms, rank, fraction }: LeadershipCircumstances): Following {
   const extraMs = rank * terms.rankStepMs + fraction * terms.jitterMs;
+  const { silentMs } = terms;
+  if (seen.isReleased === true) return startVacant(seen, { now, extraMs, silentMs });
   return startFollowing(seen, { now, extraMs });
 }
 

@@ -1,4 +1,5 @@
 import { unreachable } from '../lib/assert.ts';
+import { mostManagers } from '../model/known-manager.ts';
 
 /** A manager as a voter of the store, as far as it can be told now. */
 export interface Voter {
@@ -22,8 +23,6 @@ export type VoterVerdict =
   | { readonly kind: 'allowed' }
   | { readonly kind: 'refused'; readonly message: string; readonly hint: string };
 
-/** More managers make each write slower and hardly anything safer. */
-const mostVoters = 7;
 const allowed: VoterVerdict = { kind: 'allowed' };
 
 /** How many of so many voters must answer for a write. */
@@ -62,9 +61,9 @@ function judgeAdd(voters: readonly Voter[], subject: Voter | undefined): VoterVe
   if (subject !== undefined) {
     return refused(`node ${subject.nodeId} is a manager already`, 'There is nothing to do.');
   }
-  if (voters.length >= mostVoters) {
+  if (voters.length >= mostManagers) {
     return refused(
-      `there are ${voters.length} managers, and there can be ${mostVoters}`,
+      `there are ${voters.length} managers, and there can be ${mostManagers}`,
       'Demote one first, or leave the node a worker: workers need no manager of their own.',
     );
   }

@@ -81,6 +81,16 @@ export interface Decision {
   readonly steps: readonly LeadershipStep[];
 }
 
+/** Whoever held the epoch is known to be gone: no silence has to be waited for. */
+export function startVacant(
+  seen: Sighting,
+  circumstances: { readonly now: Instant; readonly extraMs: number; readonly silentMs: number },
+): Following {
+  const silentSince = circumstances.now - circumstances.silentMs;
+  const following = startFollowing(seen, circumstances);
+  return { ...following, heardAt: silentSince, answeringSince: silentSince };
+}
+
 /** The beginning: nothing was heard yet, and the silence counts from now. */
 export function startFollowing(
   seen: Sighting,

@@ -8,6 +8,9 @@ export interface HostPort {
 /** The port of managers, as in Swarm. */
 export const clusterPort = 2377;
 
+/** Where managers listen unless a person says otherwise. */
+export const defaultListenAddress = `0.0.0.0:${clusterPort}`;
+
 /**
  * `192.0.2.1`, `192.0.2.1:2377`, `[2001:db8::1]:2377`, `eth0:2377`, `:2377`. The default port is
  * taken where none is given. Undefined where the text is none of these.

@@ -65,3 +65,9 @@ export function addressInSubnet(address: string, subnetOrAddress: string): boole
   if (value === undefined || subnet === undefined) return undefined;
   return value >= subnet.first && value <= subnet.last;
 }
+
+/** `10.0.1.5` of `10.0.1.5/24`. */
+export function withoutPrefix(address: string): string {
+  const end = address.indexOf('/');
+  return end < 0 ? address : address.slice(0, end);
+}

@@ -115,6 +115,19 @@ test('where half of the nodes vanish within the window none is given up, until e
   assert.equal(watch.standing('d'), 'down');
 });
 
+test('half of the nodes are no less half where some of them were unsteady, and are missed later', () => {
+  const watch = watchOf('a', 'b', 'c');
+  // Heard as often as its link lets through.
+  for (let beat = 0; beat < 40; beat += 1) {
+    watch.pass(beat % 2 === 0 ? 1_500 : 500, 'a', 'b');
+    watch.hear('c');
+  }
+  watch.said.length = 0;
+  watch.pass(12_000, 'a');
+  assert.deepEqual([watch.standing('b'), watch.standing('c')], ['held: mass', 'held: mass']);
+  assert.ok(watch.said.every(({ kind }) => kind !== 'down'));
+});
+
 test('nodes that vanish one soon after the other count together', () => {
   const watch = watchOf(...five);
   watch.pass(4_000, 'a', 'b', 'c', 'd');
@@ -178,6 +191,19 @@ test('a farewell gives more time, once', () => {
   watch.hear('e');
   watch.pass(3_000, 'a', 'b', 'c', 'd');
   assert.equal(watch.standing('e'), 'down');
+});
+
+test('a node whose machine goes down is given up after the doubt, unless it is heard', () => {
+  const watch = watchOf(...five);
+  watch.leases.goes('e');
+  watch.pass(900, 'a', 'b', 'c', 'd');
+  assert.equal(watch.standing('e'), 'silent');
+  watch.pass(400, 'a', 'b', 'c', 'd');
+  assert.equal(watch.standing('e'), 'down');
+  assert.equal(watch.isFenced('e'), false);
+  watch.hear('e');
+  watch.pass(1_000, 'a', 'b', 'c', 'd');
+  assert.notEqual(watch.standing('e'), 'down');
 });
 
 test('a node of which only session messages come has more time', () => {
@@ -246,4 +272,45 @@ test('whatever arrives and whenever: nobody is given up early, nor all, nor twic
     }),
     { seed: 1, numRuns: 300 },
   );
+});
+
+test('a node that says that it hears nothing is given up, whatever its session still brings', () => {
+  const watch = watchOf(...five);
+  const until = watch.now + 2_000;
+  while (watch.now < until) {
+    watch.leases.deaf('a', watch.now);
+    watch.leases.heard('a', { now: watch.now, by: 'session' });
+    watch.pass(100, 'b', 'c', 'd', 'e');
+  }
+  assert.equal(watch.standing('a'), 'down');
+  assert.equal(watch.said.at(-1)?.kind === 'down' && watch.said.at(-1)?.nodeId, 'a');
+  watch.pass(20_000, 'b', 'c', 'd', 'e');
+  assert.equal(watch.isFenced('a'), true);
+  watch.hear('a');
+  assert.equal(watch.standing('a'), 'alive');
+});
+
+test('what a deaf node said while nobody listened is held against nobody', () => {
+  const watch = watchOf(...five);
+  for (let stall = 0; stall < 5; stall += 1) {
+    watch.now += 5_000;
+    watch.tick();
+    // What waits in the socket is read in a row, and answered.
+    for (const nodeId of five) watch.hear(nodeId);
+    for (const nodeId of five) watch.leases.deaf(nodeId, watch.now);
+    watch.now += 10;
+    watch.tick();
+  }
+  assert.deepEqual(watch.said, []);
+});
+
+test('a node that was silent and comes back deaf has the time of one that begins to be', () => {
+  const watch = watchOf(...five);
+  watch.pass(2_400, 'b', 'c', 'd', 'e');
+  assert.equal(watch.standing('a'), 'silent');
+  watch.leases.deaf('a', watch.now);
+  watch.pass(1_200, 'b', 'c', 'd', 'e');
+  assert.equal(watch.standing('a'), 'silent');
+  watch.pass(600, 'b', 'c', 'd', 'e');
+  assert.equal(watch.standing('a'), 'down');
 });

@@ -17,6 +17,8 @@ export type Transition =
       readonly nodeId: string;
       readonly kind: 'silent';
       readonly silentMs: number;
+      /** It is heard, and hears nothing itself. */
+      readonly deaf?: true;
       readonly hold?: Hold;
     }
   /** Its tasks are given away; those of fenced services only with `fenced`. */
@@ -24,6 +26,7 @@ export type Transition =
       readonly nodeId: string;
       readonly kind: 'down';
       readonly silentMs: number;
+      readonly deaf?: true;
       readonly fenced: boolean;
     };
 
@@ -44,6 +47,10 @@ interface Lease {
   sessionAtMs: number | undefined;
   datagrams: Rhythm;
   sessions: Rhythm;
+  /** Since when it says that it hears nothing; what it says besides does not count meanwhile. */
+  deafFromMs: number | undefined;
+  /** It said that its machine goes down: it is missed at once. */
+  isGoing: boolean;
   /** It is not missed before. */
   patientUntilMs: number;
   silentAtMs: number;
@@ -67,6 +74,11 @@ const longestSilenceMs = 20_000;
 const sessionPeriodMs = 5_000;
 /** After this many periods without a datagram a node is judged by its session. */
 const datagramPeriods = 20;
+/**
+ * A node that is deaf for longer is missed. Whoever was not listening finds its words in a row, and
+ * has answered all of them when the next one comes.
+ */
+const deafnessMs = 500;
 
 /**
  * The leases of all nodes. Pure: told what arrived and what time it is, says what follows. Nothing
@@ -105,13 +117,37 @@ export class Leases {
     const nowMs = this.#clock.at(at.now);
     const lease = this.#lease(nodeId, nowMs);
     this.#learn(lease, { nowMs, by: at.by });
-    const isNew = lease.standing !== 'alive';
-    lease.standing = 'alive';
     lease.heardAtMs = nowMs;
+    if (lease.deafFromMs !== undefined && at.by === 'session') return undefined;
+    const isNew = lease.standing !== 'alive';
+    lease.deafFromMs = undefined;
+    lease.standing = 'alive';
     lease.patientUntilMs = nowMs;
     lease.hold = undefined;
     lease.fenced = false;
+    lease.isGoing = false;
     return isNew ? { nodeId, kind: 'alive' } : undefined;
+  }
+
+  /**
+   * The node says that it hears nobody answer. That renews no lease: the node takes no answer to it
+   * for a proof of one. Where it was silent before, it has the time of one that begins to be deaf.
+   */
+  deaf(nodeId: string, now: Instant): Transition | undefined {
+    const lease = this.#leases.get(nodeId);
+    if (lease === undefined || lease.deafFromMs !== undefined) return undefined;
+    if (lease.standing !== 'alive' && lease.standing !== 'silent') return undefined;
+    const isNew = lease.standing !== 'alive';
+    lease.deafFromMs = this.#clock.at(now);
+    lease.standing = 'alive';
+    lease.hold = undefined;
+    return isNew ? { nodeId, kind: 'alive' } : undefined;
+  }
+
+  /** It was spoken with in a new session: it hears. */
+  greeted(nodeId: string): void {
+    const lease = this.#leases.get(nodeId);
+    if (lease !== undefined) lease.deafFromMs = undefined;
   }
 
   /** The node said that it would be away for a moment: it is not missed so soon. */
@@ -119,6 +155,12 @@ export class Leases {
     const lease = this.#leases.get(nodeId);
     if (lease === undefined) return;
     lease.patientUntilMs = this.#clock.at(at.now) + at.patienceMs;
+  }
+
+  /** The node said that its machine goes down: it is missed from now on. */
+  goes(nodeId: string): void {
+    const lease = this.#leases.get(nodeId);
+    if (lease !== undefined) lease.isGoing = true;
   }
 
   /** The node said that it stopped everything: it is down until it is heard again. */
@@ -180,8 +222,10 @@ export class Leases {
       heardAtMs: nowMs,
       datagramAtMs: undefined,
       sessionAtMs: undefined,
+      deafFromMs: undefined,
       datagrams: { meanMs: this.#terms.periodMs, deviationMs: 0 },
       sessions: { meanMs: sessionPeriodMs, deviationMs: 0 },
+      isGoing: false,
       patientUntilMs: nowMs,
       silentAtMs: nowMs,
       doubtFromMs: nowMs,
@@ -212,29 +256,38 @@ export class Leases {
 
   #isMissed(lease: Lease, nowMs: number): boolean {
     if (lease.standing !== 'alive' && lease.standing !== 'expected') return false;
+    if (lease.isGoing) return true;
     if (nowMs < lease.patientUntilMs) return false;
     if (lease.standing === 'expected') return true;
+    if (lease.deafFromMs !== undefined) return nowMs - lease.deafFromMs >= deafnessMs;
     return nowMs - lease.heardAtMs > this.#toleratedMs(lease);
   }
 
   #toleratedMs(lease: Lease): number {
-    const { periodMs, silentAfterMs, sessionSilentAfterMs } = this.#terms;
-    const sinceMs = lease.heardAtMs - (lease.datagramAtMs ?? Number.NEGATIVE_INFINITY);
-    if (sinceMs <= periodMs * datagramPeriods) {
-      const within = { leastMs: silentAfterMs, mostMs: longestSilenceMs };
-      return tolerableSilenceMs(lease.datagrams, within);
-    }
-    const within = { leastMs: sessionSilentAfterMs, mostMs: longestSilenceMs };
-    return tolerableSilenceMs(lease.sessions, within);
+    const within = { leastMs: this.#leastSilenceMs(lease), mostMs: longestSilenceMs };
+    return tolerableSilenceMs(this.#hasDatagrams(lease) ? lease.datagrams : lease.sessions, within);
+  }
+
+  #leastSilenceMs(lease: Lease): number {
+    const { silentAfterMs, sessionSilentAfterMs } = this.#terms;
+    return this.#hasDatagrams(lease) ? silentAfterMs : sessionSilentAfterMs;
+  }
+
+  #hasDatagrams({ heardAtMs, datagramAtMs }: Lease): boolean {
+    const sinceMs = heardAtMs - (datagramAtMs ?? Number.NEGATIVE_INFINITY);
+    return sinceMs <= this.#terms.periodMs * datagramPeriods;
   }
 
   #count(nowMs: number): Counts {
     let vanished = 0;
     let alive = 0;
     for (const lease of this.#leases.values()) {
-      if (lease.standing === 'alive') alive += 1;
+      // Who was unsteady before is missed later, and may be as gone as the one that is judged.
+      const isLate = nowMs - lease.heardAtMs > this.#leastSilenceMs(lease);
+      if (lease.standing === 'alive' && !isLate) alive += 1;
       const isRecent = nowMs - lease.silentAtMs < this.#terms.windowMs;
-      if (lease.standing === 'silent' || (lease.standing === 'down' && isRecent)) vanished += 1;
+      const isGone = lease.standing === 'silent' || (lease.standing === 'down' && isRecent);
+      if (isGone || (lease.standing === 'alive' && isLate)) vanished += 1;
     }
     return { vanished, alive };
   }
@@ -285,13 +338,18 @@ function blameFor(lease: Lease, counts: Counts): Hold | undefined {
 
 function silent(lease: Lease, nowMs: number): Transition {
   const { nodeId, hold } = lease;
-  const said = { nodeId, kind: 'silent', silentMs: nowMs - lease.heardAtMs } as const;
+  const silentMs = nowMs - lease.heardAtMs;
+  const said = { nodeId, kind: 'silent', silentMs, ...deafness(lease) } as const;
   return hold === undefined ? said : { ...said, hold };
 }
 
 function down(lease: Lease, nowMs: number): Transition {
   const { nodeId, fenced } = lease;
-  return { nodeId, kind: 'down', silentMs: nowMs - lease.heardAtMs, fenced };
+  return { nodeId, kind: 'down', silentMs: nowMs - lease.heardAtMs, ...deafness(lease), fenced };
+}
+
+function deafness({ deafFromMs }: Lease): { readonly deaf?: true } {
+  return deafFromMs === undefined ? {} : { deaf: true };
 }
 
 /** Said again when the cause is another one; the numbers in it may change unsaid. */

@@ -19,8 +19,10 @@ export class NodeLease {
   readonly #sent = new Map<number, Instant>();
   #provenAt: Instant | undefined;
 
-  constructor(terms: Pick<LeaseTerms, 'fencedAfterMs'>) {
+  /** `provenAt`: when something was sent that counts as heard from the start. */
+  constructor(terms: Pick<LeaseTerms, 'fencedAfterMs'>, provenAt?: Instant) {
     this.#terms = terms;
+    this.#provenAt = provenAt;
   }
 
   /** A sign of life is on its way; numbers rise. */

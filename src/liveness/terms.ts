@@ -18,6 +18,12 @@ export interface LeaseTerms {
   readonly longestStepMs: number;
 }
 
+/**
+ * A node none of whose signs of life was answered for so long hears nothing: it says so, and turns
+ * to another manager where there is one. Decided by `sim/liveness/main.ts`.
+ */
+export const deafAfterMs = 2_000;
+
 /** Decided by `sim/liveness/main.ts`; see docs/design/liveness.md. */
 export const leaseTerms: LeaseTerms = {
   periodMs: 500,

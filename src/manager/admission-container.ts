@@ -120,6 +120,7 @@ function checkHealth(field: string, health: HealthCheck): void {
     intervalMs: health.intervalMs,
     timeoutMs: health.timeoutMs,
     startPeriodMs: health.startPeriodMs,
+    startIntervalMs: health.startIntervalMs,
   };
   for (const [name, valueMs] of Object.entries(durations)) {
     checkDuration(`${field}.${name}`, valueMs);
@@ -128,14 +129,6 @@ function checkHealth(field: string, health: HealthCheck): void {
     }
   }
   checkWholeNumber(`${field}.retries`, health.retries, { minimum: 0, maximum: 1_000_000 });
-  if ((health.startIntervalMs ?? 0) > 0) {
-    refuse(
-      `${field}.startIntervalMs`,
-      `the start interval ${show(health.startIntervalMs)} ms is not supported: checks come at the ` +
-        'interval during the start, too',
-      { code: 'unimplemented', hint: 'Leave it out, or make the interval shorter.' },
-    );
-  }
 }
 
 function checkNaming(field: string, container: ContainerSpec): void {

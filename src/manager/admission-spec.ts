@@ -1,6 +1,8 @@
 import { unreachable } from '../lib/assert.ts';
 import { TuttiError } from '../lib/error.ts';
+import { affinities, affinityLabel } from '../model/affinity.ts';
 import { parseConstraint } from '../model/constraint.ts';
+import type { Labels } from '../model/labels.ts';
 import type {
   Placement,
   PublishedPort,
@@ -28,6 +30,7 @@ const portLimit = 65_535;
 export function checkSpec(field: string, spec: ServiceSpec): void {
   checkServiceName(`${field}.name`, spec.name);
   checkLabels(`${field}.labels`, spec.labels);
+  checkAffinity(`${field}.labels`, spec.labels);
   checkMode(`${field}.mode`, spec.mode);
   checkUpdate(`${field}.update`, spec.update);
   checkUpdate(`${field}.rollback`, spec.rollback);
@@ -38,6 +41,10 @@ export function checkSpec(field: string, spec: ServiceSpec): void {
   checkEndpointMode(field, spec);
   checkPlacement(`${field}.placement`, spec.placement, spec.mode);
   checkDependencies(`${field}.dependsOn`, spec);
+}
+
+function checkAffinity(field: string, labels: Labels): void {
+  checkOneOf(`${field}["${affinityLabel}"]`, labels[affinityLabel], affinities);
 }
 
 function checkMode(field: string, mode: ServiceMode): void {

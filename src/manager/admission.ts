@@ -4,6 +4,7 @@ import { nameKey, portKey } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 import { checkUnique, refuse, show } from './admission-check.ts';
 import { checkTemplate } from './admission-container.ts';
+import { checkEngines } from './admission-engine.ts';
 import { checkSpec } from './admission-spec.ts';
 import { checkPlaceholders } from './admission-template.ts';
 
@@ -28,6 +29,7 @@ export function admitService(declaration: ServiceDeclaration, context: Admission
   checkSpec('spec', declaration.spec);
   checkTemplate('template', declaration.template);
   checkIdentity(declaration, context);
+  checkEngines(declaration, context.view);
   checkNetworks(declaration, context.view);
   checkReferences(declaration, context.view);
   checkPlaceholders(declaration, context.view);

@@ -1,10 +1,10 @@
 import type { Clock } from '../host/clock.ts';
 import type { MessageStream, SessionPeer } from '../host/transport.ts';
 import { TuttiError } from '../lib/error.ts';
-import type { NodeViewChange } from '../model/assignment.ts';
 import type { NodeDescription } from '../model/node.ts';
 import type { AgentMessage, ManagerMessage } from '../wire/messages.ts';
 import type { NodeAssignments } from './node-assignments.ts';
+import type { Farewell } from './node-monitor.ts';
 
 /** Requests that may wait for an agent which does not read; one more ends its session. */
 const requestLimit = 1_024;
@@ -12,8 +12,12 @@ const requestLimit = 1_024;
 const agentBeatMs = 5_000;
 /** Periods without a word after which an agent counts as unreachable, as in Swarm. */
 const silentPeriods = 3;
+/** Rounds that are told apart while the agent has not said that it knows them. */
+const unknownLimit = 64;
 /** Changes in one message, except in the first, which holds everything. */
 const changesPerMessage = 2_000;
+
+type Assign = Extract<ManagerMessage, { readonly kind: 'assign' }>;
 
 /**
  * The manager's end of one session. What the agent has to know is computed when it can be sent:
@@ -27,15 +31,24 @@ export class AgentSession {
   readonly isStranger: boolean;
   /** Undefined: the agent of this machine. */
   readonly peer: SessionPeer | undefined;
+  /** What it said of itself when it ended in order. */
+  farewell: Farewell | undefined;
   readonly ended = Promise.withResolvers<void>();
   readonly #stream: MessageStream<ManagerMessage, AgentMessage>;
   readonly #clock: Clock;
   readonly #clusterId: () => string | undefined;
+  readonly #mayAct: () => boolean;
+  readonly #epoch: () => number;
   readonly #requests: ManagerMessage[] = [];
   readonly #stop = new AbortController();
   #description: NodeDescription;
   #heardAt: number;
   #sequence = 0;
+  /** How often everything marked was taken to be sent. */
+  #round = 0;
+  /** Those that the agent has not said it knows, with the last message of each. */
+  readonly #unknown: { readonly round: number; readonly sequence: number }[] = [];
+  #confirm: number | undefined;
   #woken = Promise.withResolvers<void>();
 
   constructor(options: {
@@ -45,6 +58,9 @@ export class AgentSession {
     readonly assignments: NodeAssignments;
     readonly clock: Clock;
     readonly clusterId: () => string | undefined;
+    /** While it may not, nothing is said; `wake` tells that it may again. */
+    readonly mayAct: () => boolean;
+    readonly epoch: () => number;
     readonly isStranger: boolean;
     readonly peer: SessionPeer | undefined;
   }) {
@@ -56,6 +72,8 @@ export class AgentSession {
     this.#stream = options.stream;
     this.#clock = options.clock;
     this.#clusterId = options.clusterId;
+    this.#mayAct = options.mayAct;
+    this.#epoch = options.epoch;
     this.#heardAt = options.clock.now();
   }
 
@@ -77,6 +95,29 @@ export class AgentSession {
   /** There may be something to send. */
   wake(): void {
     this.#woken.resolve();
+  }
+
+  /**
+   * The agent is asked to say when it shows what is marked now. Returns what it answers with; as
+   * little as possible is asked, for each answer is a message.
+   */
+  askToConfirm(): number {
+    this.#confirm = this.#round + 1;
+    return this.#confirm;
+  }
+
+  /** The round that takes what is marked now. */
+  get nextRound(): number {
+    return this.#round + 1;
+  }
+
+  /** The agent knows all messages up to this one. Returns the round that it knows all of. */
+  known(sequence: number): number {
+    let round = 0;
+    while ((this.#unknown[0]?.sequence ?? Number.POSITIVE_INFINITY) <= sequence) {
+      round = this.#unknown.shift()?.round ?? round;
+    }
+    return round;
   }
 
   /** Sends a message that is no assignment, before any assignment that waits. */
@@ -138,7 +179,7 @@ export class AgentSession {
   }
 
   async #sendRequests(): Promise<void> {
-    for (;;) {
+    while (this.#mayAct()) {
       const request = this.#requests.shift();
       if (request === undefined) return;
       await this.#stream.send(request);
@@ -146,9 +187,11 @@ export class AgentSession {
   }
 
   #nothingToSend(): boolean {
-    if (this.#requests.length > 0 || this.#stop.signal.aborted) return false;
+    if (this.#stop.signal.aborted) return false;
+    if (!this.#mayAct()) return true;
+    if (this.#requests.length > 0) return false;
     if (this.#clusterId() === undefined) return true;
-    return this.#sequence > 0 && !this.assignments.hasMarks;
+    return this.#sequence > 0 && !this.assignments.hasMarks && this.#confirm === undefined;
   }
 
   async #sendAssignments(): Promise<void> {
@@ -156,21 +199,34 @@ export class AgentSession {
     if (clusterId === undefined) return;
     const full = this.#sequence === 0;
     const changes = this.assignments.takeChanges();
-    if (full) {
-      await this.#assign(clusterId, { full, changes });
-      return;
+    this.#round += 1;
+    const confirm = this.#confirm;
+    this.#confirm = undefined;
+    const mustSpeak = full || confirm !== undefined;
+    const length = Math.max(changes.length, mustSpeak ? 1 : 0);
+    const partLength = full ? length : changesPerMessage;
+    for (let start = 0; start < length; start += partLength) {
+      const isLast = start + partLength >= length;
+      await this.#assign(clusterId, {
+        full,
+        changes: changes.slice(start, start + partLength),
+        ...(isLast && confirm !== undefined && { confirm }),
+      });
     }
-    for (let start = 0; start < changes.length; start += changesPerMessage) {
-      const part = changes.slice(start, start + changesPerMessage);
-      await this.#assign(clusterId, { full, changes: part });
-    }
+    // Of too many the last stands for those before it.
+    this.#unknown[Math.min(this.#unknown.length, unknownLimit - 1)] = {
+      round: this.#round,
+      sequence: this.#sequence,
+    };
   }
 
   async #assign(
     clusterId: string,
-    content: { readonly full: boolean; readonly changes: readonly NodeViewChange[] },
+    content: Pick<Assign, 'full' | 'changes' | 'confirm'>,
   ): Promise<void> {
     this.#sequence += 1;
-    await this.#stream.send({ kind: 'assign', clusterId, sequence: this.#sequence, ...content });
+    const sequence = this.#sequence;
+    const epoch = this.#epoch();
+    await this.#stream.send({ kind: 'assign', clusterId, epoch, sequence, ...content });
   }
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { declare, ManagerWorld } from '../../sim/manager-world.ts';
 import type { ScriptedAgent } from '../../sim/scripted-agent.ts';
 import type { Network } from '../model/network.ts';
+import { overlayNetwork } from '../../sim/overlay-network.ts';
 
 /* Networks that span nodes are made of what the catalog says of nodes and of tasks. */
 
@@ -16,17 +17,7 @@ async function twoNodes(): Promise<{
   const far = world.agent('node-2', { hostname: 'far', address: '192.0.2.2' });
   await far.connect();
   await world.settle();
-  const network = await world.control.createNetwork({
-    name: 'shared',
-    labels: {},
-    driver: 'overlay',
-    driverOptions: {},
-    internal: false,
-    attachable: false,
-    ingress: false,
-    enableIpv6: false,
-    subnets: [],
-  });
+  const network = await world.control.createNetwork(overlayNetwork('shared'));
   return { world, near: agent, far, network };
 }
 
@@ -65,6 +56,72 @@ test('nodes are told where the nodes of the tasks of their networks are', async 
   assert.deepEqual(addresses(far), {});
 });
 
+test('every node is told of all nodes while a published port leads callers to it', async () => {
+  const { world, near, far } = await twoNodes();
+  const description = {
+    ...far.description,
+    takesCallers: true as const,
+    hostSubnets: ['192.0.2.2/24', '10.9.0.7/32', '10.50.0.0/16'],
+  };
+  await far.send({ kind: 'description', description });
+  const ports = [
+    { protocol: 'tcp', targetPort: 80, publishedPort: 8080, mode: 'ingress' },
+  ] as const;
+  const service = await world.control.createService(declare('web', 0, { spec: { ports } }));
+  await world.settle();
+  const told = [
+    { nodeId: 'node-1', address: '192.0.2.1' },
+    // What it has a route to is no address of its own.
+    { nodeId: 'node-2', address: '192.0.2.2', ownAddresses: ['192.0.2.2', '10.9.0.7'] },
+  ];
+  for (const { view } of [near, far]) {
+    assert.deepEqual([...view.catalogNodes.values()].toSorted(byId), told);
+  }
+  const third = world.agent('node-3', { hostname: 'third', address: '192.0.2.3' });
+  await third.connect();
+  await world.settle();
+  for (const { view } of [near, far, third]) assert.equal(view.catalogNodes.size, 3);
+  await world.control.removeService(service.id);
+  await world.settle();
+  for (const { view } of [near, far, third]) assert.equal(view.catalogNodes.size, 0);
+});
+
+const byId = (left: { readonly nodeId: string }, right: { readonly nodeId: string }): number =>
+  left.nodeId < right.nodeId ? -1 : 1;
+
+test('a network has the size of packets of the smallest link, once a node says it', async () => {
+  const { world, near, far, network } = await twoNodes();
+  await runOn(world, network, 'vm');
+  const told = () => near.view.networks.get(network.id)?.linkMtu;
+  assert.equal(told(), undefined);
+  await near.send({ kind: 'description', description: { ...near.description, linkMtu: 1_500 } });
+  await far.send({ kind: 'description', description: { ...far.description, linkMtu: 1_280 } });
+  await world.settle();
+  assert.equal(told(), 1_280);
+  // Networks of nobody could be made with such a size.
+  await far.send({ kind: 'description', description: { ...far.description, linkMtu: 20 } });
+  await world.settle();
+  assert.equal(told(), 1_500);
+});
+
+test('nodes are told of an affinity; another one is refused', async () => {
+  const { world, near } = await twoNodes();
+  const ports = [
+    { protocol: 'tcp', targetPort: 80, publishedPort: 8080, mode: 'ingress' },
+  ] as const;
+  const declared = (labels: Readonly<Record<string, string>>) =>
+    declare('web', 0, { spec: { ports, labels } });
+  await assert.rejects(
+    world.control.createService(declared({ 'dev.tutti.affinity': 'cookie' })),
+    /labels\["dev.tutti.affinity"\] is "cookie"; one of client-ip is expected/,
+  );
+  const service = await world.control.createService(
+    declared({ 'dev.tutti.affinity': 'client-ip' }),
+  );
+  await world.settle();
+  assert.equal(near.view.catalogServices.get(service.id)?.affinity, 'client-ip');
+});
+
 test('the new address of a node is told to those who reach its tasks', async () => {
   const { world, near, far, network } = await twoNodes();
   await runOn(world, network, 'vm');
@@ -73,6 +130,15 @@ test('the new address of a node is told to those who reach its tasks', async () 
   await far.send({ kind: 'description', description });
   await world.settle();
   assert.equal(addresses(near)['node-2'], '192.0.2.9');
+});
+
+test('nobody is told of a node that is found by IPv6: kernels would refuse all the rest', async () => {
+  const { world, near, far, network } = await twoNodes();
+  await runOn(world, network, 'vm');
+  await runOn(world, network, 'far');
+  await far.send({ kind: 'description', description: { ...far.description, address: 'fd00::7' } });
+  await world.settle();
+  assert.deepEqual(addresses(near), { 'node-1': '192.0.2.1' });
 });
 
 test('the manager is where it said that others find it', async () => {
@@ -100,4 +166,43 @@ test('nobody is told where a node is that is down', async () => {
   await far.connect();
   await world.settle();
   assert.equal(world.control.observed.node('node-2')?.state, 'ready');
+});
+
+test('nodes are told of the ports of a service, those of mode host apart', async () => {
+  const { world, near, network } = await twoNodes();
+  const ports = [
+    { protocol: 'tcp', targetPort: 80, publishedPort: 8_080, mode: 'ingress' },
+    { protocol: 'udp', targetPort: 53, publishedPort: 5_353, mode: 'host' },
+  ] as const;
+  const networks = [{ networkId: network.id, aliases: [], driverOptions: {} }];
+  const declaration = declare('ported', 1, { spec: { ports }, template: { networks } });
+  const { id } = await world.control.createService(declaration);
+  await world.settle();
+  const told = near.view.catalogServices.get(id);
+  assert.deepEqual(
+    told?.ports.map(({ targetPort }) => targetPort),
+    [80],
+  );
+  assert.deepEqual(
+    told?.hostPorts?.map(({ targetPort }) => targetPort),
+    [53],
+  );
+});
+
+test('a container that has ended is ready no more, before its task has', async () => {
+  const { world, near, far, network } = await twoNodes();
+  const service = await runOn(world, network, 'far');
+  await runOn(world, network, 'vm');
+  const isReady = () =>
+    [...near.view.catalogTasks.values()].find(({ serviceId }) => serviceId === service.id)?.ready;
+  const [task] = [...world.control.view.tasks.by('service', service.id)];
+  assert.ok(task);
+  assert.equal(isReady(), true);
+  const container = { name: 'main', containerId: 'c1', health: 'none' } as const;
+  await far.report(task.id, { containers: [{ ...container, exitCode: 137 }] });
+  await world.settle();
+  assert.equal(isReady(), false);
+  await far.report(task.id, { containers: [container] });
+  await world.settle();
+  assert.equal(isReady(), true);
 });

@@ -1,5 +1,5 @@
 import { parseHostPort } from '../lib/host-port.ts';
-import { parseAddress } from '../lib/ipv4.ts';
+import { parseAddress, parseSubnet } from '../lib/ipv4.ts';
 import type {
   AloneStart,
   CatalogNode,
@@ -10,9 +10,12 @@ import type {
   TaskAssignment,
   TemplateAssignment,
 } from '../model/assignment.ts';
+import { affinityOf } from '../model/affinity.ts';
+import type { Attachment } from '../model/attachment.ts';
 import { taskContainerName } from '../model/container-name.ts';
+import { tunnelEndOf } from '../model/encryption.ts';
 import type { Network } from '../model/network.ts';
-import type { Node } from '../model/node.ts';
+import { type Node, type NodeDescription, ownAddressesOf } from '../model/node.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Service } from '../model/service.ts';
 import type { ObservedTask, Task } from '../model/task.ts';
@@ -28,7 +31,11 @@ import { theCluster } from './cluster-row.ts';
  * that follows from it; which values a node needs is decided in `node-assignments.ts`.
  */
 
-export function taskAssignment(view: View, task: Task): TaskAssignment | undefined {
+export function taskAssignment(
+  view: View,
+  of: { readonly task: Task; readonly departing: boolean },
+): TaskAssignment | undefined {
+  const { task, departing } = of;
   const service = view.services.get(task.serviceId);
   if (service === undefined) return undefined;
   return {
@@ -47,6 +54,7 @@ export function taskAssignment(view: View, task: Task): TaskAssignment | undefin
     ...(service.registryAuth === undefined || !isLive(task)
       ? {}
       : { registryAuth: service.registryAuth }),
+    ...(departing && { departing }),
   };
 }
 
@@ -71,11 +79,26 @@ export function networkAssignment(view: View, network: Network): NetworkAssignme
     gateway: subnet?.gateway ?? '',
     internal: network.spec.internal,
     ingress: network.spec.ingress,
+    ...(network.spec.attachable && { attachable: true }),
     enableIpv6: network.spec.enableIpv6,
     ...vxlanOf(view, network),
     driverOptions: network.spec.driverOptions,
+    ...smallestLink(view),
     predefined,
   };
+}
+
+/** Every host takes packets of that size (RFC 791, 3.1): networks are not made for smaller ones. */
+const leastLinkMtu = 576;
+
+/** Containers keep the size that they began with, and any node may get a task of the network. */
+function smallestLink(view: View): Pick<NetworkAssignment, 'linkMtu'> {
+  let linkMtu: number | undefined;
+  for (const { description } of view.nodes.all()) {
+    if (description.linkMtu === undefined || description.linkMtu < leastLinkMtu) continue;
+    linkMtu = Math.min(description.linkMtu, linkMtu ?? Infinity);
+  }
+  return linkMtu === undefined ? {} : { linkMtu };
 }
 
 function vxlanOf(view: View, { vxlanId: id }: Network): Pick<NetworkAssignment, 'vxlan'> {
@@ -101,6 +124,7 @@ export function catalogService(view: View, serviceId: string): CatalogService | 
     service.virtualAddresses.map((vip) => [vip.networkId, vip.address.split('/')[0] ?? '']),
   );
   const attached = template?.spec.networks ?? [];
+  const affinity = affinityOf(service.spec.labels);
   const networks = attached.map((one) => {
     const virtualAddress = addressOf.get(one.networkId);
     addressOf.delete(one.networkId);
@@ -117,12 +141,15 @@ export function catalogService(view: View, serviceId: string): CatalogService | 
     aliases: [],
     virtualAddress,
   }));
+  const hostPorts = service.publishedPorts.filter((port) => port.mode === 'host');
   return {
     serviceId,
     name: service.spec.name,
     endpointMode: service.spec.endpointMode,
     networks: [...networks, ...others],
+    ...(affinity !== undefined && { affinity }),
     ports: ingressPorts(service),
+    ...(hostPorts.length > 0 && { hostPorts }),
   };
 }
 
@@ -162,15 +189,97 @@ export function catalogTask(
   };
 }
 
-/** Undefined for a node that is down or removed: nobody leads anything to it. */
+/** As the container engine shortens ids. */
+const shortIdLength = 12;
+
+/** What a container that is no task is found by; undefined while it does not run. */
+export function containerService(view: View, containerId: string): CatalogService | undefined {
+  const places = placesOf(view, containerId).filter(({ container }) => container.running);
+  const [first] = places;
+  if (first === undefined) return undefined;
+  const networks = places.map(({ networkId, container }) => ({
+    networkId,
+    aliases: [...new Set([containerId.slice(0, shortIdLength), ...container.aliases])],
+  }));
+  return {
+    serviceId: containerId,
+    name: first.container.name,
+    endpointMode: 'dnsrr',
+    networks,
+    ports: [],
+    isContainer: true,
+  };
+}
+
+/**
+ * Where a container that is no task is. Told before it runs, for who starts calls at once, and is
+ * to be answered.
+ */
+export function containerTask(
+  view: View,
+  of: { readonly containerId: string; readonly observed: Observed },
+): CatalogTask | undefined {
+  const { containerId, observed } = of;
+  const places = placesOf(view, containerId);
+  const [first] = places;
+  if (first === undefined) return undefined;
+  const { nodeId, container } = first;
+  const isRunning = places.some((place) => place.container.running);
+  return {
+    taskId: containerId,
+    serviceId: containerId,
+    nodeId,
+    name: container.name,
+    addresses: places.map(({ networkId, address }) => ({ networkId, address })),
+    ready: isRunning && observed.node(nodeId)?.state !== 'down',
+    isContainer: true,
+  };
+}
+
+type PlaceOfContainer = Attachment & Required<Pick<Attachment, 'container'>>;
+
+function placesOf(view: View, containerId: string): readonly PlaceOfContainer[] {
+  return [...view.attachments.by('container', containerId)].filter(
+    (row): row is PlaceOfContainer => row.container !== undefined,
+  );
+}
+
+/**
+ * Undefined for a node that left or was removed, or is down and leads nobody on; or that has no
+ * address of IPv4, the only one by which networks lead to nodes.
+ */
 export function catalogNode(
   view: View,
   of: { readonly nodeId: string; readonly observed: Observed },
 ): CatalogNode | undefined {
   const { nodeId, observed } = of;
   const node = view.nodes.get(nodeId);
-  if (node === undefined || observed.node(nodeId)?.state === 'down') return undefined;
-  return { nodeId, address: addressOf(view, node) };
+  if (node === undefined || node.leftAt !== undefined) return undefined;
+  const { takesCallers } = node.description;
+  const isDown = observed.node(nodeId)?.state === 'down';
+  if (isDown && takesCallers !== true) return undefined;
+  const address = addressOf(view, node);
+  // The kernels of the others would refuse all that they are told together with it.
+  if (parseAddress(address) === undefined) return undefined;
+  const tunnel = tunnelEndOf(node.description.encryption);
+  return {
+    nodeId,
+    address,
+    ...(isDown && { isDown }),
+    ...(tunnel !== undefined && { tunnel }),
+    ...(takesCallers === true && {
+      ownAddresses: machineAddresses(node.description),
+    }),
+  };
+}
+
+/** Those that routes of the machine begin with are nobody's. */
+function machineAddresses(description: NodeDescription): readonly string[] {
+  const { hostSubnets } = description;
+  return ownAddressesOf(description).filter((address, index) => {
+    const subnet = parseSubnet(hostSubnets[index] ?? '');
+    return subnet?.prefixLength === 32 || subnet?.first !== parseAddress(address);
+  });
 }
 
 /**
@@ -188,6 +297,8 @@ function addressOf(view: View, { spec, description }: Node): string {
 function isHealthy(observed: ObservedTask | undefined): boolean {
   if (observed?.state !== 'running') return false;
   return observed.containers.every(
-    (container) => container.health === 'none' || container.health === 'healthy',
+    ({ health, exitCode }) =>
+      // One that has ended is `running` until its agent knows how.
+      exitCode === undefined && (health === 'none' || health === 'healthy'),
   );
 }

@@ -22,11 +22,13 @@ import type {
   Verdict,
 } from '../host/cluster-port.ts';
 import type { Logger } from '../host/logger.ts';
+import type { ManagerCall, ManagerCallHandler } from '../host/managers.ts';
 import { TuttiError } from '../lib/error.ts';
-import { clusterPort, formatHostPort, type HostPort, parseHostPort } from '../lib/host-port.ts';
+import { defaultListenAddress, type HostPort, parseHostPort } from '../lib/host-port.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { NodeRecord } from '../model/identity.ts';
 import type { Instant } from '../model/instant.ts';
+import type { Observed } from '../model/observed.ts';
 import type { NodeRole } from '../model/node.ts';
 import type { Root } from '../model/root.ts';
 import type { Commit, Transaction, View } from '../store/view.ts';
@@ -36,13 +38,13 @@ import type {
   RenewCall,
   RootAnswer,
 } from '../wire/authority-calls.ts';
+import { isIpAddress } from './admission-check.ts';
 import { theCluster } from './cluster-row.ts';
-import { admitNode, sameNameWarnings } from './nodes.ts';
-import type { ObservedState } from './observed-state.ts';
+import { managersToTell } from './known-managers.ts';
+import { actingRole, admitNode, sameNameWarnings } from './nodes.ts';
+import type { Seats } from './seats.ts';
 import type { Write } from './writer.ts';
 
-/** Where managers listen unless a person says otherwise. */
-const defaultListenAddress = `0.0.0.0:${clusterPort}`;
 const firstRetryMs = 1_000;
 const longestRetryMs = 30_000;
 /** Time passes under open sessions: certificates end. */
@@ -53,7 +55,7 @@ export interface ClusterDoorOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly view: View;
-  readonly observed: ObservedState;
+  readonly observed: Pick<Observed, 'node'>;
   readonly authority: Authority;
   /** Durable when it resolves. */
   write<T>(run: Write<T>): Promise<T>;
@@ -65,6 +67,14 @@ export interface ClusterDoorOptions {
   rootOf(nodeId: string): string | undefined;
   /** Another root signs: nodes whose certificate is of an older one are to renew it. */
   onRotated(): void;
+  /** Whether this manager finishes rotations; absent: there is no other. */
+  readonly isLeading?: () => boolean;
+  /** Absent: nobody becomes a manager beside this one. */
+  readonly seats?: Pick<Seats, 'refuse'> | undefined;
+  /** Of one of several managers; absent: what the cluster's row says. */
+  readonly own?: { readonly nodeId: string; readonly listenAddress: string };
+  /** What other managers may ask; what is not here is refused. */
+  readonly managerCalls?: Readonly<Partial<Record<ManagerCall, ManagerCallHandler>>>;
 }
 
 /**
@@ -95,7 +105,9 @@ export class ClusterDoor implements ClusterCalls {
       const cluster = theCluster(view);
       let waitMs = lookEveryMs;
       try {
-        if (cluster !== undefined && !this.#isOpen) await this.reserve(cluster.listenAddress);
+        if (cluster !== undefined && !this.#isOpen) {
+          await this.reserve(this.#options.own?.listenAddress ?? cluster.listenAddress);
+        }
         if (cluster !== undefined && clock.now() >= this.#renewAt) await this.open();
         if (this.#isOpen) port.rejudge();
         retryMs = firstRetryMs;
@@ -156,6 +168,7 @@ export class ClusterDoor implements ClusterCalls {
     const { view, observed, logger } = this.#options;
     const roots = [...view.roots.all()];
     if (!this.#isOpen || !isRotating(roots) || this.#signingId !== signingRoot(roots)?.id) return;
+    if (this.#options.isLeading?.() === false) return;
     const nodes = [...view.nodes.all()]
       .filter((node) => node.keyDigest !== undefined)
       .map(({ id }) => ({
@@ -199,7 +212,11 @@ export class ClusterDoor implements ClusterCalls {
       this.#refuse(refusal, { call: 'authority.join', caller: from, nodeId: asked.nodeId });
     const judged = judgeToken(asked.token, this.#joinKnowledge(view));
     if (judged.kind === 'refused') return refuse(judged);
-    if (judged.role === 'manager') return refuse(oneManager());
+    if (judged.role === 'manager') {
+      const { seats } = this.#options;
+      const refusal = seats === undefined ? oneManager() : await seats.refuse(asked.candidate);
+      if (refusal !== undefined) return refuse(refusal);
+    }
     const { publicKey, keyDigest } = await authority.readRequest(asked.request);
     const request = { ...asked, keyDigest, boundToConnection: from.isBound(publicKey) };
     const first = decideJoin(request, this.#joinKnowledge(view));
@@ -228,7 +245,7 @@ export class ClusterDoor implements ClusterCalls {
     });
     return await this.#certify(decided, {
       request: asked.request,
-      address: from.address,
+      address: asked.candidate?.address ?? from.address,
       warnings,
     });
   }
@@ -247,13 +264,25 @@ export class ClusterDoor implements ClusterCalls {
     const said = decided.kind === 'refused' || from.isBound(publicKey) ? decided : replayed();
     if (said.kind === 'refused')
       return this.#refuse(said, { call: 'authority.renew', caller: from });
-    const { address } = from;
+    const address = asked.address ?? from.address;
     return await this.#certify(said, { request: asked.request, address, warnings: [] });
   }
 
   left(nodeId: string): void {
     this.#options.logger.info('a node left the cluster', { nodeId });
     this.#options.onLeft(nodeId);
+  }
+
+  async manager(
+    call: ManagerCall,
+    body: unknown,
+    from: { readonly nodeId: string },
+  ): Promise<object> {
+    const handler = this.#options.managerCalls?.[call];
+    if (handler !== undefined) return await handler(body, from);
+    throw new TuttiError('unimplemented', `this manager does not answer ${call}`, {
+      hint: 'The managers may run different versions: bring them to the same one.',
+    });
   }
 
   async #certify(
@@ -268,10 +297,15 @@ export class ClusterDoor implements ClusterCalls {
     const { nodeId, role } = node;
     const cluster = requireCluster(view);
     const roots = [...view.roots.all()];
+    if (!isIpAddress(from.address)) {
+      const message = `the address ${JSON.stringify(from.address)} is no IP address`;
+      throw new TuttiError('invalid-argument', message, { field: 'address' });
+    }
     const certificate = await authority.signNode({
       nodeId,
       role,
       clusterId: cluster.id,
+      ...(role === 'manager' && { addresses: [from.address] }),
       request: from.request,
       issuer: requireSigner(view),
       ...validityFrom(clock.now(), cluster.spec.certificateExpiryMs),
@@ -284,7 +318,7 @@ export class ClusterDoor implements ClusterCalls {
       certificate: [certificate, ...crossChain(roots)].join(''),
       // Managers show certificates of the signing root from its first moment.
       roots: [requireSigner(view).certificate],
-      managers: managersOf(view, cluster),
+      managers: managersToTell(view),
       address: from.address,
       warnings: from.warnings,
     };
@@ -303,9 +337,9 @@ export class ClusterDoor implements ClusterCalls {
     const cluster = requireCluster(view);
     const roots = [...view.roots.all()];
     const validity = validityFrom(clock.now(), cluster.spec.certificateExpiryMs);
-    const manager = managersOf(view, cluster)[0];
+    const manager = managersToTell(view)[0];
     const own = await authority.issue({
-      nodeId: manager?.nodeId ?? cluster.id,
+      nodeId: this.#options.own?.nodeId ?? manager?.nodeId ?? cluster.id,
       role: 'manager',
       clusterId: cluster.id,
       issuer: requireSigner(view),
@@ -372,7 +406,8 @@ function mayRefuse(change: Commit['changes'][number]): boolean {
   if (change.table === 'roots') return true;
   if (change.table !== 'nodes' || change.before === undefined) return false;
   const { before, after } = change;
-  return before.spec.role !== after?.spec.role || before.keyDigest !== after.keyDigest;
+  if (after === undefined || before.keyDigest !== after.keyDigest) return true;
+  return actingRole(before) !== actingRole(after);
 }
 
 function hostPortOf(text: string): HostPort {
@@ -399,15 +434,7 @@ function knowledgeOf(
 function recordOf(view: Pick<View | Transaction, 'nodes'>, nodeId: string): NodeRecord | undefined {
   const node = view.nodes.get(nodeId);
   if (node === undefined) return undefined;
-  return { nodeId, role: node.spec.role, keyDigest: node.keyDigest ?? '' };
-}
-
-function managersOf(view: View, cluster: Cluster): CertificateAnswer['managers'] {
-  const address = parseHostPort(cluster.advertiseAddress);
-  if (address === undefined) return [];
-  return [...view.nodes.all()]
-    .filter((node) => node.spec.role === 'manager')
-    .map((node) => ({ nodeId: node.id, address: formatHostPort(address) }));
+  return { nodeId, role: actingRole(node), keyDigest: node.keyDigest ?? '' };
 }
 
 function requireCluster(view: View): Cluster {
@@ -430,8 +457,8 @@ function noCluster(): Refusal {
 }
 
 function oneManager(): Refusal {
-  return refused('wrong-role', {
-    message: 'this cluster has one manager and takes no second one yet',
+  return refused('cannot-manage', {
+    message: 'this cluster has one manager and takes no second one',
     hint: 'Join as a worker: "docker swarm join-token worker" on the manager prints how.',
   });
 }

@@ -128,6 +128,7 @@ export function wipe(tx: Transaction): void {
     tx.services,
     tx.templates,
     tx.networks,
+    tx.attachments,
     tx.secrets,
     tx.configs,
     tx.nodes,

@@ -2,6 +2,7 @@ import type { Cluster, ClusterSpec } from '../model/cluster.ts';
 import type { Instant } from '../model/instant.ts';
 import type { LogFrame, LogQuery } from '../model/log.ts';
 import type { Network, NetworkSpec } from '../model/network.ts';
+import type { ExaminationStep } from '../model/network-examination.ts';
 import type { Node, NodeSpec } from '../model/node.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Reason } from '../model/reason.ts';
@@ -11,6 +12,7 @@ import type { Service, ServiceDeclaration } from '../model/service.ts';
 import type { PlannedTask, StackChange, StackDeclaration } from '../model/stack.ts';
 import type { ObservedTask, Task } from '../model/task.ts';
 import type { TaskState } from '../model/task-state.ts';
+import type { Managers } from '../host/managers.ts';
 import type { Commit, View } from '../store/view.ts';
 
 /** A task as the cluster sees it: row and observation joined. */
@@ -59,6 +61,7 @@ export interface ControlPlane {
   readonly observed: Observed;
   /** This node's id in the cluster, once there is one. */
   readonly nodeId: string | undefined;
+  readonly managers: Managers;
   now(): Instant;
   cluster(): Cluster | undefined;
   taskStatus(task: Task): TaskStatus;
@@ -111,6 +114,12 @@ export interface ControlPlane {
   /** Ends it; returns the names of the services that were not done. */
   stopRebalance(): Promise<readonly string[]>;
   rebalance(): RebalanceReport;
+
+  /**
+   * Has all nodes look at their networks at the same time; the last step is what they saw. One look
+   * at a time: a second one throws `conflict`.
+   */
+  examineNetwork(signal: AbortSignal): AsyncIterable<ExaminationStep>;
 
   /** Lines of the given tasks, each task's in order; with `follow`, until the signal. */
   logs(

@@ -4,7 +4,7 @@ import type { Logger } from '../host/logger.ts';
 import type { Random } from '../host/random.ts';
 import { decide, mayAct, wakeAt } from '../leadership/decide.ts';
 import type { LeadershipEvent, LeadershipStep, Stance } from '../leadership/stance.ts';
-import { startFollowing } from '../leadership/stance.ts';
+import { startFollowing, startVacant } from '../leadership/stance.ts';
 import { type LeadershipTerms, leadershipTerms } from '../leadership/terms.ts';
 import { unreachable } from '../lib/assert.ts';
 import { TuttiError } from '../lib/error.ts';
@@ -27,6 +27,10 @@ export interface LeadershipKeeperOptions {
   readonly logger: Logger;
   /** 0 for the manager that should lead by preference. */
   readonly rank: () => number;
+  /** Whether who holds the epoch is known to be gone, when this manager starts. */
+  readonly isVacant?: (seen: Sighting) => boolean;
+  /** What the store says of who holds the epoch, as soon as it is known here. */
+  readonly onSeen?: (seen: Sighting) => void;
   readonly terms?: LeadershipTerms;
   /** The store takes writes now, or again after `onPause`. */
   readonly onLead: (epoch: number) => void;
@@ -73,13 +77,26 @@ export class LeadershipKeeper {
       if (seen === undefined) await clock.sleep(retryMs, signal).catch(() => undefined);
     }
     if (seen === undefined) return;
+    this.#options.onSeen?.(seen);
     this.#stance = this.#startFollowing(seen);
+    if (this.#options.isVacant?.(seen) === true) {
+      const now = this.#options.steadyNow();
+      this.#stance = startVacant(seen, { now, extraMs: 0, silentMs: this.#terms.silentMs });
+    }
     this.#follow();
     while (!signal.aborted) {
       this.#handle({ kind: 'tick' });
       await this.#sleep(signal);
     }
     await this.#stopFollowing();
+  }
+
+  /** After `run`: gives the epoch back where it is held, so that nobody waits for a silence. */
+  async release(): Promise<void> {
+    const stance = this.#stance;
+    if (stance.kind !== 'holding') return;
+    this.#stance = this.#startFollowing({ epoch: stance.epoch, sign: '' });
+    await this.#options.leadership.release(stance.epoch);
   }
 
   /** To be called after an update of the store failed: who cannot tell what is durable follows. */
@@ -91,6 +108,7 @@ export class LeadershipKeeper {
   }
 
   #handle(event: LeadershipEvent): void {
+    if ('seen' in event) this.#options.onSeen?.(event.seen);
     const { stance, steps } = decide(this.#stance, event, {
       terms: this.#terms,
       now: this.#options.steadyNow(),
@@ -157,6 +175,8 @@ export class LeadershipKeeper {
     while (this.#followedEpoch < epoch && this.#holds(epoch)) await this.#wake.promise;
     if (!this.#holds(epoch)) return false;
     await this.#stopFollowing();
+    // It takes as long as a load that is under way: who lost the epoch meanwhile follows again.
+    if (!this.#holds(epoch)) return false;
     store.lead(epoch);
     logger.info('this manager leads', { epoch, revision: store.revision });
     return true;
@@ -233,6 +253,7 @@ export class LeadershipKeeper {
     this.#wake = Promise.withResolvers();
     const timer = clock.sleep(delayMs, stop).catch(() => undefined);
     await Promise.race([timer, this.#wake.promise]);
-    over.abort();
+    // A reason of its own costs less than the one that would be made: this happens all the time.
+    over.abort('woken');
   }
 }

@@ -1,9 +1,11 @@
 import type { Authority } from '../host/authority.ts';
 import type { Clock } from '../host/clock.ts';
+import type { Managers } from '../host/managers.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { Instant } from '../model/instant.ts';
 import type { LogQuery } from '../model/log.ts';
+import type { ExaminationStep } from '../model/network-examination.ts';
 import type { Network, NetworkSpec } from '../model/network.ts';
 import type { Node, NodeSpec } from '../model/node.ts';
 import type { Observed } from '../model/observed.ts';
@@ -14,6 +16,7 @@ import type { PlannedTask, StackChange, StackDeclaration } from '../model/stack.
 import type { Task } from '../model/task.ts';
 import type { Commit, Transaction, View } from '../store/view.ts';
 import type { AgentSession } from './agent-session.ts';
+import { forgetAttachments } from './attachments.ts';
 import { checkNewCluster, createCluster, requireCluster, updateCluster } from './cluster.ts';
 import type { ClusterDoor } from './cluster-door.ts';
 import { makeNextRoot, makeRoot } from './cluster-root.ts';
@@ -26,12 +29,14 @@ import type {
   UpdateOptions,
 } from './control-plane.ts';
 import { createData, type DataKind, removeData, updateData } from './data.ts';
+import type { NetworkExaminations } from './examinations.ts';
 import type { LogBroker } from './logs.ts';
 import { createNetwork, removeNetwork } from './networks.ts';
 import { checkNodeRemoval, registerNode, updateNode } from './nodes.ts';
 import type { Planner } from './planner.ts';
 import { rehearseRebalance, reportRebalance, startRebalance, stopRebalance } from './rebalance.ts';
 import { createService, removeService, updateOrRollBack } from './services.ts';
+import type { Seats } from './seats.ts';
 import type { Sessions } from './sessions.ts';
 import { plannedTasks } from './stack-plan.ts';
 import { applyStack, removeStack } from './stacks.ts';
@@ -46,11 +51,15 @@ export interface ControlPlaneParts {
   readonly observed: Observed;
   readonly clock: Clock;
   readonly authority: Authority;
+  readonly managers: Managers;
+  /** Absent where nobody becomes a manager beside this one. */
+  readonly seats?: Seats | undefined;
   /** Absent where no other machine can join. */
   readonly door: ClusterDoor | undefined;
   readonly planner: Planner;
   readonly sessions: Sessions;
   readonly logs: LogBroker;
+  readonly examinations: NetworkExaminations;
   readonly randomBytes: (count: number) => Uint8Array;
   onCommit(listener: (commit: Commit) => void): () => void;
   onObserved(listener: (taskId: string) => void): () => void;
@@ -78,8 +87,11 @@ export class ManagerControlPlane implements ControlPlane {
   }
 
   get nodeId(): string | undefined {
-    for (const node of this.view.nodes.all()) if (node.spec.role === 'manager') return node.id;
-    return undefined;
+    return this.managers.nodeId;
+  }
+
+  get managers(): Managers {
+    return this.#parts.managers;
   }
 
   now(): Instant {
@@ -220,15 +232,31 @@ export class ManagerControlPlane implements ControlPlane {
     return this.#write((tx) => removeData(tx, 'config', configId));
   }
 
-  updateNode(nodeId: string, spec: NodeSpec, version: number): Promise<Node> {
-    return this.#write((tx, context) => updateNode(tx, { nodeId, spec, version, context }));
+  async updateNode(nodeId: string, spec: NodeSpec, version: number): Promise<Node> {
+    await this.#checkRole(nodeId, spec.role);
+    return await this.#write((tx, context) => updateNode(tx, { nodeId, spec, version, context }));
   }
 
-  removeNode(nodeId: string, options: { readonly force: boolean }): Promise<void> {
-    const { observed } = this.#parts;
-    return this.#write((tx, context) => {
+  /** @throws TuttiError why the node cannot become, or cease to be, a manager now. */
+  async #checkRole(nodeId: string, role: NodeSpec['role']): Promise<void> {
+    const { seats } = this.#parts;
+    const row = this.view.nodes.get(nodeId);
+    if (row === undefined || row.spec.role === role) return;
+    if (seats === undefined && role === 'manager') {
+      const message = `node ${nodeId} cannot become a manager: this cluster has one manager`;
+      throw new TuttiError('unimplemented', message, { field: 'spec.role' });
+    }
+    if (role === 'manager') await seats?.checkPromotion(nodeId);
+    else await seats?.checkDemotion(nodeId);
+  }
+
+  async removeNode(nodeId: string, options: { readonly force: boolean }): Promise<void> {
+    const { observed, seats } = this.#parts;
+    if (options.force) await seats?.checkDemotion(nodeId);
+    return await this.#write((tx, context) => {
       const node = checkNodeRemoval(tx, { nodeId, force: options.force, observed });
       tx.nodes.delete(node.id);
+      forgetAttachments(tx, 'node', node.id);
       context.touched.node(node.id);
     });
   }
@@ -259,6 +287,10 @@ export class ManagerControlPlane implements ControlPlane {
     options: { readonly query: LogQuery; readonly signal: AbortSignal },
   ): AsyncIterable<TaskLogFrame> {
     return this.#parts.logs.read(taskIds, options);
+  }
+
+  examineNetwork(signal: AbortSignal): AsyncIterable<ExaminationStep> {
+    return this.#parts.examinations.examine(signal);
   }
 
   deployStack(

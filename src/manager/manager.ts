@@ -1,9 +1,11 @@
 import type { Authority } from '../host/authority.ts';
 import type { Clock } from '../host/clock.ts';
 import type { ClusterCalls, ClusterPort } from '../host/cluster-port.ts';
-import type { LifeReceiver } from '../host/life.ts';
+import type { HearLife, LifeReceiver } from '../host/life.ts';
 import type { Logger } from '../host/logger.ts';
+import type { Managers } from '../host/managers.ts';
 import type { Random } from '../host/random.ts';
+import type { SeatHost } from '../host/seat-host.ts';
 import type { StoreEngine, StoreSnapshot } from '../host/store-engine.ts';
 import type { ManagerTransportHandler } from '../host/transport.ts';
 import { TuttiError } from '../lib/error.ts';
@@ -13,23 +15,29 @@ import type { Leases } from '../liveness/leases.ts';
 import type { NodeDescription } from '../model/node.ts';
 import { Store, type StoreOptions } from '../store/store.ts';
 import type { Commit } from '../store/view.ts';
+import { AttachmentDesk } from './attachment-desk.ts';
 import { wipe } from './cluster.ts';
-import { adoptRoot, lacksRoot, makeRoot } from './cluster-root.ts';
+import { ClusterKeys } from './cluster-keys.ts';
 import { ClusterDoor } from './cluster-door.ts';
 import { theCluster } from './cluster-row.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Listeners } from './listeners.ts';
+import { NetworkExaminations } from './examinations.ts';
 import { LogBroker } from './logs.ts';
 import { ManagerControlPlane } from './manager-control-plane.ts';
+import { changedRole, changesManagers, changesNodes } from './changes-to-tell.ts';
 import { NodeMonitor } from './node-monitor.ts';
-import { noteLeft, registerNode } from './nodes.ts';
+import { onlyManager } from './only-manager.ts';
+import { noteLeft, registerNode, soleManager } from './nodes.ts';
 import { ObservedState } from './observed-state.ts';
 import { Planner } from './planner.ts';
 import { CoreRounds, type Rounds } from './round.ts';
 import { type Hello, Sessions } from './sessions.ts';
+import { Seats } from './seats.ts';
 import { adoptFromNode } from './stand-ins.ts';
 import { StoreKeeper } from './store-keeper.ts';
+import type { Write } from './writer.ts';
 
 /**
  * How long nodes may take to clean up when the cluster is left; then it is gone without their word.
@@ -43,6 +51,10 @@ export interface ManagerOptions {
   readonly authority: Authority;
   /** Where other machines reach this manager; absent: nobody joins. */
   readonly port?: (uses: PortUses) => ClusterPort;
+  /** Absent: this is the only one. */
+  readonly managers?: Managers;
+  /** Absent: nobody becomes a manager beside this one. */
+  readonly seatHost?: SeatHost;
   readonly logger: Logger;
   readonly store?: StoreOptions;
   /** Steps that one transaction of the planner takes: small ones show what lies between them. */
@@ -51,7 +63,7 @@ export interface ManagerOptions {
    * Makes what receives proofs of life by datagrams; absent: sessions alone prove it. `heard` is to
    * be called for each that is genuine.
    */
-  readonly life?: (heard: (nodeId: string) => void) => LifeReceiver;
+  readonly life?: (heard: HearLife) => LifeReceiver;
   /** Leases of nodes with other terms, or a fault planted in them. */
   readonly leases?: Leases;
   /** Stands between the planner and its rounds where a test plants a fault. */
@@ -76,6 +88,53 @@ export interface Manager {
   stop(): Promise<void>;
 }
 
+/** A manager for as long as it leads one of several, under one epoch. */
+export interface Term extends Manager {
+  /** Durable when it resolves. */
+  write<T>(run: Write<T>): Promise<T>;
+  /** A node left by its own word. */
+  left(nodeId: string): void;
+  /** The root that signed the certificate that a node's session began with. */
+  rootOf(nodeId: string): string | undefined;
+  /** Another root signs. */
+  rotated(): void;
+  /** It may act again, after a pause. */
+  resume(): void;
+}
+
+export interface TermOptions
+  extends Omit<ManagerOptions, 'engine' | 'port' | 'store' | 'seatHost'> {
+  /** It leads; it is not closed with the term. */
+  readonly store: Store;
+  readonly managers: Managers;
+  /** Both outlive the term; without a door nobody joins. */
+  readonly door?: ClusterDoor;
+  readonly seats?: Seats;
+  /** To be asked before each act: another may lead already. */
+  readonly mayAct: () => boolean;
+  /** Another manager led until now. */
+  readonly isTakeover: boolean;
+  /** An update of the store failed. */
+  readonly onStoreFailure: () => void;
+}
+
+/** Starts everything that a manager does, on a store that leads. */
+export function startTerm(options: TermOptions): Term {
+  const manager = new RunningManager(options);
+  return {
+    controlPlane: manager.controlPlane,
+    handler: manager.handler,
+    snapshot: () => options.store.snapshot(),
+    idle: async () => await manager.idle(),
+    stop: async () => await manager.stop(),
+    write: async (run) => await manager.write(run),
+    left: (nodeId) => manager.left(nodeId),
+    rootOf: (nodeId) => manager.rootOf(nodeId),
+    rotated: () => manager.rotated(),
+    resume: () => manager.resume(),
+  };
+}
+
 /** Opens the store and starts everything that a manager does. */
 export async function startManager(options: ManagerOptions): Promise<Manager> {
   const { engine, logger, clock } = options;
@@ -88,9 +147,16 @@ export async function startManager(options: ManagerOptions): Promise<Manager> {
     handler: manager.handler,
     snapshot: () => store.snapshot(),
     idle: async () => await manager.idle(),
-    stop: async () => await manager.stop(),
+    stop: async () => {
+      await manager.stop();
+      await store.close();
+    },
   };
 }
+
+type RunningOptions = Omit<ManagerOptions, 'engine' | 'store'> &
+  Pick<TermOptions, 'store'> &
+  Partial<TermOptions>;
 
 /** Ties the parts of a manager together; each part has its own file. */
 class RunningManager {
@@ -99,7 +165,7 @@ class RunningManager {
   readonly #store: Store;
   readonly #logger: Logger;
   readonly #clock: Clock;
-  readonly #authority: Authority;
+  readonly #keys: ClusterKeys;
   readonly #observed = new ObservedState();
   readonly #commits = new Listeners<Commit>();
   readonly #observations = new Listeners<string>();
@@ -108,11 +174,16 @@ class RunningManager {
   readonly #monitor: NodeMonitor;
   readonly #sessions: Sessions;
   readonly #logs: LogBroker;
+  readonly #examinations: NetworkExaminations;
   readonly #keeper: StoreKeeper;
   readonly #door: ClusterDoor | undefined;
+  readonly #seats: Seats | undefined;
+  /** It came from outside, and goes on when this manager stops. */
+  readonly #isDoorShared: boolean;
+  readonly #stopListening: () => void;
   #leaving: Promise<void> | undefined;
 
-  constructor(options: ManagerOptions & { readonly store: Store }) {
+  constructor(options: RunningOptions) {
     const { store, clock, random, logger } = options;
     const { view } = store;
     const observed = this.#observed;
@@ -120,7 +191,7 @@ class RunningManager {
     this.#store = store;
     this.#logger = logger;
     this.#clock = clock;
-    this.#authority = options.authority;
+    this.#keys = new ClusterKeys({ ...options, store });
     const rounds = new CoreRounds(view);
     this.#planner = new Planner({
       store,
@@ -129,48 +200,61 @@ class RunningManager {
       logger,
       newId: ids,
       rounds: options.wrapRounds?.(rounds) ?? rounds,
-      onStoreFailure: () => this.#keeper.look(),
+      onStoreFailure: options.onStoreFailure ?? (() => this.#keeper.look()),
       stepLimit: options.stepLimit,
     });
-    this.#dispatcher = new Dispatcher({ view, observed });
+    const onEndsSeen = (taskIds: readonly string[]): void => this.#planner.endsSeen(taskIds);
+    this.#dispatcher = new Dispatcher({ view, observed, onEndsSeen });
     this.#monitor = this.#monitorOf(options);
     this.#sessions = this.#sessionsOf(options);
-    this.#logs = new LogBroker({ view, dispatcher: this.#dispatcher, clock, newId: ids });
-    this.#keeper = new StoreKeeper({
-      store,
-      clock,
-      logger,
-      onReloaded: () => this.#planner.reloaded(),
-    });
+    const asking = { view, dispatcher: this.#dispatcher, clock, newId: ids };
+    this.#logs = new LogBroker(asking);
+    this.#examinations = new NetworkExaminations({ ...asking, observed });
+    const onReloaded = (): void => this.#planner.reloaded();
+    this.#keeper = new StoreKeeper({ store, clock, logger, onReloaded });
     this.handler = {
       onSession: async (session, peer) => await this.#sessions.serve(session, peer),
       onLogs: async (requestId, stream, peer) =>
         await this.#logs.upload(requestId, { stream, nodeId: peer?.nodeId }),
     };
-    this.#door = this.#doorOf(options);
+    const managers = options.managers ?? onlyManager(() => soleManager(view));
+    const { seatHost: host, authority } = options;
+    const own = host && (() => new Seats({ clock, logger, view, managers, authority, host }));
+    this.#seats = options.seats ?? own?.();
+    this.#isDoorShared = options.door !== undefined;
+    this.#door = options.door ?? this.#doorOf(options);
     this.controlPlane = new ManagerControlPlane({
       view,
       observed,
       clock,
       authority: options.authority,
+      managers,
+      seats: this.#seats,
       door: this.#door,
       planner: this.#planner,
       sessions: this.#sessions,
       logs: this.#logs,
+      examinations: this.#examinations,
       randomBytes: (count) => random.bytes(count),
       onCommit: (listener) => this.#commits.add(listener),
       onObserved: (listener) => this.#observations.add(listener),
       leave: () => this.#leaveOnce(),
     });
-    store.onCommit((commit) => this.#committed(commit));
+    this.#stopListening = store.onCommit((commit) => this.#committed(commit));
     this.#planner.everything();
+    this.#seats?.lead({
+      write: async (run) => await this.write(run),
+      onCommit: (listener) => store.onCommit(listener),
+    });
     void this.#monitor.run();
-    void this.#door?.run();
-    void this.#keepKeys();
-    if (lacksRoot(view)) void this.#adoptRoot((count) => random.bytes(count));
+    if (!this.#isDoorShared) void this.#door?.run();
+    void this.#keys.keep();
   }
 
-  #sessionsOf(options: ManagerOptions): Sessions {
+  #sessionsOf(options: RunningOptions): Sessions {
+    const store = this.#store;
+    const { managers, mayAct = () => true, logger } = options;
+    const desk = new AttachmentDesk({ writer: this, logger });
     return new Sessions({
       clock: options.clock,
       logger: options.logger,
@@ -179,20 +263,38 @@ class RunningManager {
       dispatcher: this.#dispatcher,
       monitor: this.#monitor,
       fraction: () => options.random.fraction(),
-      life: options.life?.((nodeId) => this.#monitor.heard(nodeId, 'datagram')),
+      tenure: {
+        get epoch() {
+          return store.epoch;
+        },
+        get mayAct() {
+          return mayAct();
+        },
+        nodeId: managers?.nodeId,
+      },
+      life: options.life?.((nodeId, word) => {
+        if (word === 'alive') this.#monitor.heard(nodeId, 'datagram');
+        else this.#monitor.deaf(nodeId);
+      }),
       events: {
         described: async (nodeId, description, how) =>
           await this.#described(nodeId, { description, known: how.known }),
         standIns: async (nodeId, hello) => await this.#adopt(nodeId, hello),
+        attach: async (nodeId, message) => await desk.attach(nodeId, message),
+        attachments: async (nodeId, report) => await desk.note(nodeId, report),
         observed: (taskIds) => this.#taskObserved(taskIds),
         gone: (nodeId, taskIds) => this.#gone(nodeId, taskIds),
         nodeChanged: (nodeId) => this.#nodeChanged(nodeId),
-        sessionEnded: (nodeId) => this.#logs.sessionEnded(nodeId),
+        sessionEnded: (nodeId) => {
+          this.#logs.sessionEnded(nodeId);
+          this.#examinations.sessionEnded(nodeId);
+        },
+        examined: (nodeId, message) => this.#examinations.examined(nodeId, message),
       },
     });
   }
 
-  #doorOf({ port, clock, logger, random, authority }: ManagerOptions): ClusterDoor | undefined {
+  #doorOf({ port, clock, logger, random, authority }: RunningOptions): ClusterDoor | undefined {
     if (port === undefined) return undefined;
     const door: ClusterDoor = new ClusterDoor({
       port: port({
@@ -203,6 +305,7 @@ class RunningManager {
           join: async (asked, from) => await door.join(asked, from),
           renew: async (asked, from) => await door.renew(asked, from),
           left: (nodeId) => door.left(nodeId),
+          manager: async (call, body, from) => await door.manager(call, body, from),
         },
       }),
       clock,
@@ -210,17 +313,35 @@ class RunningManager {
       authority,
       view: this.#store.view,
       observed: this.#observed,
+      seats: this.#seats,
+      managerCalls: this.#seats?.calls ?? {},
       write: async (run) => await this.#planner.write(run),
       fraction: () => random.fraction(),
-      onLeft: (nodeId) => this.#left(nodeId),
-      rootOf: (nodeId) => this.#dispatcher.session(nodeId)?.peer?.rootId,
-      onRotated: () => this.#sessions.rotated(),
+      onLeft: (nodeId) => this.left(nodeId),
+      rootOf: (nodeId) => this.rootOf(nodeId),
+      onRotated: () => this.rotated(),
     });
     return door;
   }
 
+  async write<T>(run: Write<T>): Promise<T> {
+    return await this.#planner.write(run);
+  }
+
+  rootOf(nodeId: string): string | undefined {
+    return this.#dispatcher.session(nodeId)?.peer?.rootId;
+  }
+
+  rotated(): void {
+    this.#sessions.rotated();
+  }
+
+  resume(): void {
+    this.#sessions.wake();
+  }
+
   /** The node's own word: nothing is waited for. */
-  #left(nodeId: string): void {
+  left(nodeId: string): void {
     this.#dispatcher.session(nodeId)?.stop(new TuttiError('cancelled', 'the node left'));
     this.#monitor.left(nodeId);
     this.#planner
@@ -233,13 +354,15 @@ class RunningManager {
       );
   }
 
-  #monitorOf(options: ManagerOptions): NodeMonitor {
+  #monitorOf(options: RunningOptions): NodeMonitor {
     return new NodeMonitor({
       clock: options.clock,
       logger: options.logger,
       view: this.#store.view,
       observed: this.#observed,
       leases: options.leases,
+      mayAct: options.mayAct,
+      isTakeover: options.isTakeover,
       events: {
         nodeChanged: (nodeId) => this.#nodeChanged(nodeId),
         endSession: (nodeId, why) =>
@@ -253,12 +376,13 @@ class RunningManager {
   }
 
   async stop(): Promise<void> {
+    this.#seats?.follow();
     this.#planner.stop();
     this.#monitor.stop();
     this.#sessions.stop();
-    await this.#door?.stop();
+    this.#stopListening();
+    if (!this.#isDoorShared) await this.#door?.stop();
     this.#keeper.stop();
-    await this.#store.close();
   }
 
   #committed(commit: Commit): void {
@@ -271,7 +395,10 @@ class RunningManager {
     }
     this.#planner.committed(commit);
     this.#dispatcher.committed(commit);
-    this.#door?.committed(commit);
+    if (!this.#isDoorShared) this.#door?.committed(commit);
+    if (commit.changes.some(changesManagers)) this.#sessions.managersChanged();
+    if (commit.changes.some(changesNodes)) this.#sessions.nodesChanged();
+    for (const nodeId of commit.changes.flatMap(changedRole)) this.#sessions.roleChanged(nodeId);
     this.#commits.tell(commit, this.#logger);
   }
 
@@ -315,7 +442,8 @@ class RunningManager {
   ): Promise<void> {
     const { description, known } = said;
     const row = this.#store.view.nodes.get(nodeId);
-    if (row?.leftAt === undefined && sameJson(row?.description, description)) return;
+    const isExpected = row?.leftAt === undefined && row?.givenUp === undefined;
+    if (isExpected && sameJson(row?.description, description)) return;
     try {
       await this.#planner.write((tx, context) => {
         if (theCluster(tx) !== undefined) registerNode(tx, { nodeId, description, known, context });
@@ -338,37 +466,6 @@ class RunningManager {
     });
   }
 
-  /** A key that stays behind opens nothing any more; the next cluster would use it again. */
-  async #forgetKeys(): Promise<void> {
-    try {
-      await this.#authority.forget();
-    } catch (error) {
-      this.#logger.warn('the sealing key of the cluster could not be deleted', { error });
-    }
-  }
-
-  /** What a manager that was interrupted did not finish, and what a restore leaves to do. */
-  async #keepKeys(): Promise<void> {
-    const cluster = theCluster(this.#store.view);
-    if (cluster === undefined) return;
-    try {
-      await this.#authority.keepUnder(cluster.unlockKey);
-    } catch (error) {
-      this.#logger.error('the sealing key could not be kept as the cluster says', { error });
-    }
-  }
-
-  /** For a store from before clusters had a root; what fails is tried again at the next start. */
-  async #adoptRoot(randomBytes: (count: number) => Uint8Array): Promise<void> {
-    try {
-      const root = await makeRoot(this.#authority, this.#clock.now());
-      await this.#store.update((tx) => adoptRoot(tx, { root, randomBytes }));
-      this.#logger.warn('the cluster has a certificate authority now; its join tokens are new');
-    } catch (error) {
-      this.#logger.error('no certificate authority could be made for the cluster', { error });
-    }
-  }
-
   async #leaveOnce(): Promise<void> {
     this.#leaving ??= this.#leave().finally(() => {
       this.#leaving = undefined;
@@ -387,7 +484,7 @@ class RunningManager {
       this.#observed.clear();
       this.#monitor.clear();
       await this.#door?.close();
-      await this.#forgetKeys();
+      await this.#keys.forget();
     } finally {
       this.#sessions.finishLeaving();
       this.#planner.resume();

@@ -5,6 +5,7 @@ import { nameKey } from '../store/schema.ts';
 import type { Transaction, View } from '../store/view.ts';
 import { refuse, show } from './admission-check.ts';
 import { checkNetworkSpec } from './admission-network.ts';
+import { forgetAttachments } from './attachments.ts';
 import type { WriteContext } from './writer.ts';
 
 export function createNetwork(
@@ -80,8 +81,25 @@ export function removeNetwork(
       { hint: 'Remove the services, or update them to leave the network.' },
     );
   }
+  refuseWhileAttached(tx, network);
+  // Stopped containers that are on it keep nothing of it.
+  forgetAttachments(tx, 'network', network.id);
   tx.networks.put({ ...network, removing: true, version: tx.revision });
   options.context.touched.network(network.id);
+}
+
+/** Containers that are no tasks; one that is being made for it counts. */
+function refuseWhileAttached(tx: Transaction, network: Network): void {
+  for (const { nodeId, container } of tx.attachments.by('network', network.id)) {
+    if (container?.running === false) continue;
+    const node = tx.nodes.get(nodeId)?.description.hostname ?? nodeId;
+    const what = container === undefined ? 'a container' : `container ${show(container.name)}`;
+    throw new TuttiError(
+      'failed-precondition',
+      `network ${network.spec.name} is in use by ${what} of node ${node}`,
+      { hint: 'Stop the container, or disconnect it from the network.' },
+    );
+  }
 }
 
 /** By name; networks on their way out are not found. */

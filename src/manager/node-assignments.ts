@@ -8,6 +8,8 @@ import {
   catalogNode,
   catalogService,
   catalogTask,
+  containerService,
+  containerTask,
   dataAssignment,
   networkAssignment,
   taskAssignment,
@@ -70,6 +72,7 @@ export class NodeAssignments {
   /** How many tasks of the catalog each node has. */
   readonly #tasksOf = new UseCount();
   readonly #onNetwork: (networkId: string, needed: boolean) => void;
+  readonly #isDeparting: (taskId: string) => boolean;
 
   /** `onNetwork` is told when the node begins or ceases to need a network. */
   constructor(options: {
@@ -77,11 +80,14 @@ export class NodeAssignments {
     readonly view: View;
     readonly observed: Observed;
     readonly onNetwork: (networkId: string, needed: boolean) => void;
+    /** Whether callers may still be led to a task by other nodes. */
+    readonly isDeparting: (taskId: string) => boolean;
   }) {
     this.nodeId = options.nodeId;
     this.#view = options.view;
     this.#observed = options.observed;
     this.#onNetwork = options.onNetwork;
+    this.#isDeparting = options.isDeparting;
   }
 
   markEverything(): void {
@@ -110,6 +116,12 @@ export class NodeAssignments {
 
   markCatalogTask(taskId: string): void {
     this.#marked.catalogTasks.add(taskId);
+  }
+
+  /** One that is no task. */
+  markContainer(containerId: string): void {
+    this.#marked.catalogServices.add(containerId);
+    this.#marked.catalogTasks.add(containerId);
   }
 
   markCatalogNode(nodeId: string): void {
@@ -164,10 +176,15 @@ export class NodeAssignments {
       const needed = this.#needsNetwork(id);
       if (needed === this.#told.networks.has(id)) continue;
       this.#onNetwork(id, needed);
+      // By the ingress network callers come from any node.
+      if (this.#view.networks.get(id)?.spec.ingress !== false) this.#markNodes();
       for (const serviceId of servicesOn(this.#view, id)) {
         this.#marked.catalogServices.add(serviceId);
       }
       for (const task of this.#view.tasks.by('network', id)) this.#marked.catalogTasks.add(task.id);
+      for (const { container } of this.#view.attachments.by('network', id)) {
+        if (container !== undefined) this.markContainer(container.containerId);
+      }
       for (const [serviceId, told] of this.#told.catalogServices) {
         if (told.networks.some((one) => one.networkId === id)) {
           this.#marked.catalogServices.add(serviceId);
@@ -184,7 +201,8 @@ export class NodeAssignments {
     switch (kind) {
       case 'tasks': {
         const task = this.#assigned(id);
-        const value = task === undefined ? undefined : taskAssignment(this.#view, task);
+        const departing = this.#isDeparting(id);
+        const value = task && taskAssignment(this.#view, { task, departing });
         return difference(this.#told.tasks, { id, value, name: 'task' });
       }
       case 'templates': {
@@ -202,14 +220,16 @@ export class NodeAssignments {
         return difference(this.#told.data, { id, value, name: 'data' });
       }
       case 'catalogServices': {
-        const value = this.#discoverable(catalogService(this.#view, id));
+        const found = catalogService(this.#view, id) ?? containerService(this.#view, id);
+        const value = this.#discoverable(found);
         return difference(this.#told.catalogServices, { id, value, name: 'catalog-service' });
       }
       case 'catalogTasks':
         return this.#catalogTaskDifference(id);
       case 'catalogNodes': {
         const of = { nodeId: id, observed: this.#observed };
-        const value = this.#tasksOf.has(id) ? catalogNode(this.#view, of) : undefined;
+        const isNeeded = this.#tasksOf.has(id) || this.#isEntered();
+        const value = isNeeded ? catalogNode(this.#view, of) : undefined;
         return difference(this.#told.catalogNodes, { id, value, name: 'catalog-node' });
       }
     }
@@ -218,8 +238,11 @@ export class NodeAssignments {
   /** A node is told of with the first of its tasks, and goes with the last. */
   #catalogTaskDifference(id: string): NodeViewChange | undefined {
     const task = this.#view.tasks.get(id);
+    const observed = this.#observed;
     const found =
-      task === undefined ? undefined : catalogTask(this.#view, { task, observed: this.#observed });
+      task === undefined
+        ? containerTask(this.#view, { containerId: id, observed })
+        : catalogTask(this.#view, { task, observed });
     const value = found?.addresses.some((one) => this.#needsNetwork(one.networkId))
       ? found
       : undefined;
@@ -248,6 +271,19 @@ export class NodeAssignments {
     if (this.#uses.networks.has(networkId)) return true;
     if (network.spec.attachable && network.removing !== true) return true;
     return network.spec.ingress && publishesAny(this.#view);
+  }
+
+  /** Whether callers of published ports come in here. */
+  #isEntered(): boolean {
+    for (const { id } of this.#view.networks.by('ingress', 'yes')) {
+      if (this.#needsNetwork(id)) return true;
+    }
+    return false;
+  }
+
+  #markNodes(): void {
+    for (const id of this.#told.catalogNodes.keys()) this.markCatalogNode(id);
+    for (const { id } of this.#view.nodes.all()) this.markCatalogNode(id);
   }
 
   #discoverable(service: ReturnType<typeof catalogService>): ReturnType<typeof catalogService> {

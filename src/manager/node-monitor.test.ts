@@ -3,6 +3,9 @@ import { test } from 'node:test';
 import { declare, ManagerWorld } from '../../sim/manager-world.ts';
 import type { ScriptedAgent } from '../../sim/scripted-agent.ts';
 import type { Service } from '../model/service.ts';
+import { NodeMonitor } from './node-monitor.ts';
+import { ObservedState } from './observed-state.ts';
+import { overlayNetwork } from '../../sim/overlay-network.ts';
 
 /** A manager with a node of its own and workers. */
 async function clusterOf(
@@ -20,17 +23,7 @@ async function clusterOf(
 }
 
 async function service(world: ManagerWorld, replicas: number): Promise<Service> {
-  const network = await world.control.createNetwork({
-    name: 'net',
-    labels: {},
-    driver: 'overlay',
-    driverOptions: {},
-    internal: false,
-    attachable: false,
-    ingress: false,
-    enableIpv6: false,
-    subnets: [],
-  });
+  const network = await world.control.createNetwork(overlayNetwork('net'));
   const networks = [{ networkId: network.id, aliases: [], driverOptions: {} }];
   const made = await world.control.createService(
     declare('web', replicas, { template: { networks } }),
@@ -141,7 +134,7 @@ test('a daemon that says that it goes has ten seconds to come back', async () =>
   const { world, agents } = await clusterOf(2);
   const web = await service(world, 3);
   const before = world.liveTasks(web).map(({ id }) => id);
-  agents[2]?.closeSession();
+  await agents[2]?.closeSession();
   await world.pass(9_000);
   assert.equal(stateOf(world, 'node-3'), 'unreachable');
   await agents[2]?.connect();
@@ -150,5 +143,54 @@ test('a daemon that says that it goes has ten seconds to come back', async () =>
   assert.deepEqual(
     world.liveTasks(web).map(({ id }) => id),
     before,
+  );
+});
+
+test('a node that says that its machine goes down is given up after a second of doubt', async () => {
+  const { world, agents } = await clusterOf(2);
+  const web = await service(world, 3);
+  // A manager that was alone looks seldom.
+  await world.pass(3_000);
+  await agents[2]?.closeSession({ returns: false });
+  await world.pass(800);
+  assert.equal(stateOf(world, 'node-3'), 'unreachable');
+  await world.pass(700);
+  assert.equal(stateOf(world, 'node-3'), 'down');
+  assert.ok(!nodesOf(world, web).includes('node-3'));
+});
+
+test('whoever takes over from another manager waits less long for nodes than after a start', async () => {
+  const { world } = await clusterOf(2);
+  const stateAfterMs = async (durationMs: number, isTakeover: boolean) => {
+    const observed = new ObservedState();
+    const events = { nodeChanged: () => undefined, endSession: () => undefined };
+    const { view } = world.control;
+    const monitor = new NodeMonitor({
+      clock: world.clock,
+      logger: world.logger(),
+      view,
+      observed,
+      events,
+      isTakeover,
+    });
+    const running = monitor.run();
+    monitor.connected('node-1');
+    monitor.connected('node-2');
+    for (let passedMs = 0; passedMs < durationMs; passedMs += 1_000) {
+      await world.pass(1_000);
+      for (const nodeId of ['node-1', 'node-2']) monitor.heard(nodeId, 'session');
+    }
+    monitor.stop();
+    await world.pass(1_000);
+    await running;
+    return observed.node('node-3')?.state;
+  };
+  assert.deepEqual(
+    [await stateAfterMs(7_000, true), await stateAfterMs(12_000, true)],
+    ['unknown', 'down'],
+  );
+  assert.deepEqual(
+    [await stateAfterMs(12_000, false), await stateAfterMs(35_000, false)],
+    ['unknown', 'down'],
   );
 });

@@ -1,10 +1,13 @@
 import { TuttiError } from '../lib/error.ts';
 import { sameJson } from '../lib/json.ts';
-import type { Node, NodeDescription, NodeSpec } from '../model/node.ts';
+import type { Node, NodeDescription, NodeRole, NodeSpec } from '../model/node.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Transaction, View } from '../store/view.ts';
 import { checkLabels, checkOneOf, refuse } from './admission-check.ts';
 import { checkObjectName } from './admission-names.ts';
+import { forgetAttachments } from './attachments.ts';
+import { withoutForeignKeys } from './foreign-keys.ts';
+import { followSoleAddress } from './sole-address.ts';
 import { checkVersion } from './version.ts';
 import type { WriteContext } from './writer.ts';
 
@@ -22,7 +25,8 @@ export function registerNode(
     readonly context: WriteContext;
   },
 ): void {
-  const { nodeId, description, context } = options;
+  const { nodeId, context } = options;
+  const description = withoutForeignKeys(tx, options);
   const row = tx.nodes.get(nodeId);
   if (row === undefined) {
     if (options.known === true) return;
@@ -30,9 +34,11 @@ export function registerNode(
     putNode(tx, { ...options, role });
     return;
   }
-  if (row.leftAt === undefined && sameJson(row.description, description)) return;
+  const isExpected = row.leftAt === undefined && row.givenUp === undefined;
+  if (isExpected && sameJson(row.description, description)) return;
+  followSoleAddress(tx, { row, after: description });
   // One that could not clean up is what it was.
-  const { leftAt: _, ...rest } = row;
+  const { leftAt: _, givenUp: __, ...rest } = row;
   tx.nodes.put({ ...rest, description, updatedAt: context.now });
   context.touched.node(nodeId);
 }
@@ -45,6 +51,8 @@ export function noteLeft(
   const row = tx.nodes.get(nodeId);
   if (row === undefined) return;
   tx.nodes.put({ ...row, leftAt: context.now, updatedAt: context.now });
+  // Its containers go on without the networks, and nobody takes its frames any more.
+  forgetAttachments(tx, 'node', nodeId);
   context.touched.node(nodeId);
 }
 
@@ -66,7 +74,8 @@ interface NewNode {
 }
 
 function putNode(tx: Transaction, options: NewNode): void {
-  const { nodeId, role, description, keyDigest, context } = options;
+  const { nodeId, role, keyDigest, context } = options;
+  const description = withoutForeignKeys(tx, options);
   tx.nodes.put({
     id: nodeId,
     version: tx.revision,
@@ -82,7 +91,11 @@ function putNode(tx: Transaction, options: NewNode): void {
 /** Two machines that are there with one name are a person's trap, though nothing breaks. */
 export function sameNameWarnings(
   view: Pick<View, 'nodes'>,
-  of: { readonly nodeId: string; readonly hostname: string; readonly observed: Observed },
+  of: {
+    readonly nodeId: string;
+    readonly hostname: string;
+    readonly observed: Pick<Observed, 'node'>;
+  },
 ): readonly string[] {
   const { nodeId, hostname, observed } = of;
   return [...view.nodes.all()]
@@ -118,11 +131,27 @@ export function updateNode(
   return updated;
 }
 
+/**
+ * What a node may act as: who was declared a manager, and who is one still, until its vote in the
+ * store is gone.
+ */
+export function actingRole({ spec, seat }: Pick<Node, 'spec' | 'seat'>): NodeRole {
+  return spec.role === 'manager' || seat !== undefined ? 'manager' : 'worker';
+}
+
+/** The manager of a store on SQLite; nodes that are to be managers beside it have a key. */
+export function soleManager(view: Pick<View, 'nodes'>): string | undefined {
+  const managers = [...view.nodes.all()].filter(({ spec }) => spec.role === 'manager');
+  return managers.find(({ seat, keyDigest }) => seat !== undefined || keyDigest === undefined)?.id;
+}
+
 function checkRole(tx: Transaction, row: Node, spec: NodeSpec): void {
   if (row.spec.role === spec.role) return;
   if (spec.role === 'manager') {
-    refuse('spec.role', `node ${row.id} cannot become a manager: a cluster has one manager`, {
-      code: 'unimplemented',
+    if (row.keyDigest !== undefined && row.seat === undefined) return;
+    refuse('spec.role', `node ${row.id} is still ceasing to be a manager`, {
+      code: 'unavailable',
+      hint: 'Try again in a moment.',
     });
   }
   const others = [...tx.nodes.all()].some(
@@ -134,20 +163,23 @@ function checkRole(tx: Transaction, row: Node, spec: NodeSpec): void {
   });
 }
 
-/** Throws unless the node may be removed: it is no manager, and down or forced. */
+/**
+ * Throws unless the node may be removed: it is down or forced; a manager must be both.
+ */
 export function checkNodeRemoval(
   tx: Transaction,
   options: { readonly nodeId: string; readonly force: boolean; readonly observed: Observed },
 ): Node {
   const row = nodeRow(tx, options.nodeId);
-  if (row.spec.role === 'manager') {
+  const isReady = options.observed.node(row.id)?.state === 'ready';
+  if (actingRole(row) === 'manager' && (isReady || !options.force)) {
     throw new TuttiError(
       'failed-precondition',
       `node ${row.id} is a cluster manager and is a member of the raft cluster. ` +
         'It must be demoted to worker before removal',
     );
   }
-  if (options.observed.node(row.id)?.state === 'ready' && !options.force) {
+  if (isReady && !options.force) {
     throw new TuttiError('failed-precondition', `node ${row.id} is not down and can't be removed`, {
       hint: 'Stop its daemon first, or remove it with --force.',
     });

@@ -6,7 +6,7 @@ import type { Rounds } from './round.ts';
 /** Counts what each round is given. */
 function counting(given: { units: number; ends: number }[]): (rounds: Rounds) => Rounds {
   return (rounds) => ({
-    cursors: rounds.cursors,
+    addressReuse: rounds.addressReuse,
     committed: (change) => rounds.committed(change),
     reload: () => rounds.reload(),
     run(tx, work, context) {
@@ -119,7 +119,7 @@ test('1,200 tasks that no node can take all say why, and all go when one can', a
 test('an end makes nobody try what still has no place, and everybody what has one now', async () => {
   const tried: number[] = [];
   const wrapRounds = (rounds: Rounds): Rounds => ({
-    cursors: rounds.cursors,
+    addressReuse: rounds.addressReuse,
     committed: (change) => rounds.committed(change),
     reload: () => rounds.reload(),
     run(tx, work, context) {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { declare, ManagerWorld } from '../../sim/manager-world.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Rounds } from './round.ts';
+import { overlayNetwork } from '../../sim/overlay-network.ts';
 
 test('a full disk refuses writes and keeps reading, and work is done later', async () => {
   const { world, agent } = await ManagerWorld.withCluster();
@@ -47,7 +48,7 @@ test('retries on a full disk slow down', async () => {
 /** Rounds that throw whenever they are to plan the service with this name. */
 function refusing(name: string): (rounds: Rounds) => Rounds {
   return (rounds) => ({
-    cursors: rounds.cursors,
+    addressReuse: rounds.addressReuse,
     committed: (change) => rounds.committed(change),
     reload: () => rounds.reload(),
     run(tx, work, context) {
@@ -214,17 +215,9 @@ test('a write that failed holds no room on any node', async () => {
 
 test('a task without an address holds no room either', async () => {
   const { world } = await ManagerWorld.withCluster();
-  const network = await world.control.createNetwork({
-    name: 'tiny',
-    labels: {},
-    driver: 'overlay',
-    driverOptions: {},
-    internal: false,
-    attachable: false,
-    ingress: false,
-    enableIpv6: false,
-    subnets: [{ subnet: '10.9.0.0/29' }],
-  });
+  const network = await world.control.createNetwork(
+    overlayNetwork('tiny', { subnets: [{ subnet: '10.9.0.0/29' }] }),
+  );
   const networks = [{ networkId: network.id, aliases: [], driverOptions: {} }];
   const container = { reservations: { nanoCpus: 1_000_000_000 } };
   const crowd = await world.control.createService(

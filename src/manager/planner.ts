@@ -87,6 +87,9 @@ export class Planner implements Writer {
   }
 
   write<T>(run: Write<T>): Promise<T> {
+    if (this.#stopped) {
+      return Promise.reject(new TuttiError('unavailable', 'this manager stops to lead'));
+    }
     if (this.#suspended) {
       return Promise.reject(new TuttiError('unavailable', 'this cluster is being left'));
     }
@@ -146,6 +149,20 @@ export class Planner implements Writer {
       if (observed !== undefined && isEndState(observed.state)) this.#work.ends.add(taskId);
       this.#work.addUnits(unitsOfObserved(view, taskId));
     }
+    this.#kick();
+  }
+
+  /** Their addresses may be given again. */
+  endsSeen(taskIds: readonly string[]): void {
+    const { addressReuse } = this.#rounds;
+    for (const taskId of taskIds) {
+      if (this.#store.view.tasks.get(taskId) === undefined) addressReuse.releaseRemoved(taskId);
+      else addressReuse.endSeen(taskId);
+    }
+    const lacksAddress = [...this.#refusals.values()].some(
+      ({ reason }) => reason.code === 'addresses-exhausted',
+    );
+    if (lacksAddress) this.#placeWaiting('anew');
     this.#kick();
   }
 
@@ -212,7 +229,7 @@ export class Planner implements Writer {
     return {
       now: this.#clock.now(),
       newId: this.#newId,
-      cursors: this.#rounds.cursors,
+      addressReuse: this.#rounds.addressReuse,
       touched: {
         service: (serviceId) => touched.addUnits([{ kind: 'service', serviceId }]),
         network: (networkId) => touched.addUnits([{ kind: 'network', networkId }]),
@@ -459,6 +476,8 @@ function makesRoom(change: Change): boolean {
       return change.before?.virtualAddresses !== change.after?.virtualAddresses;
     case 'networks':
       return true;
+    case 'attachments':
+      return change.after === undefined;
     case 'clusters':
     case 'roots':
     case 'templates':

@@ -1,4 +1,4 @@
-import type { AddressCursors } from '../allocator/addresses.ts';
+import type { AddressReuse } from '../allocator/addresses.ts';
 import { allocateTask } from '../allocator/task.ts';
 import type { Service } from '../model/service.ts';
 import type { PlanContext } from '../orchestrator/plan.ts';
@@ -13,7 +13,7 @@ import type { Transaction } from '../store/view.ts';
 export interface RebalanceParts extends Omit<PlanContext, 'stepsLeft'> {
   readonly loads: NodeLoads;
   readonly trial: Trial;
-  readonly cursors: AddressCursors;
+  readonly addressReuse: AddressReuse;
 }
 
 /** Steps of one move at most: two tasks change. */
@@ -99,13 +99,13 @@ function carryOut(
   },
 ): Outcome {
   const { parts, move } = of;
-  const { now, cursors, trial, follow } = parts;
+  const { now, addressReuse, trial, follow } = parts;
   const template = tx.templates.get(move.task.templateId);
   if (template === undefined) return 'waits';
   const plan = startMove(tx, { service, task: move.task }, { ...parts, stepsLeft: stepsOfMove });
   const made = plan.steps.find((step) => step.kind === 'create-task')?.task;
   if (made === undefined) return 'waits';
-  const got = allocateTask(tx, { service, template, cursors, now });
+  const got = allocateTask(tx, { service, template, addressReuse, now });
   if (got.kind === 'refused') return stop(tx, service, { at: now, message: got.reason.message });
   applySteps(tx, plan.steps);
   const row = tx.tasks.get(made.id) ?? made;

@@ -171,7 +171,7 @@ for (let seed = 1; seed <= seeds; seed += 1) {
 test('a planted bug is found: tasks stop as soon as they have successors', async () => {
   const { violations } = await live(2, {
     wrapRounds: (rounds) => ({
-      cursors: rounds.cursors,
+      addressReuse: rounds.addressReuse,
       committed: (change) => rounds.committed(change),
       reload: () => rounds.reload(),
       run: (tx, work, context) => {

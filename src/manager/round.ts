@@ -1,6 +1,7 @@
-import { AddressCursors } from '../allocator/addresses.ts';
+import { AddressReuse } from '../allocator/addresses.ts';
 import { allocateService } from '../allocator/service.ts';
 import { allocateTask } from '../allocator/task.ts';
+import type { TuttiError } from '../lib/error.ts';
 import type { Instant } from '../model/instant.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Reason } from '../model/reason.ts';
@@ -62,7 +63,7 @@ export interface RoundOutcome {
 
 /** Plans and writes in one transaction; an interface, so that a test can plant a fault. */
 export interface Rounds {
-  readonly cursors: AddressCursors;
+  readonly addressReuse: AddressReuse;
   run(tx: Transaction, work: RoundWork, context: RoundContext): RoundOutcome;
   /** Keeps what is derived from the rows up with a durable change. */
   committed(change: Change): void;
@@ -76,7 +77,7 @@ export interface Rounds {
  * changes.
  */
 export class CoreRounds implements Rounds {
-  readonly cursors = new AddressCursors();
+  readonly addressReuse = new AddressReuse();
   readonly #loads: NodeLoads;
   readonly #passes = new PlacementPasses();
   /** Services of which no node could take a task when all that wait were tried. */
@@ -98,7 +99,11 @@ export class CoreRounds implements Rounds {
 
   committed(change: Change): void {
     this.#loads.apply(change);
-    if (change.table === 'networks' && change.after === undefined) this.cursors.forget(change.id);
+    if (change.after !== undefined) return;
+    if (change.table === 'networks') this.addressReuse.forgetNetwork(change.id);
+    if (change.table === 'tasks' && change.before !== undefined) {
+      this.addressReuse.removed(change.before);
+    }
   }
 
   reload(): void {
@@ -141,7 +146,7 @@ export class CoreRounds implements Rounds {
       tried += attempt.tried;
       if (attempt.more) later.set(serviceId, 'on');
     }
-    const parts = { ...context, loads: this.#loads, cursors: this.cursors };
+    const parts = { ...context, loads: this.#loads, addressReuse: this.addressReuse };
     const next = passRebalance(tx, wakes.keys(), parts);
     return {
       left: { units: [...left, ...next], place: later },
@@ -168,8 +173,9 @@ export class CoreRounds implements Rounds {
     for (const serviceId of serviceIds) {
       const row = tx.services.get(serviceId);
       if (row === undefined || row.removing === true) continue;
-      const { service } = allocateService(tx, row, this.cursors);
-      if (service !== row) tx.services.put(service);
+      const { service, problem } = allocateService(tx, row, this.addressReuse);
+      const after = withLack(service, problem);
+      if (after !== row) tx.services.put(after);
     }
   }
 
@@ -242,7 +248,7 @@ export class CoreRounds implements Rounds {
         continue;
       }
       refusedByAll = false;
-      const got = allocateTask(tx, { service, template, cursors: this.cursors, now });
+      const got = allocateTask(tx, { service, template, addressReuse: this.addressReuse, now });
       if (got.kind === 'refused') {
         trial.remove(task.id);
         context.refusals.set(task.id, keepSince(got.reason, task, context));
@@ -276,4 +282,15 @@ interface PlaceContext extends RoundContext {
 function keepSince(reason: Reason, task: Task, context: RoundContext): Reason {
   const before = context.placementRefusal(task.id);
   return before?.code === reason.code ? { ...reason, since: before.since } : reason;
+}
+
+/** Nobody is there to be refused: what goes on without something says so where people look. */
+function withLack(service: Service, problem: TuttiError | undefined): Service {
+  const { update } = service;
+  if (update === undefined || update.lacks === problem?.message) return service;
+  const { lacks: _, ...rest } = update;
+  return {
+    ...service,
+    update: problem === undefined ? rest : { ...rest, lacks: problem.message },
+  };
 }

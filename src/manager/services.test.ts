@@ -4,18 +4,9 @@ import { declare, ManagerWorld } from '../../sim/manager-world.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { NetworkSpec } from '../model/network.ts';
 import type { ServiceSpec } from '../model/service.ts';
+import { overlayNetwork } from '../../sim/overlay-network.ts';
 
-const overlay: NetworkSpec = {
-  name: 'net',
-  labels: {},
-  driver: 'overlay',
-  driverOptions: {},
-  internal: false,
-  attachable: false,
-  ingress: false,
-  enableIpv6: false,
-  subnets: [],
-};
+const overlay = overlayNetwork('net');
 
 function publishing(
   publishedPort: number,

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { declare, initRequest, ManagerWorld } from '../../sim/manager-world.ts';
 import type { ScriptedAgent } from '../../sim/scripted-agent.ts';
+import { overlayNetwork } from '../../sim/overlay-network.ts';
+import type { NodeRole } from '../model/node.ts';
 
 /** The view that the agent was told must be the one that a fresh session would be told. */
 async function assertViewIsWhole(world: ManagerWorld, agent: ScriptedAgent): Promise<void> {
@@ -114,17 +116,7 @@ test('a message that comes before the hello ends the session', async () => {
 
 test('a node is told of networks, names and data while its tasks need them', async () => {
   const { world, agent } = await ManagerWorld.withCluster();
-  const network = await world.control.createNetwork({
-    name: 'net',
-    labels: {},
-    driver: 'overlay',
-    driverOptions: {},
-    internal: false,
-    attachable: false,
-    ingress: false,
-    enableIpv6: false,
-    subnets: [],
-  });
+  const network = await world.control.createNetwork(overlayNetwork('net'));
   const secret = await world.control.createSecret({ name: 'sec', labels: {} }, btoa('x'));
   assert.equal(agent.view.networks.size, 0);
   const file = {
@@ -370,4 +362,23 @@ test('a node that is in a cluster that is no more is told to leave it, and is no
     ['leave'],
   );
   assert.equal(world.control.view.nodes.get('node-2'), undefined);
+});
+
+test('a node whose role changed while it had no session is asked to renew when it comes', async () => {
+  const { world, agent } = await ManagerWorld.withCluster();
+  const rootId = [...world.control.view.roots.all()].find(({ stage }) => stage === 'signing')?.id;
+  const renewals = (): number => agent.heard.filter(({ kind }) => kind === 'renew').length;
+  const comeAs = async (role: NodeRole): Promise<void> => {
+    agent.disconnect();
+    await world.settle();
+    const address = '192.0.2.1';
+    world.transport.peer = { nodeId: 'node-1', address, rootId: rootId ?? '', role };
+    await agent.connect();
+    await world.settle();
+  };
+  const role = world.control.view.nodes.get('node-1')?.spec.role ?? 'worker';
+  await comeAs(role);
+  assert.equal(renewals(), 0);
+  await comeAs(role === 'worker' ? 'manager' : 'worker');
+  assert.equal(renewals(), 1);
 });

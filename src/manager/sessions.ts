@@ -6,6 +6,7 @@ import type { MessageStream, SessionPeer } from '../host/transport.ts';
 import { TuttiError } from '../lib/error.ts';
 import { leaseTerms } from '../liveness/terms.ts';
 import { clusterDefaults } from '../model/cluster.ts';
+import type { AttachmentReport } from '../model/attachment.ts';
 import type { NodeDescription } from '../model/node.ts';
 import type { ObservedTask } from '../model/task.ts';
 import type { View } from '../store/view.ts';
@@ -13,7 +14,9 @@ import type { AgentMessage, ManagerMessage } from '../wire/messages.ts';
 import { AgentSession } from './agent-session.ts';
 import { theCluster } from './cluster-row.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { managersToTell } from './known-managers.ts';
 import type { NodeMonitor } from './node-monitor.ts';
+import { actingRole } from './nodes.ts';
 import type { ObservedState } from './observed-state.ts';
 
 type Stream = MessageStream<ManagerMessage, AgentMessage>;
@@ -35,6 +38,13 @@ export interface SessionEvents {
   ): Promise<void>;
   /** A node tells what it made without a manager; resolves when that is durable. */
   standIns(nodeId: string, hello: Hello): Promise<void>;
+  /** A node wants a place on a network; resolves with the answer. */
+  attach(
+    nodeId: string,
+    message: Extract<AgentMessage, { readonly kind: 'attach' }>,
+  ): Promise<ManagerMessage>;
+  /** A node tells which containers it has; resolves when that is durable, or could not be. */
+  attachments(nodeId: string, report: AttachmentReport): Promise<ManagerMessage | undefined>;
   /** These tasks are observed differently now. */
   observed(taskIds: readonly string[]): void;
   /** These tasks have left nothing behind on their node. */
@@ -42,6 +52,17 @@ export interface SessionEvents {
   /** A node came or went. */
   nodeChanged(nodeId: string): void;
   sessionEnded(nodeId: string): void;
+  /** A node said what it saw of its network. */
+  examined(nodeId: string, message: Extract<AgentMessage, { readonly kind: 'examined' }>): void;
+}
+
+/** By what right this manager acts. */
+export interface Tenure {
+  readonly epoch: number;
+  /** To be asked before each act. */
+  readonly mayAct: boolean;
+  /** The node of this manager; undefined where it does not matter. */
+  readonly nodeId: string | undefined;
 }
 
 /**
@@ -58,6 +79,7 @@ export class Sessions {
   readonly #fraction: () => number;
   readonly #life: LifeReceiver | undefined;
   readonly #events: SessionEvents;
+  readonly #tenure: Tenure;
   readonly #stop = new AbortController();
   /**
    * Set while the cluster is being left: nodes of it are told so, others wait for the end of it.
@@ -77,6 +99,7 @@ export class Sessions {
     /** A fraction in [0, 1), drawn for each node that is to renew its certificate. */
     readonly fraction: () => number;
     readonly life?: LifeReceiver | undefined;
+    readonly tenure: Tenure;
     readonly events: SessionEvents;
   }) {
     this.#clock = options.clock;
@@ -88,6 +111,7 @@ export class Sessions {
     this.#fraction = options.fraction;
     this.#life = options.life;
     this.#events = options.events;
+    this.#tenure = options.tenure;
   }
 
   /**
@@ -109,9 +133,9 @@ export class Sessions {
         session.beatLoop(() => this.#beatPeriodMs()),
       ];
       await Promise.race(endings);
-      this.#end(session, { farewell: true, why: 'the agent closed its session' });
+      this.#end(session, 'the agent closed its session');
     } catch (error) {
-      this.#end(session, { farewell: false, why: TuttiError.from(error).message });
+      this.#end(session, TuttiError.from(error).message);
       throw error;
     } finally {
       session.stop(new TuttiError('cancelled', 'the session is over'));
@@ -185,9 +209,45 @@ export class Sessions {
     for (const session of this.#dispatcher.sessions()) this.#askToRenew(session);
   }
 
+  /** This manager may act again. */
+  wake(): void {
+    for (const session of this.#dispatcher.sessions()) session.wake();
+  }
+
+  /** Managers came, went, or have another address. */
+  managersChanged(): void {
+    for (const session of this.#dispatcher.sessions()) this.#tellManagers(session);
+  }
+
+  /** Nodes came, or went for good. */
+  nodesChanged(): void {
+    for (const session of this.#dispatcher.sessions()) this.#tellNodes(session);
+  }
+
+  /** The row of a node has another role: its certificate is to follow. */
+  roleChanged(nodeId: string): void {
+    this.#dispatcher.session(nodeId)?.request({ kind: 'renew', delayMs: 0 });
+  }
+
+  #tellManagers(session: AgentSession): void {
+    const managers = managersToTell(this.#view);
+    if (managers.length > 0) session.request({ kind: 'managers', managers });
+  }
+
+  #tellNodes(session: AgentSession): void {
+    if (session.isStranger) return;
+    const there = [...this.#view.nodes.all()].filter(({ leftAt }) => leftAt === undefined);
+    session.request({ kind: 'nodes', count: there.length });
+  }
+
   #askToRenew(session: AgentSession): void {
     const { peer } = session;
-    if (peer === undefined || peer.rootId === signingRoot(this.#view.roots.all())?.id) return;
+    if (peer === undefined) return;
+    const node = this.#view.nodes.get(peer.nodeId);
+    // It may have been promoted or demoted while it had no session.
+    const hasRole = peer.role === undefined || node === undefined || peer.role === actingRole(node);
+    if (!hasRole) session.request({ kind: 'renew', delayMs: 0 });
+    if (!hasRole || peer.rootId === signingRoot(this.#view.roots.all())?.id) return;
     const spreadMs = this.#view.nodes.size * renewalSpreadMs;
     session.request({ kind: 'renew', delayMs: Math.floor(spreadMs * this.#fraction()) });
   }
@@ -241,6 +301,8 @@ export class Sessions {
       clock: this.#clock,
       clusterId: () =>
         this.#leaving === undefined && !isStranger ? theCluster(this.#view)?.id : undefined,
+      mayAct: () => this.#tenure.mayAct,
+      epoch: () => this.#tenure.epoch,
       isStranger,
       peer,
     });
@@ -265,7 +327,13 @@ export class Sessions {
     if (isMember && this.#leaving === undefined) {
       await this.#events.described(nodeId, description, { known: session.peer !== undefined });
       this.#grantLease(session);
+      this.#tellManagers(session);
+      this.#tellNodes(session);
       await this.#events.standIns(nodeId, hello);
+      if (hello.attachments !== undefined) {
+        const noted = await this.#events.attachments(nodeId, hello.attachments);
+        if (noted !== undefined) session.request(noted);
+      }
     }
     session.signal.throwIfAborted();
     this.#observed.setPortProblems(nodeId, []);
@@ -283,7 +351,13 @@ export class Sessions {
   /** The terms are said before anything is assigned. */
   #grantLease(session: AgentSession): void {
     const { periodMs, retryMs, fencedAfterMs } = leaseTerms;
-    const datagrams = this.#life?.admit(session.nodeId);
+    const admitted = this.#life?.admit(session.nodeId);
+    const { nodeId } = this.#tenure;
+    const seat = nodeId === undefined ? undefined : this.#view.nodes.get(nodeId)?.seat;
+    const datagrams =
+      admitted === undefined || seat === undefined
+        ? admitted
+        : { ...admitted, address: seat.address };
     session.request({
       kind: 'lease',
       periodMs,
@@ -314,6 +388,15 @@ export class Sessions {
         this.#observed.setPortProblems(session.nodeId, message.problems);
         this.#events.nodeChanged(session.nodeId);
         break;
+      case 'attach':
+        this.#answer(session, this.#events.attach(session.nodeId, message));
+        break;
+      case 'attachments':
+        this.#answer(session, this.#events.attachments(session.nodeId, message.report));
+        break;
+      case 'shown':
+        this.#dispatcher.confirmed(session, message.confirm);
+        break;
       case 'description':
         session.describe(message.description);
         if (theCluster(this.#view) === undefined) break;
@@ -321,11 +404,18 @@ export class Sessions {
           known: session.peer !== undefined,
         });
         break;
+      case 'examined':
+        this.#events.examined(session.nodeId, message);
+        break;
+      case 'farewell':
+        session.farewell = message.returns ? 'returns' : 'goes';
+        break;
       case 'left':
         this.#leavers.get(session.nodeId)?.resolve();
         this.#leavers.delete(session.nodeId);
         break;
       case 'beat':
+        if (message.known !== undefined) this.#dispatcher.known(session, message.known);
         if (message.life !== undefined) {
           session.request({ kind: 'beat', sentAt: this.#clock.now(), answers: message.life });
         }
@@ -333,6 +423,13 @@ export class Sessions {
       case 'hello':
         throw new TuttiError('invalid-argument', 'a session has only one hello', { field: 'kind' });
     }
+  }
+
+  /** Nothing else waits for it: what was said first is written first. */
+  #answer(session: AgentSession, answering: Promise<ManagerMessage | undefined>): void {
+    void answering.then((answer) => {
+      if (answer !== undefined) session.request(answer);
+    });
   }
 
   /** An agent speaks for the tasks of its own node, and for those only. */
@@ -349,13 +446,13 @@ export class Sessions {
     if (changed.length > 0) this.#events.observed(changed);
   }
 
-  #end(session: AgentSession, how: { readonly farewell: boolean; readonly why: string }): void {
-    const { nodeId } = session;
+  #end(session: AgentSession, why: string): void {
+    const { nodeId, farewell } = session;
     session.ended.resolve();
     this.#events.sessionEnded(nodeId);
     if (!this.#dispatcher.remove(session)) return;
-    this.#logger.info('the session of an agent ended', { nodeId, why: how.why });
-    this.#monitor.disconnected(nodeId, how);
+    this.#logger.info('the session of an agent ended', { nodeId, why, farewell });
+    this.#monitor.disconnected(nodeId, { why, farewell });
   }
 }
 

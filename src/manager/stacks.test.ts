@@ -2,23 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { declare, ManagerWorld } from '../../sim/manager-world.ts';
 import { stackLabel } from '../model/labels.ts';
-import type { NetworkSpec } from '../model/network.ts';
 import type { ServiceDeclaration } from '../model/service.ts';
 import type { StackChange, StackDeclaration } from '../model/stack.ts';
+import { overlayNetwork } from '../../sim/overlay-network.ts';
 
 const labels = { [stackLabel]: 'app' };
 
-const network: NetworkSpec = {
-  name: 'app_default',
-  labels,
-  driver: 'overlay',
-  driverOptions: {},
-  internal: false,
-  attachable: false,
-  ingress: false,
-  enableIpv6: false,
-  subnets: [],
-};
+const network = overlayNetwork('app_default', { labels });
 
 const secretFile = {
   sourceId: 'app_key',

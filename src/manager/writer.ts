@@ -1,4 +1,4 @@
-import type { AddressCursors } from '../allocator/addresses.ts';
+import type { AddressReuse } from '../allocator/addresses.ts';
 import type { Instant } from '../model/instant.ts';
 import type { Unit } from '../orchestrator/unit.ts';
 import type { Transaction } from '../store/view.ts';
@@ -15,7 +15,7 @@ export interface Touched {
 export interface WriteContext {
   readonly now: Instant;
   readonly touched: Touched;
-  readonly cursors: AddressCursors;
+  readonly addressReuse: AddressReuse;
   newId(): string;
 }
 

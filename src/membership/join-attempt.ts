@@ -13,11 +13,12 @@ import type { Logger } from '../host/logger.ts';
 import type { JoinRequest } from '../host/membership.ts';
 import type { IdentityDisk, ManagerCalls, NodeIdentity, NodeKeys } from '../host/node-identity.ts';
 import type { Random } from '../host/random.ts';
+import type { NodeSeat } from '../host/seat-host.ts';
 import { TuttiError } from '../lib/error.ts';
 import { type HostPort, parseHostPort } from '../lib/host-port.ts';
 import type { Instant } from '../model/instant.ts';
 import type { NodeDescription } from '../model/node.ts';
-import type { CertificateAnswer, WireRefusal } from '../wire/authority-calls.ts';
+import type { CertificateAnswer, ManagerCandidate, WireRefusal } from '../wire/authority-calls.ts';
 
 /** Clocks that differ by more are worth a word. */
 const notableSkewMs = 5_000;
@@ -29,6 +30,8 @@ export interface JoinWorld {
   readonly disk: IdentityDisk;
   readonly keys: NodeKeys;
   readonly calls: ManagerCalls;
+  /** Absent: this node is never a manager. */
+  readonly seat?: NodeSeat;
 }
 
 export interface Joining {
@@ -61,6 +64,7 @@ class JoinAttempt {
   #key = '';
   #answer: CertificateAnswer | undefined;
   #identity: NodeIdentity | undefined;
+  #candidate: ManagerCandidate | undefined;
 
   constructor(world: JoinWorld, joining: Joining) {
     this.#world = world;
@@ -71,6 +75,7 @@ class JoinAttempt {
     const { keys, random } = this.#world;
     const { request, nodeId, signal } = this.#joining;
     this.#key = await this.#ownKey();
+    this.#candidate = await this.#asCandidate();
     const { token, addresses } = request;
     let step = startJoiner({ token, addresses, nodeId, keyDigest: keys.digestOf(this.#key) });
     while (step.action !== undefined) {
@@ -89,6 +94,17 @@ class JoinAttempt {
     const { disk, keys } = this.#world;
     const saved = await disk.load();
     return saved?.nodeId === this.#joining.nodeId ? saved.key : keys.create();
+  }
+
+  async #asCandidate(): Promise<ManagerCandidate | undefined> {
+    const { seat } = this.#world;
+    if (seat === undefined) return undefined;
+    const { advertiseAddress: address } = this.#joining.request;
+    const obstacle = await seat.obstacle();
+    return {
+      ...(address !== undefined && { address }),
+      ...(obstacle !== undefined && { obstacle }),
+    };
   }
 
   async #perform(action: JoinerAction, state: JoinerState): Promise<JoinerEvent> {
@@ -163,6 +179,7 @@ class JoinAttempt {
           nodeId,
           availability: asked.availability,
           description,
+          ...(this.#candidate !== undefined && { candidate: this.#candidate }),
         },
         signal,
       );
@@ -185,7 +202,7 @@ class JoinAttempt {
     const { nodeId, request } = this.#joining;
     const answer = this.#answer;
     if (answer === undefined) throw new TuttiError('internal', 'there is no membership to keep');
-    const { clusterId, certificate, roots, managers, address, warnings } = answer;
+    const { clusterId, certificate, roots, managers, address, role, warnings } = answer;
     for (const warning of warnings) logger.warn('joined, but', { warning });
     this.#identity = {
       nodeId,
@@ -196,6 +213,8 @@ class JoinAttempt {
         roots,
         managers,
         address: request.advertiseAddress ?? address,
+        ...(request.listenAddress !== undefined && { listenAddress: request.listenAddress }),
+        role,
       },
     };
     await disk.save(this.#identity);

@@ -1,44 +1,50 @@
 import type { Clock } from '../host/clock.ts';
 import type { JoinRequest, MembershipState, NodeMembership } from '../host/membership.ts';
-import type { NodeIdentity, NodeMembershipRecord } from '../host/node-identity.ts';
+import type { NodeIdentity } from '../host/node-identity.ts';
 import type { AgentTransport } from '../host/transport.ts';
 import { TuttiError } from '../lib/error.ts';
-import type { NodeDescription } from '../model/node.ts';
+import { sameJson } from '../lib/json.ts';
+import type { KnownManager } from '../model/known-manager.ts';
 import type { WireRefusal } from '../wire/authority-calls.ts';
-import { joinCluster, type JoinWorld } from './join-attempt.ts';
+import { joinCluster } from './join-attempt.ts';
+import {
+  alreadyInCluster,
+  joinsInBackground,
+  managersToAsk,
+  noManagerAnswers,
+} from './lost-node.ts';
+import type { ClosableTransport, MembershipOptions } from './membership-options.ts';
+import { describeMachine } from './describe-machine.ts';
+import { HeardSessions } from './heard-sessions.ts';
+import { addressNow } from './own-address.ts';
 import { Renewal } from './renewal.ts';
+import { SeatMoving } from './seat-moving.ts';
+import { type Member, SeatTaking } from './seat-taking.ts';
+import { within } from './within.ts';
 
 /** How long `docker swarm join` waits; the attempt goes on behind it, as in Swarm. */
 const joinPatienceMs = 20_000;
+/**
+ * A manager besides waits for its seat. Where another one has just joined, that one starts its
+ * process, learns all, gets its vote, and answers etcd for 5 s before the next change is allowed:
+ * 12 s on an idle machine.
+ */
+const seatPatienceMs = 60_000;
 /** A node that leaves tells a manager, if one answers. */
 const farewellLimitMs = 3_000;
 /** A node that has joined is looked for at its manager. */
 const firstSessionLimitMs = 3_000;
-const describeLimitMs = 5_000;
+/** A manager that leaves is demoted first. */
+const demotionLimitMs = 30_000;
+const renewAgainMs = 3_000;
 
-/** A transport that can be given up. */
-export interface ClosableTransport extends AgentTransport {
-  /** Ends all streams. */
-  close(): void;
-}
-
-export interface MembershipOptions extends JoinWorld {
-  /** To the manager of this machine. */
-  readonly localTransport: AgentTransport;
-  /** To the managers of the cluster that the node joined. */
-  openTransport(
-    identity: NodeIdentity,
-    onRefused: (refusal: WireRefusal) => void,
-  ): ClosableTransport;
-  /** The id that the agent goes by. */
-  nodeId(): string;
-  describe(signal: AbortSignal): Promise<NodeDescription>;
-  /** Removes everything of the cluster from this machine; calls `forget` on its way. */
-  leaveAgent(signal: AbortSignal): Promise<void>;
-}
+/**
+ * The manager process of this machine: its own, whose cluster nobody else manages; one of several;
+ * or none, because others manage the node.
+ */
+export type ManagerKind = 'own' | 'shared' | 'none';
 
 type Attempt = { readonly stop: AbortController; readonly done: Promise<void> };
-type Member = NodeIdentity & { readonly membership: NodeMembershipRecord };
 
 /**
  * Whether this machine is a node of a cluster that other machines manage: joins, keeps the
@@ -50,6 +56,15 @@ export class Membership implements NodeMembership {
   readonly #options: MembershipOptions;
   readonly #clock: Clock;
   readonly #renewal: Renewal;
+  readonly #seatTaking: SeatTaking | undefined;
+  readonly #seatMoving: SeatMoving;
+  readonly #sessions: HeardSessions;
+  /** The files of a manager of several are there. */
+  #isSeated = false;
+  /** It was a worker since: they are of a member that the managers have removed. */
+  #isSeatOld = false;
+  /** The leader does not name this node among the managers, though it has a seat. */
+  #isMissed = false;
   #member: Member | undefined;
   #network: ClosableTransport | undefined;
   /** Aborted when sessions have to be opened elsewhere. */
@@ -57,6 +72,9 @@ export class Membership implements NodeMembership {
   #attempt: Attempt | undefined;
   #joining: JoinRequest | undefined;
   #isLeaving = false;
+  #isCeasing = false;
+  /** The manager process listens where this machine is no more. */
+  #isManagerStale = false;
   #trouble = '';
   #changed = Promise.withResolvers<void>();
   /** Resolved by the first session with the managers of the cluster. */
@@ -70,9 +88,35 @@ export class Membership implements NodeMembership {
       identity: () => this.#member,
       onRenewed: (identity) => this.#become(identity),
     });
+    const { seat } = options;
+    this.#seatTaking =
+      seat === undefined
+        ? undefined
+        : new SeatTaking({
+            ...options,
+            seat,
+            candidate: () => (this.#isCandidate ? this.#member : undefined),
+            onTaken: () => this.#seated(),
+            onTrouble: (why) => {
+              this.#trouble = why;
+            },
+          });
+    this.#seatMoving = new SeatMoving({
+      ...options,
+      manager: () => this.#settledManager(),
+      onMoved: async (managers) => await this.noteManagers(managers),
+      onTrouble: (why) => {
+        this.#trouble = why;
+      },
+    });
+    this.#sessions = new HeardSessions({
+      ...options,
+      isLocalFirst: () => this.managerKind === 'shared' && !this.#isLeaving,
+      openElsewhere: async (signal) =>
+        await this.#current((transport) => transport.openSession(signal)),
+    });
     this.transport = {
-      openSession: async (signal) =>
-        await this.#current((transport) => transport.openSession(this.#here(signal))),
+      openSession: async (signal) => await this.#sessions.open(this.#here(signal)),
       openLogs: async (requestId, signal) =>
         await this.#current((transport) => transport.openLogs(requestId, this.#here(signal))),
       managerAddress: () => this.#network?.managerAddress?.(),
@@ -81,9 +125,12 @@ export class Membership implements NodeMembership {
 
   /** Takes up what is on disk. `nodeId`: what the agent calls itself, once it did. */
   async load(nodeId: string | undefined): Promise<void> {
-    const { disk, logger } = this.#options;
+    const { disk, logger, seat } = this.#options;
     const identity = await disk.load();
     if (identity?.membership === undefined) return;
+    this.#isSeated = (await seat?.isTaken()) ?? false;
+    // What the own manager prepared for a move of its store, which is still to be made.
+    if (identity.membership.founder === true && !this.#isSeated) return;
     if (nodeId !== undefined && nodeId !== identity.nodeId) {
       logger.warn('the identity on disk is of a node that has left; it is forgotten', {
         nodeId: identity.nodeId,
@@ -91,7 +138,37 @@ export class Membership implements NodeMembership {
       await disk.forget();
       return;
     }
+    // It may have ended between the two when it renewed its certificate.
+    if (this.#isSeated && identity.membership.role === 'manager') await seat?.renewed(identity);
     this.#become(identity);
+    await this.lookAtAddress();
+  }
+
+  /** The machine may have another address: its node is to be found at that one. */
+  async lookAtAddress(): Promise<void> {
+    const { disk, seat, logger } = this.#options;
+    const member = this.#member;
+    if (member === undefined) return;
+    const found = await addressNow(member.membership, this.#options);
+    const { address: from, device: _, ...rest } = member.membership;
+    const { address } = found;
+    const moved = { ...member, membership: { ...rest, ...found } };
+    // It may have left, or have been renewed, meanwhile.
+    if (this.#member !== member) return await this.lookAtAddress();
+    if (sameJson(moved, member)) return;
+    this.#member = moved;
+    await disk.save(moved);
+    if (address === from) return;
+    logger.warn('the address of this node changed', { from, to: address });
+    if (this.managerKind === 'shared' && seat !== undefined) {
+      this.#isManagerStale = (await seat.readdress(from, address)).isListenerMoved;
+    }
+    this.#reopen();
+  }
+
+  /** The manager process ended: it may have become one of several. */
+  async managerEnded(): Promise<void> {
+    if (this.#member === undefined) await this.load(this.#options.nodeId());
   }
 
   /** The id that this node joined with. */
@@ -104,7 +181,8 @@ export class Membership implements NodeMembership {
     if (member !== undefined) {
       const { clusterId, address, managers } = member.membership;
       const trouble = this.#trouble;
-      return { kind: 'worker', nodeId: member.nodeId, clusterId, address, managers, trouble };
+      const kind = this.managerKind === 'shared' ? 'manager' : 'worker';
+      return { kind, nodeId: member.nodeId, clusterId, address, managers, trouble };
     }
     const joining = this.#joining;
     if (joining === undefined) return { kind: 'fresh' };
@@ -114,17 +192,68 @@ export class Membership implements NodeMembership {
   /** Keeps the certificate young until the signal. */
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#attempt?.stop.abort(), { once: true });
-    await this.#renewal.run(signal, () => this.#changed.promise);
+    const changed = (): Promise<void> => this.#changed.promise;
+    await Promise.all([
+      this.#renewal.run(signal, changed),
+      this.#seatTaking?.run(signal, changed),
+      this.#seatMoving.run(signal, changed),
+    ]);
   }
 
-  /** Resolves when this machine begins, or ceases, to be a worker; at once where it is so. */
-  async until(isWorker: boolean, signal: AbortSignal): Promise<void> {
-    const aborted = new Promise<void>((resolve) => {
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    while (!signal.aborted && (this.#member !== undefined) !== isWorker) {
-      await Promise.race([this.#changed.promise, aborted]);
+  get managerKind(): ManagerKind {
+    if (this.#member === undefined) return 'own';
+    return this.#isSeated && !this.#isSeatOld && isManager(this.#member) ? 'shared' : 'none';
+  }
+
+  /** Resolves when another kind of manager process is to run than this one; at once where so. */
+  async untilOther(kind: ManagerKind, signal: AbortSignal): Promise<void> {
+    const over = aborted(signal);
+    while (!signal.aborted && this.managerKind === kind && !this.#isManagerStale) {
+      await Promise.race([this.#changed.promise, over]);
     }
+    this.#isManagerStale = false;
+  }
+
+  /** Removes what a manager of several left behind, once its process has ended. */
+  async clearSeat(): Promise<void> {
+    if (!this.#isSeated || this.managerKind === 'shared') return;
+    await this.#options.seat?.clear();
+    this.#isSeated = false;
+    this.#isSeatOld = false;
+    this.#tellChange();
+  }
+
+  /** Who manages the cluster, as a manager says it. */
+  async noteManagers(managers: readonly KnownManager[]): Promise<void> {
+    const member = this.#member;
+    if (member === undefined || managers.length === 0) return;
+    const isHere = managers.some(({ nodeId }) => nodeId === member.nodeId);
+    this.#isMissed = this.managerKind === 'shared' && !isHere;
+    // It was demoted while it could not be told.
+    if (this.#isMissed) this.#renewal.after(0);
+    if (sameJson(managers, member.membership.managers)) return;
+    this.#member = { ...member, membership: { ...member.membership, managers } };
+    this.#network?.useManagers?.(managers);
+    this.#tellChange();
+    await this.#options.disk.save(this.#member);
+  }
+
+  get isLost(): boolean {
+    return this.#member !== undefined && this.#sessions.isLost && !this.#isLeaving;
+  }
+
+  async findAgain(request: Pick<JoinRequest, 'token' | 'addresses'>): Promise<void> {
+    const { keys, logger } = this.#options;
+    const member = this.#member;
+    if (member === undefined) throw alreadyInCluster();
+    await this.noteManagers(managersToAsk(member, { ...request, keys }));
+    logger.info('the managers are looked for elsewhere, too', { addresses: request.addresses });
+    this.#reopen();
+    if (await this.#sessions.heardWithin(joinPatienceMs)) return;
+    const why = this.#trouble === '' ? '' : `: ${this.#trouble}`;
+    throw new TuttiError('unavailable', `no manager of this node's cluster answers there${why}`, {
+      hint: 'They are asked on and on, in the background.',
+    });
   }
 
   async join(request: JoinRequest): Promise<void> {
@@ -138,15 +267,19 @@ export class Membership implements NodeMembership {
     });
     this.#attempt = { stop, done };
     const late = new AbortController();
-    const patience = this.#clock.sleep(joinPatienceMs, late.signal).then(
-      () => 'late' as const,
-      () => 'done' as const,
-    );
     try {
-      if ((await Promise.race([done, patience])) === 'late') throw this.#inBackground(done);
+      const outcome = await Promise.race([done, this.#patience(late.signal)]);
+      if (outcome === 'late') throw this.#inBackground(done);
     } finally {
       late.abort();
     }
+  }
+
+  async #patience(signal: AbortSignal): Promise<'late'> {
+    await this.#clock.sleep(joinPatienceMs, signal).catch(() => undefined);
+    // It is let in: what it waits for now are managers, which come one after the other.
+    if (this.#isCandidate) await this.#clock.sleep(seatPatienceMs, signal).catch(() => undefined);
+    return 'late';
   }
 
   async leave(): Promise<void> {
@@ -160,13 +293,17 @@ export class Membership implements NodeMembership {
       if (attempt !== undefined) return;
       throw new TuttiError('unavailable', 'This node is not part of a swarm');
     }
-    if (this.#isLeaving) throw new TuttiError('unavailable', 'this node is leaving already');
+    if (this.#isLeaving || this.#isCeasing) {
+      throw new TuttiError('unavailable', 'this node is leaving already');
+    }
+    if (isManager(member)) await this.#cease(member);
     this.#isLeaving = true;
     try {
       // First of all: nothing is assigned any more.
       this.#network?.close();
-      await this.#sayFarewell(member);
       await this.#options.leaveAgent(new AbortController().signal);
+      // Who says it has stopped its tasks: they run elsewhere from then on.
+      await this.#sayFarewell(this.#member ?? member);
     } finally {
       this.#isLeaving = false;
       // It could not be done: the node is what it was.
@@ -191,7 +328,7 @@ export class Membership implements NodeMembership {
   }
 
   async #runJoin(request: JoinRequest, signal: AbortSignal): Promise<void> {
-    const description = await this.#describe(signal);
+    const description = await describeMachine(this.#options, signal);
     const identity = await joinCluster(this.#options, {
       request,
       description,
@@ -202,9 +339,49 @@ export class Membership implements NodeMembership {
       },
     });
     this.#become(identity);
+    await this.lookAtAddress();
     const { nodeId, membership } = identity;
     this.#options.logger.info('joined a cluster', { nodeId, clusterId: membership?.clusterId });
     await this.#firstSession(signal);
+    while (this.#isCandidate && !signal.aborted) {
+      await Promise.race([this.#changed.promise, aborted(signal)]);
+    }
+  }
+
+  /** It is to be a manager, and has no seat yet. */
+  get #isCandidate(): boolean {
+    return this.#member !== undefined && isManager(this.#member) && !this.#isSeated;
+  }
+
+  #seated(): void {
+    this.#isSeated = true;
+    this.#isMissed = false;
+    this.#sessions.trustLocal();
+    this.#tellChange();
+  }
+
+  /** Resolves when this node is a worker. @throws TuttiError why it cannot be one. */
+  async #cease(member: Member): Promise<void> {
+    const asked = { identity: member, call: 'manager.member', body: { step: 'leaving' } } as const;
+    const giveUpAt = this.#clock.now() + demotionLimitMs;
+    const over = new AbortController();
+    this.#isCeasing = true;
+    try {
+      await this.#options.calls.manager(asked, over.signal);
+      while (this.#member !== undefined && isManager(this.#member)) {
+        if (this.#clock.now() > giveUpAt) {
+          const message = 'this node was demoted, and has not heard so from the managers yet';
+          throw new TuttiError('unavailable', message, { hint: 'Try again in a moment.' });
+        }
+        // It is told so over its session, which may be with a manager that is no more.
+        const pause = this.#clock.sleep(renewAgainMs, over.signal).catch(() => undefined);
+        await Promise.race([this.#changed.promise, pause]);
+        this.#renewal.after(0);
+      }
+    } finally {
+      over.abort();
+      this.#isCeasing = false;
+    }
   }
 
   /** Whoever joined and looks at the manager's list of nodes should find this one ready. */
@@ -216,47 +393,26 @@ export class Membership implements NodeMembership {
     over.abort();
   }
 
-  /** Also says whether the container engine is there, and new enough. */
-  async #describe(signal: AbortSignal): Promise<NodeDescription> {
-    const limit = new AbortController();
-    const late = this.#clock.sleep(describeLimitMs, limit.signal).then(
-      () => limit.abort(),
-      () => undefined,
-    );
-    try {
-      return await this.#options.describe(AbortSignal.any([signal, limit.signal]));
-    } catch (error) {
-      signal.throwIfAborted();
-      const { message } = TuttiError.from(error);
-      throw new TuttiError(
-        'failed-precondition',
-        `this machine cannot join while its container engine does not answer as it should: ${message}`,
-        { hint: 'Start it, or update it: Docker 20.10 is the oldest that works.', cause: error },
-      );
-    } finally {
-      limit.abort();
-      await late;
-    }
-  }
-
   #inBackground(done: Promise<void>): TuttiError {
     const { logger } = this.#options;
     void done.catch((error: unknown) =>
       logger.warn('the attempt to join ended', { error: TuttiError.from(error).message }),
     );
-    const why = this.#trouble === '' ? '' : ` What keeps it so far: ${this.#trouble}.`;
-    return new TuttiError(
-      'unavailable',
-      'Timeout was reached before node joined. The attempt to join the swarm will continue in ' +
-        'the background. Use the "docker info" command to see the current swarm status of your ' +
-        `node.${why}`,
-    );
+    return joinsInBackground(this.#trouble);
   }
 
   #become(identity: NodeIdentity): void {
     const { membership } = identity;
     if (membership === undefined) return;
     this.#member = { ...identity, membership };
+    if (this.#isSeated && !this.#hasSeat(this.#member)) this.#isSeatOld = true;
+    this.#reopen();
+  }
+
+  /** Sessions begin anew: by another certificate, from another address, with other managers. */
+  #reopen(): void {
+    const identity = this.#member;
+    if (identity === undefined) return;
     this.#trouble = '';
     this.#network?.close();
     this.#network = this.#options.openTransport(identity, (refusal) => this.#refused(refusal));
@@ -264,6 +420,15 @@ export class Membership implements NodeMembership {
     this.#elsewhere = new AbortController();
     this.#connected = Promise.withResolvers<void>();
     this.#tellChange();
+  }
+
+  /**
+   * Demoted and promoted again before it heard, it has none: leader and who renewed must say so.
+   */
+  #hasSeat(member: Member): boolean {
+    const { nodeId, membership } = member;
+    const isNamed = membership.managers.some((one) => one.nodeId === nodeId);
+    return isManager(member) && (isNamed || !this.#isMissed);
   }
 
   #refused({ reason, message, hint }: WireRefusal): void {
@@ -281,28 +446,33 @@ export class Membership implements NodeMembership {
 
   async #sayFarewell(member: Member): Promise<void> {
     const { calls, logger } = this.#options;
-    const limit = new AbortController();
-    const late = this.#clock.sleep(farewellLimitMs, limit.signal).then(
-      () => limit.abort(),
-      () => undefined,
-    );
+    const run = async (limit: AbortSignal): Promise<void> => await calls.leave(member, limit);
     try {
-      await calls.leave(member, limit.signal);
+      await within(farewellLimitMs, { clock: this.#clock, run });
     } catch (error) {
       logger.warn('no manager heard that this node leaves; it will be missed', {
         error: TuttiError.from(error).message,
       });
-    } finally {
-      limit.abort();
-      await late;
     }
+  }
+
+  /** One of several whose certificate is for the address that it has. */
+  #settledManager(): Member | undefined {
+    const member = this.#member;
+    if (member === undefined || this.managerKind !== 'shared') return undefined;
+    const { certificate, address } = member.membership;
+    return this.#options.keys.isFor(certificate, address) ? member : undefined;
   }
 
   async #current<T>(open: (transport: AgentTransport) => Promise<T>): Promise<T> {
     if (this.#isLeaving) throw new TuttiError('unavailable', 'this node is leaving its cluster');
     const network = this.#network;
-    const opened = await open(network ?? this.#options.localTransport);
-    if (network === undefined) return opened;
+    if (network === undefined) return await open(this.#options.localTransport);
+    const opened = await open(network).catch((error: unknown) => {
+      const of = { error, isLost: this.isLost };
+      this.#trouble = noManagerAnswers(this.#member, of) ?? this.#trouble;
+      throw error;
+    });
     this.#trouble = '';
     this.#connected.resolve();
     return opened;
@@ -318,10 +488,13 @@ export class Membership implements NodeMembership {
   }
 }
 
-function alreadyInCluster(): TuttiError {
-  return new TuttiError(
-    'unavailable',
-    'This node is already part of a swarm. ' +
-      'Use "docker swarm leave" to leave this swarm and join another one.',
-  );
+function isManager({ membership }: Member): boolean {
+  return membership.role === 'manager';
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  if (signal.aborted) resolve();
+  await promise;
 }

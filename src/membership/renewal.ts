@@ -1,4 +1,4 @@
-import { renewalAt, renewalRetryMs } from '../ca/validity.ts';
+import { phaseOf, renewalAt, renewalRetryMs } from '../ca/validity.ts';
 import type { NodeIdentity } from '../host/node-identity.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { PeerCertificate } from '../model/identity.ts';
@@ -23,6 +23,8 @@ export class Renewal {
   readonly #options: RenewalOptions;
   #askedAt: Instant | undefined;
   #asked = Promise.withResolvers<void>();
+  /** Why the last attempt failed; said once. */
+  #failure = '';
   #triedAt: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(options: RenewalOptions) {
@@ -52,8 +54,9 @@ export class Renewal {
         continue;
       }
       const certificate = this.#certificateOf(identity);
+      const isElsewhere = this.#isElsewhere(identity);
       const dueAt = Math.min(
-        retryAt ?? renewalAt(certificate, fraction),
+        isElsewhere ? clock.now() : (retryAt ?? renewalAt(certificate, fraction)),
         this.#askedAt ?? Number.POSITIVE_INFINITY,
       );
       const at = Math.max(dueAt, this.#triedAt + leastPauseMs);
@@ -78,26 +81,54 @@ export class Renewal {
   }
 
   async #renew(identity: NodeIdentity, signal: AbortSignal): Promise<boolean> {
-    const { calls, keys, disk, logger } = this.#options;
+    const { keys, disk, logger, seat } = this.#options;
     try {
       const request = await keys.request(identity.key);
-      const answer = await calls.renew({ identity, request }, signal);
-      if (answer.kind === 'refused') throw refusalError(answer);
-      const renewed = this.#take(identity, answer);
-      // The node may have left while it asked.
-      if (this.#options.identity()?.nodeId !== identity.nodeId) return true;
+      const answer = await this.#ask({ identity, request }, signal);
+      // The node may have left while it asked, or have another address now.
+      const current = this.#options.identity();
+      if (current?.nodeId !== identity.nodeId) return true;
+      const renewed = this.#take(current, answer);
+      this.#failure = '';
+      // Its member of the store shows it too; a crash in between leaves both good.
+      if (renewed.membership?.role === 'manager') await seat?.renewed(renewed);
       await disk.save(renewed);
       this.#options.onRenewed(renewed);
       logger.info('the certificate of this node was renewed');
       return true;
     } catch (error) {
-      if (!signal.aborted) {
+      const { message } = TuttiError.from(error);
+      if (!signal.aborted && message !== this.#failure) {
+        this.#failure = message;
         logger.warn('the certificate of this node could not be renewed', {
-          error: TuttiError.from(error).message,
+          error: message,
         });
       }
       return false;
     }
+  }
+
+  /**
+   * Of the managers; a manager whose certificate has ended gets it of its own authority where they
+   * give none, because managers whose certificates have all ended have no store to be asked.
+   */
+  async #ask(
+    asked: { readonly identity: NodeIdentity; readonly request: string },
+    signal: AbortSignal,
+  ): Promise<CertificateAnswer> {
+    const { calls, clock, seat } = this.#options;
+    const answer = await calls
+      .renew(asked, signal)
+      .catch((error: unknown) => TuttiError.from(error));
+    if (!(answer instanceof TuttiError) && answer.kind === 'accepted') return answer;
+    const why = answer instanceof TuttiError ? answer : refusalError(answer);
+    // Whoever was removed stays so.
+    const mayHelpItself = answer instanceof TuttiError || answer.reason === 'grace-over';
+    const hasEnded = phaseOf(this.#certificateOf(asked.identity), clock.now()) !== 'valid';
+    if (mayHelpItself && hasEnded && seat !== undefined && (await seat.isTaken())) {
+      return await seat.renew(asked.request, signal);
+    }
+    throw why;
   }
 
   /** An answer is taken only as what was asked for. */
@@ -114,8 +145,15 @@ export class Renewal {
     if (!isOurs || membership === undefined) {
       throw new TuttiError('unavailable', 'the certificate is not what was asked for');
     }
-    const { certificate, roots, managers } = answer;
-    return { nodeId, key, membership: { ...membership, certificate, roots, managers } };
+    const { certificate, roots, managers, role } = answer;
+    const { founder: _, ...rest } = membership;
+    return { nodeId, key, membership: { ...rest, certificate, roots, managers, role } };
+  }
+
+  /** A manager is not believed at an address that its certificate does not have. */
+  #isElsewhere({ membership }: NodeIdentity): boolean {
+    if (membership?.role !== 'manager') return false;
+    return !this.#options.keys.isFor(membership.certificate, membership.address);
   }
 
   #certificateOf({ membership }: NodeIdentity): PeerCertificate {

@@ -1,3 +1,5 @@
+import type { Affinity } from './affinity.ts';
+import type { TunnelEnd } from './encryption.ts';
 import type { Instant } from './instant.ts';
 import type { Labels } from './labels.ts';
 import type { EndpointMode, PublishedPort } from './service.ts';
@@ -30,6 +32,8 @@ export interface TaskAssignment {
   /** Of one that is desired `ready`: what its agent may do without a manager. */
   readonly alone?: AloneStart;
   readonly registryAuth?: string;
+  /** It is told to stop, and other nodes may not know yet: callers are led to it. */
+  readonly departing?: boolean;
 }
 
 /** A network that a node needs for one of its tasks. */
@@ -41,10 +45,14 @@ export interface NetworkAssignment {
   readonly gateway: string;
   readonly internal: boolean;
   readonly ingress: boolean;
+  /** Containers that are no tasks may be on it. */
+  readonly attachable?: true;
   readonly enableIpv6: boolean;
   /** Its number and port between nodes; absent for a network that never leaves one. */
   readonly vxlan?: { readonly id: number; readonly port: number };
   readonly driverOptions: Readonly<Record<string, string>>;
+  /** Of the smallest link of a node of the cluster; absent: nobody said it. */
+  readonly linkMtu?: number;
   /** The node's own network of this name (`host`, `bridge`): nothing is made for it. */
   readonly predefined: boolean;
 }
@@ -74,8 +82,13 @@ export interface CatalogService {
     /** Without prefix length; absent for `dnsrr`. */
     readonly virtualAddress?: string;
   }[];
+  readonly affinity?: Affinity;
   /** Published ports of mode `ingress`. */
   readonly ports: readonly PublishedPort[];
+  /** Those of mode `host`, where there are any. */
+  readonly hostPorts?: readonly PublishedPort[];
+  /** It stands for a container that is no task, and has its name. */
+  readonly isContainer?: true;
 }
 
 /**
@@ -92,13 +105,30 @@ export interface CatalogTask {
   readonly hostname?: string;
   readonly addresses: readonly TaskAddress[];
   readonly ready: boolean;
+  /** It stands for a container that is no task; its id, and that of its service, is the container's. */
+  readonly isContainer?: true;
 }
 
-/** Where a node that lives is reached; for the nodes of the tasks of the catalog. */
+/**
+ * Where a node that lives is reached: for the nodes of the tasks of the catalog, and for all nodes
+ * while there is an ingress network, for any of them may lead a caller here.
+ */
 export interface CatalogNode {
   readonly nodeId: string;
+  /**
+   * It is down, but a member: its kernel may still lead callers of published ports to tasks of
+   * others. Nobody leads anything to it.
+   */
+  readonly isDown?: true;
   /** IPv4, as the node itself says it. */
   readonly address: string;
+  /**
+   * Every address that it may call from. Absent for one to whose tasks callers of published ports
+   * cannot be led with their own address.
+   */
+  readonly ownAddresses?: readonly string[];
+  /** Absent: nothing encrypted leads there. */
+  readonly tunnel?: TunnelEnd;
 }
 
 /** Everything a manager tells an agent, by kind and id. */

@@ -22,7 +22,7 @@ export type BackupSecret =
   | { readonly kind: 'passphrase'; readonly text: string }
   | { readonly kind: 'key-file'; readonly path: string };
 
-export type BackupReason = 'asked' | 'daily' | 'migration';
+export type BackupReason = 'asked' | 'daily' | 'migration' | 'recovery';
 
 /** The first line of a backup, readable by everyone; what follows is encrypted, and bound to it. */
 export interface BackupHeader {

@@ -3,4 +3,6 @@ export interface LifeAccess {
   readonly keyId: number;
   /** 32 bytes in base64. Signs both ways. */
   readonly key: string;
+  /** `host:port` of the manager that leads; absent: the one with which the session is. */
+  readonly address?: string;
 }

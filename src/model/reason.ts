@@ -14,6 +14,7 @@ export const reasonCodes = [
   'published-port-in-use',
   'max-replicas-per-node',
   'platform-mismatch',
+  'encryption-missing',
   'network-missing',
   'addresses-exhausted',
   'secret-missing',

@@ -76,6 +76,10 @@ export interface NodeReport {
   readonly availability: NodeAvailability;
   readonly state: NodeState;
   readonly tasks: number;
+  /** Of Tutti on it, as its agent said last; absent: it has not said it. */
+  readonly version?: string;
+  /** What a person has to decide about it, in a sentence. */
+  readonly held?: string;
 }
 
 /** A node with what runs on it. */

@@ -129,6 +129,8 @@ export interface UpdateStatus {
   readonly startedAt: Instant;
   readonly completedAt?: Instant;
   readonly message: string;
+  /** What the service does without, although it is declared: a port that another one took. */
+  readonly lacks?: string;
   /** Tasks of this update that failed within their monitor window; written with the end itself. */
   readonly failures: number;
   /** Slots that were to be replaced when it began. */

@@ -2,7 +2,7 @@ import type { Instant } from './instant.ts';
 
 /**
  * A task that an agent made by itself, with no manager in reach, in the place of one that ended. It
- * is a task as any other: it runs once, and its end is kept until a manager has it.
+ * is a task like the others: it runs once, and its end is kept until a manager has it.
  */
 export interface StandIn {
   readonly taskId: string;

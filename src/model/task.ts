@@ -83,6 +83,7 @@ export interface ObservedContainer {
   /** Id in the container engine. */
   readonly containerId: string;
   readonly pid?: number;
+  /** Of a task that is `running`: it has ended, and what the task ended as is not known yet. */
   readonly exitCode?: number;
   readonly health: Health;
 }

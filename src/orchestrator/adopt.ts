@@ -122,8 +122,9 @@ function restartOf(
 
 function areFree(view: View, { addresses }: Task): boolean {
   return addresses.every(({ networkId, address }) => {
-    const [holder] = view.tasks.by('address', addressKey(networkId, address));
-    return holder === undefined;
+    const key = addressKey(networkId, address);
+    const { tasks, services, attachments } = view;
+    return [tasks, services, attachments].every((table) => table.count('address', key) === 0);
   });
 }
 

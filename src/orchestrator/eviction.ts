@@ -85,9 +85,13 @@ export function isClean(
   return of.task.templateId === of.service.templateId && reasonToLeave(view, of) === undefined;
 }
 
-/** A node whose row is gone takes its tasks with it. */
+/** A node that left, or whose row is gone, takes its tasks with it. */
 export function isLost(view: View, task: Task): boolean {
-  return (
-    task.end === undefined && task.nodeId !== undefined && view.nodes.get(task.nodeId) === undefined
-  );
+  return task.end === undefined && task.nodeId !== undefined && hasLeft(view, task.nodeId);
+}
+
+/** Whether the node is none of the cluster any more. Who says that it leaves has stopped its tasks. */
+export function hasLeft(view: View, nodeId: string): boolean {
+  const node = view.nodes.get(nodeId);
+  return node === undefined || node.leftAt !== undefined;
 }

@@ -4,7 +4,7 @@ import type { Task, TaskMove } from '../model/task.ts';
 import type { RestartPolicy } from '../model/template.ts';
 import { isLive } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
-import { isClean, isLost, reasonToEvict } from './eviction.ts';
+import { hasLeft, isClean, isLost, reasonToEvict } from './eviction.ts';
 import { planHandover } from './handover.ts';
 import { trimHistory } from './history.ts';
 import { markMisplaced } from './misplaced.ts';
@@ -273,7 +273,7 @@ function nodeGone(context: PlanContext): Reason {
 
 /** The slot of a global service goes with its node. */
 function isTargetGone(view: View, task: Task): boolean {
-  return task.targetNodeId !== undefined && view.nodes.get(task.targetNodeId) === undefined;
+  return task.targetNodeId !== undefined && hasLeft(view, task.targetNodeId);
 }
 
 function isOfPastIteration(service: Service, task: Task): boolean {

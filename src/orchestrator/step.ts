@@ -108,10 +108,15 @@ function retired(task: Task, step: Extract<TaskStep, { kind: 'retire-task' }>): 
   return { ...rest, desired: step.desired, retirement: step.reason };
 }
 
-/** A node that left the cluster holds no addresses any more. */
+/**
+ * A node that left the cluster holds no addresses any more. A prepared task of a job that came to
+ * its end was started by a node which had no manager: it was wanted until then.
+ */
 function ended(task: Task, end: TaskEnd): Task {
   const addresses = end.reason.code === 'node-removed' ? [] : task.addresses;
-  return { ...task, end, addresses };
+  const isDone = task.iteration !== undefined && end.state === 'complete';
+  const desired = isDone && task.desired === 'ready' ? 'complete' : task.desired;
+  return { ...task, desired, end, addresses };
 }
 
 function spent(task: Task, reason: Reason | undefined): Task {

@@ -84,6 +84,7 @@ export function unitsOfChange(view: View, change: Change): readonly Unit[] {
     case 'clusters':
     case 'roots':
     case 'templates':
+    case 'attachments':
     case 'secrets':
     case 'configs':
       return [];
@@ -107,6 +108,11 @@ function unitsOfService(
       units.push({ kind: 'dependencies', serviceId: one.id });
     }
   }
+  if (hasLetGoOfPorts(before, after)) {
+    for (const one of view.services.by('lacking', 'yes')) {
+      units.push({ kind: 'update', serviceId: one.id });
+    }
+  }
   for (const templateId of [before?.templateId, before?.previous?.templateId]) {
     if (templateId !== undefined) units.push({ kind: 'template', templateId });
   }
@@ -116,6 +122,11 @@ function unitsOfService(
     }
   }
   return units;
+}
+
+function hasLetGoOfPorts(before: Service | undefined, after: Service | undefined): boolean {
+  if (before === undefined || before.publishedPorts.length === 0) return false;
+  return after?.publishedPorts !== before.publishedPorts || after.removing !== before.removing;
 }
 
 function unitsOfMoves(

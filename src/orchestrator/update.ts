@@ -24,7 +24,7 @@ export function planUpdate(view: View, serviceId: string, context: PlanContext):
   const draft = new PlanDraft();
   const inFlight = view.tasks.count('rollout', service.templateId);
   const moving = view.tasks.count('moving', serviceId);
-  begin(view, service, { draft, context, inFlight });
+  begin(view, service, { draft, context });
   const { parallelism } = updateSettings(service);
   const free = parallelism === 0 ? Number.POSITIVE_INFINITY : parallelism - inFlight - moving;
   const taken = takeSlots(view, service, { draft, context, free });
@@ -39,11 +39,14 @@ export function planUpdate(view: View, serviceId: string, context: PlanContext):
 function begin(
   view: View,
   service: Service,
-  of: { readonly draft: PlanDraft; readonly context: PlanContext; readonly inFlight: number },
+  of: { readonly draft: PlanDraft; readonly context: PlanContext },
 ): void {
   const { id: serviceId, update } = service;
   if (update !== undefined && (update.slots > 0 || !isInProgress(service))) return;
-  const slots = countOutdated(view, service) + of.inFlight;
+  const started = [...view.tasks.by('rollout', service.templateId)];
+  // Those that are misplaced count as outdated already.
+  const placed = started.filter((task) => task.misplaced !== true);
+  const slots = countOutdated(view, service) + placed.length;
   if (slots === 0) return;
   const fresh: UpdateStatus = {
     state: 'updating',
@@ -130,11 +133,11 @@ function* outdated(view: View, service: Service): Generator<Task> {
   const isMoving = (task: Task): boolean => task.move?.turn === 'held' && isLive(task);
   for (const task of view.tasks.by('moving', service.id)) {
     const isRight = task.templateId === service.templateId && task.misplaced !== true;
-    if (!isRight && task.outgoing !== true) yield task;
+    if (!isRight) yield task;
   }
   for (const { id } of others) {
     for (const task of view.tasks.by('rollout', id)) {
-      if (task.outgoing !== true && !isMoving(task)) yield task;
+      if (!isMoving(task)) yield task;
     }
   }
   for (const { id } of others) {

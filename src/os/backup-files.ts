@@ -8,6 +8,7 @@ import type {
 import { newLock } from './backup-key.ts';
 import { checkBackup, openBackup } from './backup-read.ts';
 import { restoreBackup } from './backup-restore.ts';
+import { replaceFile } from './replace-file.ts';
 
 /** What the command line does with backups on this machine, without a daemon. */
 export class BackupFiles {
@@ -26,10 +27,14 @@ export class BackupFiles {
     return (await openBackup(path)).header;
   }
 
-  async check(path: string, key: string): Promise<BackupHeader> {
-    const file = await openBackup(path);
-    await checkBackup(file, Buffer.from(key, 'base64'));
-    return file.header;
+  async save(
+    path: string,
+    backup: { readonly bytes: AsyncIterable<Uint8Array>; readonly key: string },
+  ): Promise<BackupHeader> {
+    await replaceFile(path, backup.bytes, async (written) => {
+      await checkBackup(await openBackup(written), Buffer.from(backup.key, 'base64'));
+    });
+    return await this.header(path);
   }
 
   async restore(options: RestoreOptions): Promise<RestoreReport> {

@@ -37,11 +37,18 @@ beforeEach(async () => {
 });
 afterEach(async () => rm(directory, { recursive: true, force: true }));
 
-async function backUp(name: string): Promise<{ readonly path: string; readonly key: Buffer }> {
+async function backUp(
+  name: string,
+  held = rows,
+): Promise<{ readonly path: string; readonly key: Buffer }> {
   const { lock, key } = await newLock({ kind: 'key-file', path: keyFile });
   const sealingKey = Buffer.alloc(32, 7).toString('base64');
   const bytes: Uint8Array[] = [];
-  const content = { snapshot, clusterId: 'c1', state: { nodeId: 'n1', sealingKey } };
+  const content = {
+    snapshot: { ...snapshot, rows: held },
+    clusterId: 'c1',
+    state: { nodeId: 'n1', sealingKey },
+  };
   for await (const chunk of writeBackup(content, { lock, key, why: 'asked', now: 1 })) {
     bytes.push(chunk);
   }
@@ -89,7 +96,7 @@ test('a restore brings rows, secrets and node, and counts on from above', async 
   const report = await restoreBackup({ ...options, newCluster: false }, known);
   assert.equal(report.clusterId, 'c1');
   const found = await restoredRows(dataDirectory);
-  assert.deepEqual([...found.keys()], ['clusters', 'roots', 'nodes', 'tasks', 'secrets']);
+  assert.deepEqual([...found.keys()], ['roots', 'nodes', 'tasks', 'secrets', 'clusters']);
   assert.deepEqual(found.get('secrets'), { id: 's1', data: 'dGhlIHdvcmQ' });
   const agent = await new FileAgentDisk(join(dataDirectory, 'agent/state.json')).load();
   assert.deepEqual([agent?.nodeId, agent?.clusterId], ['n1', 'c1']);
@@ -98,6 +105,36 @@ test('a restore brings rows, secrets and node, and counts on from above', async 
   await assert.rejects(restoreBackup({ ...options, newCluster: false }, known), {
     message: /holds a cluster already; nothing was restored/,
   });
+});
+
+test('the backup of one of several managers makes a cluster with one, which the others are workers of', async () => {
+  const seated = (number: number): StoredRow => {
+    const seat = { address: `10.0.0.${number}:2377`, peerUrl: `https://10.0.0.${number}:2380` };
+    const spec = { role: 'manager', availability: 'active', labels: {} };
+    const row = { id: `n${number}`, keyDigest: `k${number}`, spec, seat };
+    return { table: 'nodes', id: row.id, value: JSON.stringify(row) };
+  };
+  const others = rows.filter(({ table }) => table !== 'nodes');
+  const path = await backUp('several', [...others, seated(2), seated(1)]);
+  const dataDirectory = at('data');
+  const secret = { kind: 'key-file', path: keyFile } as const;
+  const options = { path: path.path, dataDirectory, secret, newCluster: false };
+  await restoreBackup(options, known);
+  const engine = SqliteEngine.open(join(dataDirectory, 'manager/state.sqlite'));
+  const found = [...(await engine.load()).rows].filter(({ table }) => table === 'nodes');
+  await engine.close();
+  const [second, first] = found.map(({ value }) => JSON.parse(value) as Record<string, unknown>);
+  const common = { availability: 'active', labels: {} };
+  assert.deepEqual(first, { id: 'n1', spec: { role: 'manager', ...common } });
+  assert.deepEqual(second, { id: 'n2', keyDigest: 'k2', spec: { role: 'worker', ...common } });
+  const cluster = (await restoredRows(dataDirectory)).get('clusters') as {
+    advertiseAddress: string;
+  };
+  assert.equal(cluster.advertiseAddress, '10.0.0.1:2377');
+
+  await rm(join(dataDirectory, 'manager/state.sqlite'));
+  await writeFile(join(dataDirectory, 'manager/store'), 'etcd\n');
+  await assert.rejects(restoreBackup(options, known), { message: /is of one of several managers/ });
 });
 
 test('a new cluster has another id, and neither nodes, tasks nor roots', async () => {
@@ -110,7 +147,7 @@ test('a new cluster has another id, and neither nodes, tasks nor roots', async (
   );
   assert.notEqual(report.clusterId, 'c1');
   const found = await restoredRows(dataDirectory);
-  assert.deepEqual([...found.keys()], ['clusters', 'secrets']);
+  assert.deepEqual([...found.keys()], ['secrets', 'clusters']);
   assert.deepEqual(found.get('clusters'), {
     id: report.clusterId,
     advertiseAddress: '10.0.0.9',

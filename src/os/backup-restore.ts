@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { StoredChange, StoredRow, StoreEngine } from '../host/store-engine.ts';
 import { TuttiError } from '../lib/error.ts';
 import { newId } from '../lib/id.ts';
 import type { BackupSecret, RestoreOptions, RestoreReport } from '../model/backup.ts';
+import type { ManagerSeat, Node } from '../model/node.ts';
+import { skippedNumbers } from '../model/recovery.ts';
 import { FileAgentDisk } from './agent-disk.ts';
 import { keyOf, snapshotKeyOf } from './backup-key.ts';
 import { type BackupFile, checkBackup, openBackup, readBackup } from './backup-read.ts';
@@ -13,17 +15,13 @@ import { NodeIdentityFile } from './certificates-files.ts';
 import { SealingKey } from './certificates-seal.ts';
 import { type DataLayout, openDataLayout } from './data-layout.ts';
 import { lockDirectory } from './process-lock.ts';
+import { syncDirectory } from './replace-file.ts';
 import { SealedEngine } from './sealed-engine.ts';
 import { SqliteEngine } from './sqlite-engine.ts';
 import { movePosition } from './sqlite-file.ts';
+import { readStoreMarker } from './store-marker.ts';
 import { SystemRandom } from './system-random.ts';
 
-/**
- * What was committed after the backup is lost, but its numbers were told to others: the restored
- * cluster counts on from well above them.
- */
-const skippedRevisions = 1_000_000;
-const skippedEpochs = 1_000;
 const batchRows = 1_000;
 
 /** Of a new cluster: who was in the old one, what ran there, and whom its nodes believed. */
@@ -90,13 +88,13 @@ class Restore {
     await removeStore(building);
     const engine = new SealedEngine({ engine: SqliteEngine.open(building), key: sealing });
     try {
-      await this.#write(engine, rows);
+      await this.#write(engine, { rows, nodeId: state.nodeId ?? (await this.#nodeHere()) });
     } finally {
       await engine.close();
     }
     const position = {
-      epoch: header.epoch + skippedEpochs,
-      revision: header.revision + skippedRevisions,
+      epoch: header.epoch + skippedNumbers.epochs,
+      revision: header.revision + skippedNumbers.revisions,
     };
     movePosition(building, position);
     if (!newCluster) await this.#becomeNode(state);
@@ -107,7 +105,10 @@ class Restore {
     return { clusterId: this.#clusterId, createdAt, ...position, rows: this.#counts };
   }
 
-  async #write(engine: StoreEngine, rows: AsyncIterable<StoredRow>): Promise<void> {
+  async #write(
+    engine: StoreEngine,
+    from: { readonly rows: AsyncIterable<StoredRow>; readonly nodeId: string | undefined },
+  ): Promise<void> {
     const { schemaVersion } = this.#from.file.header;
     let changes: StoredChange[] = [{ kind: 'schema-version', version: schemaVersion }];
     const { epoch, revision: first } = await engine.load();
@@ -118,20 +119,33 @@ class Restore {
       revision += 1;
       changes = [];
     };
-    for await (const row of rows) {
-      const kept = this.#kept(row);
-      if (kept === undefined) continue;
-      this.#counts[kept.table] = (this.#counts[kept.table] ?? 0) + 1;
-      changes.push({ kind: 'put', ...kept });
+    const put = async (row: StoredRow): Promise<void> => {
+      this.#counts[row.table] = (this.#counts[row.table] ?? 0) + 1;
+      changes.push({ kind: 'put', ...row });
       if (changes.length >= batchRows) await commit();
+    };
+    const clusters: StoredRow[] = [];
+    let seat: ManagerSeat | undefined;
+    for await (const row of from.rows) {
+      if (this.#from.newCluster && leftBehind.has(row.table)) continue;
+      if (row.table === 'clusters') clusters.push(row);
+      else if (row.table === 'nodes') {
+        const node = withoutSeat(JSON.parse(row.value) as Node, from.nodeId);
+        seat ??= node.ownSeat;
+        await put({ ...row, value: JSON.stringify(node.row) });
+      } else await put(row);
     }
+    const address = this.#from.advertiseAddress ?? seat?.address;
+    for (const row of clusters) await put(this.#clusterRow(row, address));
     await commit();
   }
 
-  #kept(row: StoredRow): StoredRow | undefined {
-    const { newCluster, advertiseAddress } = this.#from;
-    if (newCluster && leftBehind.has(row.table)) return undefined;
-    if (row.table !== 'clusters') return row;
+  /** A snapshot does not say on whose machine it was made; it is restored there. */
+  async #nodeHere(): Promise<string | undefined> {
+    return (await new FileAgentDisk(this.#from.layout.agentStatePath).load())?.nodeId;
+  }
+
+  #clusterRow(row: StoredRow, advertiseAddress: string | undefined): StoredRow {
     const cluster = JSON.parse(row.value) as Record<string, unknown>;
     cluster['id'] = this.#clusterId;
     if (advertiseAddress !== undefined) cluster['advertiseAddress'] = advertiseAddress;
@@ -144,6 +158,17 @@ class Restore {
     const disk = new FileAgentDisk(this.#from.layout.agentStatePath);
     await disk.save({ nodeId, clusterId: this.#clusterId, view: [], ended: [] });
   }
+}
+
+/** A restored cluster has one manager: others that it had are workers, and no row has a seat. */
+function withoutSeat(
+  { seat, ...row }: Node,
+  ownId: string | undefined,
+): { readonly row: Node; readonly ownSeat?: ManagerSeat } {
+  if (seat === undefined) return { row };
+  const { keyDigest: _, ...own } = row;
+  if (row.id === ownId) return { row: own, ownSeat: seat };
+  return { row: { ...row, spec: { ...row.spec, role: 'worker' } } };
 }
 
 function checkSchema({ path, header }: BackupFile, known: number): void {
@@ -163,6 +188,9 @@ async function mustBeEmpty(layout: DataLayout): Promise<void> {
       field: '--data-dir',
       hint: 'Restore into an empty directory, or leave the cluster there first.',
     });
+  if ((await readStoreMarker(layout.storeMarkerPath)) !== 'sqlite') {
+    throw taken('is of one of several managers');
+  }
   if (existsSync(layout.storePath)) {
     const engine = SqliteEngine.open(layout.storePath);
     try {
@@ -219,13 +247,4 @@ function notWritten(outcome: { readonly kind: string; readonly message?: string 
 
 async function removeStore(path: string): Promise<void> {
   for (const suffix of ['', '-wal', '-shm']) await rm(`${path}${suffix}`, { force: true });
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }

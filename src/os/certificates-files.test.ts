@@ -66,3 +66,11 @@ for (const text of ['', '{', '[]', 'null', '{"nodeId":"n1"}', '{"nodeId":1,"key"
     assert.equal(await readFile(path, 'utf8'), text);
   });
 }
+
+test('changes that are asked for together are made one after the other, and the last counts', async () => {
+  const file = new NodeIdentityFile(path);
+  await Promise.all([file.save(joining), file.save(member), file.save(joining), file.save(member)]);
+  assert.deepEqual(await file.load(), member);
+  await Promise.all([file.save(joining), file.forget()]);
+  assert.equal(await file.load(), undefined);
+});

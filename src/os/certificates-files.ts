@@ -10,6 +10,8 @@ import { replaceFile } from './replace-file.ts';
  */
 export class NodeIdentityFile implements IdentityDisk {
   readonly #path: string;
+  /** One change at a time, in the order in which they were asked for: the last one counts. */
+  #changing: Promise<void> = Promise.resolve();
 
   constructor(path: string) {
     this.#path = path;
@@ -32,12 +34,20 @@ export class NodeIdentityFile implements IdentityDisk {
   }
 
   async save(identity: NodeIdentity): Promise<void> {
-    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
-    await replaceFile(this.#path, `${JSON.stringify(identity)}\n`);
+    await this.#change(async () => {
+      await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+      await replaceFile(this.#path, `${JSON.stringify(identity)}\n`);
+    });
   }
 
   async forget(): Promise<void> {
-    await rm(this.#path, { force: true });
+    await this.#change(async () => await rm(this.#path, { force: true }));
+  }
+
+  async #change(make: () => Promise<void>): Promise<void> {
+    const changed = this.#changing.then(make);
+    this.#changing = changed.catch(() => undefined);
+    await changed;
   }
 }
 

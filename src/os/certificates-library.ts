@@ -101,6 +101,7 @@ export async function signNode(asked: NodeCertificateRequest): Promise<MadeCerti
       new x509.SubjectAlternativeNameExtension([
         { type: 'dns', value: unit },
         { type: 'dns', value: asked.nodeId },
+        ...(asked.addresses ?? []).map((value) => ({ type: 'ip' as const, value })),
       ]),
     ],
   });

@@ -16,6 +16,8 @@ export interface NodeCertificateRequest extends SigningTimes {
   readonly nodeId: string;
   readonly role: NodeRole;
   readonly clusterId: string;
+  /** IP addresses. */
+  readonly addresses?: readonly string[];
   readonly issuer: Signer;
 }
 

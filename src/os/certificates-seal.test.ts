@@ -102,3 +102,13 @@ for (const [text, message] of badFiles) {
     assert.equal(await readFile(path, 'utf8'), text);
   });
 }
+
+test('who answers for a change and who hears of it may keep the key at the same time', async () => {
+  const key = new SealingKey(path);
+  const sealed = await key.seal('text', 'root');
+  const unlockKey = `SWMKEY-1-${'k'.repeat(43)}`;
+  await Promise.all([1, 2, 3].map(async () => await key.keepUnder(unlockKey)));
+  assert.equal((JSON.parse(await readFile(path, 'utf8')) as { kept: string }).kept, 'locked');
+  await Promise.all([key.keepUnder(unlockKey), key.keepUnder(undefined)]);
+  assert.equal(await new SealingKey(path).unseal(sealed, 'root'), 'text', 'the last word counts');
+});

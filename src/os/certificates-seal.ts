@@ -4,6 +4,7 @@ import { TuttiError } from '../lib/error.ts';
 import { replaceFile } from './replace-file.ts';
 import { openSealed, sealedPrefix, sealText } from './sealed-text.ts';
 import { parseUnlockKey } from '../lib/unlock-key.ts';
+import type { UnlockHandover } from './unlock-handover.ts';
 
 const keyBytes = 32;
 const lockedPurpose = 'sealing key';
@@ -30,6 +31,7 @@ export class SealingKey {
   #key: Buffer | undefined;
   /** The unlock key under which the file is; undefined: it is in the clear. */
   #unlockKey: string | undefined;
+  #keeping: Promise<void> = Promise.resolve();
 
   constructor(path: string) {
     this.#path = path;
@@ -88,10 +90,26 @@ export class SealingKey {
     this.#unlockKey = unlockKey.trim();
   }
 
+  /** Gives the unlock key, where there is one, to the process that follows this one. */
+  async handOver(to: UnlockHandover): Promise<void> {
+    if (this.#unlockKey !== undefined) await to.give(this.#unlockKey);
+  }
+
+  /** Unlocks with what the process before this one gave. */
+  async takeOver(from: UnlockHandover): Promise<void> {
+    const unlockKey = await from.take();
+    if (unlockKey !== undefined) await this.unlock(unlockKey);
+  }
+
   /** Keeps the file under an unlock key, or in the clear; writes nothing where it is so. */
   async keepUnder(unlockKey: string | undefined): Promise<void> {
-    if ((await this.#load()) === undefined || unlockKey === this.#unlockKey) return;
-    await this.#keep(this.#here('sealing key'), unlockKey);
+    // Who answers for a change and who hears of it come at the same time: one after the other.
+    const kept = this.#keeping.then(async () => {
+      if ((await this.#load()) === undefined || unlockKey === this.#unlockKey) return;
+      await this.#keep(this.#here('sealing key'), unlockKey);
+    });
+    this.#keeping = kept.catch(() => undefined);
+    await kept;
   }
 
   /** The key itself, for backups alone; made where there is none. */

@@ -1,6 +1,7 @@
 import type { Http2SecureServer, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import * as http2 from 'node:http2';
-import { createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createPublicKey } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type {
@@ -11,6 +12,7 @@ import type {
   Verdict,
 } from '../host/cluster-port.ts';
 import type { Logger } from '../host/logger.ts';
+import type { ManagerCall } from '../host/managers.ts';
 import type { ManagerTransportHandler, SessionPeer } from '../host/transport.ts';
 import { TuttiError } from '../lib/error.ts';
 import { formatHostPort, type HostPort } from '../lib/host-port.ts';
@@ -20,10 +22,15 @@ import {
   parseRenewCall,
   type WireRefusal,
 } from '../wire/authority-calls.ts';
+import { joinStreams } from './join-streams.ts';
+import type { LeaderRelay, RelayedStream } from './leader-relay.ts';
 import { maxSessionMemory, serveMessages, sessionSettings } from './session-transport.ts';
 import { isBound } from './tls-binding.ts';
 import { SecureServer } from './tls-server.ts';
 
+/** How long a port that another program has is waited for, and how often it is tried. */
+const portPatienceMs = 3_000;
+const portRetryMs = 100;
 /** Of all machines together: nodes have one each. */
 const connectionLimit = 4_096;
 /** Of one address: several nodes behind one, and their attempts to join. */
@@ -32,7 +39,26 @@ const addressLimit = 256;
 const strangerLimitMs = 20_000;
 /** Who connects before the manager has its certificate waits. */
 const waitingLimit = 64;
+/** What a manager says that does not lead: nothing of the request was looked at (RFC 9110). */
+export const statusMisdirected = 421;
 const logsCall = 'session.logs';
+const managerCallLimitBytes = 1024 * 1024;
+/** Of a link that carries many streams. */
+const managerWindowBytes = 16 * 1024 * 1024;
+const managerCalls: readonly ManagerCall[] = [
+  'manager.member',
+  'manager.sealing-key',
+  'manager.admit',
+  'manager.left',
+];
+
+/** What the port of one of several managers needs besides. */
+export interface SharedPort {
+  readonly relay: LeaderRelay;
+  readonly isLeading: () => boolean;
+  /** Where requests of clients are served that came by way of another manager. */
+  readonly apiSocket: string;
+}
 
 interface Guest {
   readonly caller: BoundCaller;
@@ -48,6 +74,7 @@ export class TcpClusterPort implements ClusterPort {
   readonly #calls: ClusterCalls;
   readonly #handler: ManagerTransportHandler;
   readonly #logger: Logger;
+  readonly #shared: SharedPort | undefined;
   readonly #connections = new Map<Socket, string>();
   readonly #guests = new Set<Guest>();
   /** Links on which a node was seen. */
@@ -60,25 +87,46 @@ export class TcpClusterPort implements ClusterPort {
     readonly calls: ClusterCalls;
     readonly handler: ManagerTransportHandler;
     readonly logger: Logger;
+    /** Absent: this is the only manager. */
+    readonly shared?: SharedPort;
   }) {
+    this.#shared = options.shared;
     this.#calls = options.calls;
     this.#handler = options.handler;
     this.#logger = options.logger;
   }
 
   async reserve(address: HostPort): Promise<void> {
+    const giveUpAt = performance.now() + portPatienceMs;
+    for (;;) {
+      try {
+        this.#listener = await this.#listen(address);
+        return;
+      } catch (reason) {
+        const error = reason as NodeJS.ErrnoException;
+        // A manager that has just left this machine's cluster gives it back in a moment.
+        const mayEnd = error.code === 'EADDRINUSE' && performance.now() < giveUpAt;
+        if (!mayEnd) throw cannotListen(address, error);
+        await sleep(portRetryMs);
+      }
+    }
+  }
+
+  /** Throws what the system says. */
+  async #listen(address: HostPort): Promise<Server> {
     const listener = createServer((socket) => this.#connected(socket));
     listener.maxConnections = connectionLimit;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    listener.once('error', (error) => reject(cannotListen(address, error)));
+    listener.once('error', reject);
     // An empty host would be all addresses, IPv6 among them.
     const host = address.host === '' ? '0.0.0.0' : address.host;
     listener.listen({ host, port: address.port }, resolve);
     await promise;
+    listener.off('error', reject);
     listener.on('error', (error) => {
       this.#logger.error('the port of the manager failed', { error: error.message });
     });
-    this.#listener = listener;
+    return listener;
   }
 
   /** Where it listens; undefined: nowhere. */
@@ -143,7 +191,7 @@ export class TcpClusterPort implements ClusterPort {
 
   #serve(secure: SecureServer): void {
     const server: Http2SecureServer = secure.http;
-    server.on('session', (session) => this.#watchStranger(session));
+    server.on('session', (session) => this.#watchStranger(session, secure));
     server.on('stream', (stream: ServerHttp2Stream, headers) => {
       stream.on('error', () => undefined);
       const call = (headers[':path'] ?? '').slice(1);
@@ -158,10 +206,16 @@ export class TcpClusterPort implements ClusterPort {
     }
   }
 
-  #watchStranger(session: ServerHttp2Session): void {
+  #watchStranger(session: ServerHttp2Session, secure: SecureServer): void {
     session.on('error', () => undefined);
     const timer = setTimeout(() => {
-      if (!this.#members.has(session)) session.destroy();
+      // A manager's link may have had nothing to carry yet.
+      const certificate = secure.peer({ session });
+      const address = plainAddress(session.socket.remoteAddress);
+      const isNode = (): boolean =>
+        certificate !== undefined &&
+        this.#calls.authorise('session.open', { certificate, address }).kind === 'node';
+      if (!this.#members.has(session) && !isNode()) session.destroy();
     }, strangerLimitMs);
     timer.unref();
     session.once('close', () => clearTimeout(timer));
@@ -220,16 +274,35 @@ export class TcpClusterPort implements ClusterPort {
       respond(stream, { status: 200, body: {} });
       return;
     }
+    if (isManagerCall(call)) {
+      const body = parseJson(await readText(stream, managerCallLimitBytes));
+      const from = { nodeId: verdict.nodeId };
+      respond(stream, { status: 200, body: await this.#calls.manager(call, body, from) });
+      return;
+    }
+    if (call === 'manager.forward' || call === 'manager.relay') {
+      await this.#serveManager(stream, { caller, call, argument, nodeId: verdict.nodeId });
+      return;
+    }
     if (call !== 'session.open' && call !== logsCall) {
       respond(stream, { status: 404, body: { message: `nobody answers ${call}` } });
       return;
     }
-    const rootId = caller.certificate?.rootId ?? '';
-    const peer: SessionPeer = { nodeId: verdict.nodeId, address: caller.address, rootId };
-    const guest = { caller, call, stream };
-    this.#guests.add(guest);
-    stream.once('close', () => this.#guests.delete(guest));
-    const common = { handler: this.#handler, logger: this.#logger, peer };
+    const { rootId = '', role } = caller.certificate ?? {};
+    const peer: SessionPeer = {
+      nodeId: verdict.nodeId,
+      address: caller.address,
+      rootId,
+      ...(role !== undefined && { role }),
+    };
+    this.#remember({ caller, call, stream });
+    const relay = this.#shared?.relay;
+    const common = {
+      handler: this.#handler,
+      logger: this.#logger,
+      peer,
+      ...(relay !== undefined && { relay }),
+    };
     await serveMessages(
       stream,
       call === logsCall
@@ -237,6 +310,61 @@ export class TcpClusterPort implements ClusterPort {
         : { ...common, kind: 'session' },
     );
   }
+
+  #remember(guest: Guest): void {
+    this.#guests.add(guest);
+    guest.stream.once('close', () => this.#guests.delete(guest));
+  }
+
+  /** What another manager passes on, which this one serves if it leads. */
+  async #serveManager(
+    stream: ServerHttp2Stream,
+    asked: {
+      readonly caller: BoundCaller;
+      readonly call: string;
+      readonly argument: string;
+      readonly nodeId: string;
+    },
+  ): Promise<void> {
+    const { caller, call, argument, nodeId } = asked;
+    const shared = this.#shared;
+    if (shared?.isLeading() !== true) {
+      const body = { message: 'this manager does not lead' };
+      respond(stream, { status: statusMisdirected, body });
+      return;
+    }
+    stream.session?.setLocalWindowSize(managerWindowBytes);
+    this.#remember({ caller, call, stream });
+    const logger = this.#logger;
+    if (call === 'manager.relay') {
+      const relayed = readRelayed(argument);
+      await serveMessages(stream, { handler: this.#handler, logger, ...relayed });
+      return;
+    }
+    stream.respond({ ':status': 200 });
+    stream.once('data', (chunk: Buffer) => {
+      logger.debug('forwarded', { nodeId, address: caller.address, request: firstLine(chunk) });
+    });
+    joinStreams(stream, connect({ path: shared.apiSocket, allowHalfOpen: true }));
+  }
+}
+
+/** @throws TuttiError `invalid-argument` */
+function readRelayed(argument: string): RelayedStream {
+  const value = parseJson(Buffer.from(argument, 'base64url').toString()) as RelayedStream;
+  const { nodeId, address, rootId, role = 'worker' } = value.peer;
+  const texts = [nodeId, address, rootId, role, value.kind === 'logs' ? value.requestId : ''];
+  if (texts.every((text) => typeof text === 'string')) return value;
+  throw new TuttiError('invalid-argument', 'who is relayed is not said');
+}
+
+function isManagerCall(call: string): call is ManagerCall {
+  return managerCalls.some((one) => one === call);
+}
+
+/** The method and path of a request as it goes over a tunnel. */
+function firstLine(chunk: Buffer): string {
+  return chunk.subarray(0, 200).toString('latin1').split(' HTTP/', 1)[0] ?? '';
 }
 
 function callerOf(stream: ServerHttp2Stream, secure: SecureServer): BoundCaller {
@@ -275,14 +403,14 @@ function parseJson(text: string): unknown {
   }
 }
 
-async function readText(stream: ServerHttp2Stream): Promise<string> {
+async function readText(stream: ServerHttp2Stream, limitBytes = callLimitBytes): Promise<string> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
     const bytes = chunk as Buffer;
     sizeBytes += bytes.length;
-    if (sizeBytes > callLimitBytes) {
-      throw new TuttiError('invalid-argument', `a call has at most ${callLimitBytes} bytes`);
+    if (sizeBytes > limitBytes) {
+      throw new TuttiError('invalid-argument', `a call has at most ${limitBytes} bytes`);
     }
     chunks.push(bytes);
   }
@@ -307,7 +435,7 @@ function respond(
 function failureOf(reason: unknown): { readonly status: number; readonly body: object } {
   const { code, message, hint } = TuttiError.from(reason);
   const status = code === 'invalid-argument' ? 400 : 503;
-  return { status, body: { message, ...(hint !== undefined && { hint }) } };
+  return { status, body: { code, message, ...(hint !== undefined && { hint }) } };
 }
 
 /** IPv4 in IPv6 is IPv4 to people. */

@@ -6,7 +6,7 @@ import { basename } from 'node:path';
  * is killed while it starts a container forgets that containerd has started it, and can neither
  * start nor stop it any more; one that ends containers when it comes back may lose some on the way.
  * A container's first process and its shim go; containerd then clears away the rest. Returns
- * whether there was any.
+ * whether something ran.
  */
 export async function endLostShims(containerIds: readonly string[]): Promise<boolean> {
   const shims = await findShims(new Set(containerIds));

@@ -1,50 +1,91 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
-import { decode, encode, type Packet, type Question, RECURSION_AVAILABLE } from 'dns-packet';
-import type { DnsAnswer, DnsListeners, DnsQuestion } from '../host/network-devices.ts';
+import { createServer, type Socket as TcpSocket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DnsAsker, DnsListeners, DnsPort, NameSource } from '../host/network-devices.ts';
 import type { Logger } from '../host/logger.ts';
 import { TuttiError } from '../lib/error.ts';
+import { sendBack } from './datagrams.ts';
+import { answerAgain, encodeAnswer, type EncodedAnswer, passOn } from './dns-answers.ts';
+import {
+  type DnsQuery,
+  emptyAnswer,
+  largestQueryBytes,
+  longestAnswer,
+  readQuery,
+} from './dns-queries.ts';
+import { answerCodes } from './dns-wire.ts';
+import { closeShared } from './queued-connections.ts';
+import { SentAnswers } from './sent-answers.ts';
 import type { UpstreamDns } from './upstream-dns.ts';
 
-const noSuchName = 3;
-const serverFailure = 2;
-const refused = 5;
-const headerBytes = 12;
-const largestQueryBytes = 4_096;
-/** What an answer over UDP may have without EDNS (RFC 1035, 4.2.1). */
-const plainUdpBytes = 512;
+/** Of a connection on which nobody says anything. */
+const connectionLimitMs = 10_000;
+/** Connections of a network at the same time, of one asker, and queries on one that wait. */
+const connectionsLimit = 1_024;
+const connectionsOfAskerLimit = 128;
+const openLimit = 64;
+/** Queries of one asker for which others are asked: the rest is for the others. */
+const openOfAskerLimit = 128;
+/** Many ask at the same moment; while we do something else, the kernel keeps what they said. */
+const receiveBufferBytes = 1 << 20;
+/** Those that have an answer of ours. */
+const types: ReadonlyMap<number, string> = new Map([
+  [1, 'A'],
+  [12, 'PTR'],
+  [33, 'SRV'],
+  // "Any" is answered with what there is to tell (RFC 8482, 4.1).
+  [255, 'A'],
+]);
 
-interface Listener {
-  readonly udp: Socket;
-  readonly tcp: Server;
-  readonly port: number;
+interface Asker extends DnsAsker {
+  readonly overTcp: boolean;
 }
+
+interface Listener extends DnsPort {
+  close(): void;
+}
+
+/** Who asked elsewhere meanwhile gets the answer before we close. */
+const answerLimitMs = 2_000;
+const answerLookMs = 10;
 
 /** Answers DNS over UDP and TCP; what is not ours goes to the machine's resolvers. */
 export class DnsServer implements DnsListeners {
-  readonly #answer: (question: DnsQuestion) => DnsAnswer;
+  readonly #names: NameSource;
+  readonly #sent: SentAnswers;
   readonly #upstream: UpstreamDns;
   readonly #logger: Logger;
+  readonly #portOf: (networkId: string) => number | undefined;
   readonly #listeners = new Map<string, Promise<Listener>>();
+  /** Queries that others were asked for. */
+  #open = 0;
+  readonly #openOf = new Map<string, number>();
 
+  /**
+   * @param options.portOf Where names of a network are answered already by whoever goes when this
+   *   one is there. Packets of who asks again go on to that port.
+   */
   constructor(options: {
-    readonly answer: (question: DnsQuestion) => DnsAnswer;
+    readonly names: NameSource;
     readonly upstream: UpstreamDns;
     readonly logger: Logger;
+    readonly portOf?: (networkId: string) => number | undefined;
   }) {
-    this.#answer = options.answer;
+    this.#portOf = options.portOf ?? (() => undefined);
+    this.#names = options.names;
+    this.#sent = new SentAnswers(options.names);
     this.#upstream = options.upstream;
     this.#logger = options.logger;
   }
 
-  async open(networkId: string, address: string): Promise<number> {
+  async open(networkId: string, address: string): Promise<DnsPort> {
     const known = this.#listeners.get(networkId);
-    if (known !== undefined) return (await known).port;
+    if (known !== undefined) return { port: (await known).port, isInherited: true };
     const opening = this.#listen(networkId, address);
     this.#listeners.set(networkId, opening);
     try {
-      return (await opening).port;
+      return await opening;
     } catch (error) {
       this.#listeners.delete(networkId);
       throw new TuttiError(
@@ -58,156 +99,225 @@ export class DnsServer implements DnsListeners {
   async close(networkId: string): Promise<void> {
     const listener = await this.#listeners.get(networkId)?.catch(() => undefined);
     this.#listeners.delete(networkId);
-    listener?.udp.close();
-    listener?.tcp.close();
+    listener?.close();
+  }
+
+  /** Leaves the answers to somebody else, who listens on the same ports. */
+  async handOver(): Promise<void> {
+    const giveUpAt = performance.now() + answerLimitMs;
+    while (this.#open > 0 && performance.now() < giveUpAt) await sleep(answerLookMs);
+    const all = this.#listeners.values();
+    const listeners = await Promise.all([...all].map((one) => one.catch(() => undefined)));
+    await closeShared(() => {
+      for (const listener of listeners) listener?.close();
+    });
   }
 
   async #listen(networkId: string, address: string): Promise<Listener> {
-    const udp = createSocket({ type: 'udp4' });
-    udp.bind(0, address);
-    await once(udp, 'listening');
-    const { port } = udp.address();
-    udp.on('message', (bytes, client) => void this.#onDatagram({ udp, bytes, client, networkId }));
-    udp.on('error', (error) => this.#logger.warn('DNS over UDP', { error: error.message }));
-    const tcp = createServer((socket) => this.#onConnection(socket, networkId));
-    tcp.listen(port, address);
-    await once(tcp, 'listening');
-    return { udp, tcp, port };
+    const taken = this.#portOf(networkId);
+    if (taken !== undefined) {
+      const listener = await this.#listenOn(networkId, { address, port: taken }).catch(
+        (error: unknown) => {
+          const { message } = TuttiError.from(error);
+          this.#logger.warn('names are answered on another port than before', { error: message });
+        },
+      );
+      if (listener !== undefined) return { ...listener, isInherited: true };
+    }
+    const sockets = await this.#listenOn(networkId, { address, port: await freePort(address) });
+    return { ...sockets, isInherited: false };
   }
 
-  async #onDatagram(query: {
-    readonly udp: Socket;
-    readonly bytes: Buffer;
-    readonly client: RemoteInfo;
-    readonly networkId: string;
-  }): Promise<void> {
-    const { udp, bytes, client, networkId } = query;
-    const asked = parse(bytes);
-    if (asked === undefined) return;
-    const asker = { networkId, clientAddress: client.address, overTcp: false };
-    const reply = await this.#reply({ bytes, asked }, asker);
-    if (reply === undefined) return;
-    const whole = reply.length <= longestDatagram(asked) ? reply : truncate(reply);
-    udp.send(whole, client.port, client.address, () => undefined);
+  async #listenOn(
+    networkId: string,
+    { address, port }: { readonly address: string; readonly port: number },
+  ): Promise<Omit<Listener, 'isInherited'>> {
+    // The next daemon listens beside this one before this one goes.
+    const udp = createSocket({
+      type: 'udp4',
+      reusePort: true,
+      recvBufferSize: receiveBufferBytes,
+      // Addresses of clients are no names to be looked up.
+      lookup: (client, _options, found) => found(null, client, 4),
+    });
+    await bound(udp, { port, address });
+    const closing = new AbortController();
+    udp.on('message', this.#onDatagram(networkId, { udp, signal: closing.signal }));
+    udp.on('error', (error) => this.#logger.warn('DNS over UDP', { error: error.message }));
+    const connectionsOf = new Map<string, number>();
+    const tcp = createServer((socket) => {
+      if (holdsTooMany(socket, connectionsOf)) socket.destroy();
+      else this.#onConnection(socket, networkId);
+    });
+    tcp.maxConnections = connectionsLimit;
+    tcp.listen({ port, host: address, reusePort: true });
+    try {
+      await once(tcp, 'listening');
+    } catch (error) {
+      udp.close();
+      throw error;
+    }
+    const close = (): void => {
+      closing.abort();
+      udp.close();
+      tcp.close();
+    };
+    return { port, close };
+  }
+
+  #onDatagram(
+    networkId: string,
+    by: { readonly udp: Socket; readonly signal: AbortSignal },
+  ): (bytes: Buffer, client: RemoteInfo) => void {
+    const say = (bytes: Buffer, to: RemoteInfo): void => {
+      // Others may take longer to answer than the network is there.
+      if (!by.signal.aborted) sendBack(by.udp, { to, bytes });
+    };
+    return (bytes, client) => {
+      const asker = { networkId, clientAddress: client.address };
+      const sent = this.#sent.find(asker, bytes);
+      if (sent !== undefined) return say(answerAgain(sent, bytes.readUInt16BE(0)), client);
+      void this.#reply(bytes, { ...asker, overTcp: false }).then((reply) => {
+        if (reply !== undefined) say(reply, client);
+      });
+    };
   }
 
   #onConnection(socket: TcpSocket, networkId: string): void {
     let rest = Buffer.alloc(0);
-    socket.setTimeout(10_000, () => socket.destroy());
+    let open = 0;
+    const asker = { networkId, clientAddress: socket.remoteAddress ?? '', overTcp: true };
+    socket.setTimeout(connectionLimitMs, () => socket.destroy());
     socket.on('error', () => socket.destroy());
+    socket.on('drain', () => socket.resume());
     socket.on('data', (chunk: Buffer) => {
       rest = Buffer.concat([rest, chunk]);
       while (rest.length >= 2) {
         const end = 2 + rest.readUInt16BE(0);
-        if (end > largestQueryBytes) socket.destroy();
+        if (end > 2 + largestQueryBytes || open >= openLimit) return socket.destroy();
         if (rest.length < end) return;
         const bytes = rest.subarray(2, end);
         rest = rest.subarray(end);
-        void this.#overTcp(socket, { bytes, networkId });
+        open += 1;
+        void this.#reply(bytes, asker).then((reply) => {
+          open -= 1;
+          if (reply === undefined || socket.destroyed) return;
+          // Who asks and does not read is not heard until it does: it would fill our memory.
+          if (!socket.write(withLength(reply))) socket.pause();
+        });
       }
     });
   }
 
-  async #overTcp(
-    socket: TcpSocket,
-    query: { readonly bytes: Buffer; readonly networkId: string },
-  ): Promise<void> {
-    const clientAddress = socket.remoteAddress ?? '';
-    const { bytes, networkId } = query;
-    const asked = parse(bytes);
-    if (asked === undefined) return;
-    const asker = { networkId, clientAddress, overTcp: true };
-    const reply = await this.#reply({ bytes, asked }, asker);
-    if (reply === undefined || socket.destroyed) return;
-    const length = Buffer.alloc(2);
-    length.writeUInt16BE(reply.length);
-    socket.write(Buffer.concat([length, reply]));
+  async #reply(bytes: Buffer, asker: Asker): Promise<Buffer | undefined> {
+    const received = readQuery(bytes);
+    switch (received.kind) {
+      case 'nothing':
+        return undefined;
+      case 'wrong':
+        return received.reply;
+      case 'query':
+        return await this.#answer(received.query, asker).catch((error: unknown) => {
+          // A defect of ours: containers may not end the daemon by asking for it again and again.
+          this.#logger.error('a query for a name could not be answered', {
+            name: received.query.name,
+            error: TuttiError.from(error).message,
+          });
+          return emptyAnswer(received.query, answerCodes.serverFailure);
+        });
+    }
   }
 
-  async #reply(
-    query: { readonly bytes: Buffer; readonly asked: Packet },
-    asker: Pick<DnsQuestion, 'networkId' | 'clientAddress'> & { readonly overTcp: boolean },
-  ): Promise<Buffer | undefined> {
-    const { bytes, asked } = query;
-    const { overTcp, networkId, clientAddress } = asker;
-    const question = asked.questions?.[0];
-    if (question === undefined) return undefined;
-    const { name, type } = question;
-    const answer = this.#answer({ networkId, clientAddress, name, type });
+  async #answer(query: DnsQuery, asker: Asker): Promise<Buffer> {
+    const { networkId, clientAddress, overTcp } = asker;
+    const type = types.get(query.type) ?? `TYPE${query.type}`;
+    const answer = this.#names.answer({ networkId, clientAddress, name: query.name, type });
     switch (answer.kind) {
-      case 'forward': {
-        const servers = answer.nameservers;
-        const forwarded = await this.#upstream.ask(bytes, { servers, overTcp });
-        return forwarded ?? respond(asked, { question, code: serverFailure });
-      }
+      case 'forward':
+        return await this.#askOthers(query, { servers: answer.nameservers, asker });
       case 'no-such-name':
-        return respond(asked, { question, code: noSuchName });
+        return this.#send(asker, query, withoutRecords(query, answerCodes.noSuchName));
       case 'records': {
-        const answers = shuffled(answer.records).map((record) =>
-          record.type === 'A'
-            ? ({ type: 'A', name: record.name, ttl: 0, data: record.address } as const)
-            : ({ type: 'PTR', name: record.name, ttl: 0, data: record.target } as const),
-        );
-        return respond(asked, { question, code: 0, answers });
+        const longestBytes = longestAnswer(query, overTcp);
+        return this.#send(asker, query, encodeAnswer(query, { ...answer, longestBytes }));
       }
     }
   }
-}
 
-/** Undefined for what is no query: nothing good comes of answering that. */
-function parse(bytes: Buffer): Packet | undefined {
-  if (bytes.length < headerBytes || bytes.length > largestQueryBytes) return undefined;
-  try {
-    const packet = decode(bytes);
-    return packet.type === 'query' ? packet : undefined;
-  } catch {
-    // Garbage from a container is no event of ours.
-    return undefined;
+  /** Keeps the answer for who asks the same again. */
+  #send(asker: Asker, query: DnsQuery, answer: EncodedAnswer): Buffer {
+    if (!asker.overTcp) this.#sent.keep(asker, { query: query.bytes, answer });
+    return answerAgain(answer, query.id);
+  }
+
+  async #askOthers(
+    query: DnsQuery,
+    how: { readonly servers: readonly string[] | undefined; readonly asker: Asker },
+  ): Promise<Buffer> {
+    const { networkId, clientAddress, overTcp } = how.asker;
+    const key = `${networkId}/${clientAddress}`;
+    const open = this.#openOf.get(key) ?? 0;
+    if (open >= openOfAskerLimit) return emptyAnswer(query, answerCodes.serverFailure);
+    this.#openOf.set(key, open + 1);
+    this.#open += 1;
+    try {
+      const message = await this.#upstream.ask(query, how.servers);
+      if (message !== undefined) return passOn(query, message, overTcp);
+    } finally {
+      this.#open -= 1;
+      const left = (this.#openOf.get(key) ?? 1) - 1;
+      if (left === 0) this.#openOf.delete(key);
+      else this.#openOf.set(key, left);
+    }
+    return emptyAnswer(query, answerCodes.serverFailure);
   }
 }
 
-/** What the asker takes in one datagram: 512 bytes, or what it says (EDNS, RFC 6891, 6.2.3). */
-function longestDatagram(query: Packet): number {
-  const extension = query.additionals?.find((one) => one.type === 'OPT');
-  const offered = extension?.type === 'OPT' ? extension.udpPayloadSize : plainUdpBytes;
-  return Math.min(Math.max(offered, plainUdpBytes), largestQueryBytes);
+function withoutRecords(query: DnsQuery, code: number): EncodedAnswer {
+  return { message: emptyAnswer(query, code), addresses: { at: 0, count: 0 } };
 }
 
-function respond(
-  query: Packet,
-  reply: {
-    readonly question: Question;
-    readonly code: number;
-    readonly answers?: NonNullable<Packet['answers']>;
-  },
-): Buffer {
-  // dns-packet keeps the response code in the low bits of the flags.
-  const recursionDesired = (query.flags ?? 0) & 0x0100;
-  const code = query.questions?.length === 1 ? reply.code : refused;
-  return encode({
-    type: 'response',
-    ...(query.id !== undefined && { id: query.id }),
-    flags: RECURSION_AVAILABLE | recursionDesired | code,
-    questions: [reply.question],
-    answers: reply.answers ?? [],
+/** As over TCP (RFC 1035, 4.2.2). */
+function withLength(message: Buffer): Buffer {
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(message.length);
+  return Buffer.concat([length, message]);
+}
+
+/** One that nobody has, not even somebody who would share it. */
+async function freePort(address: string): Promise<number> {
+  const socket = createSocket({ type: 'udp4' });
+  await bound(socket, { port: 0, address });
+  const { port } = socket.address();
+  socket.close();
+  return port;
+}
+
+async function bound(
+  socket: Socket,
+  { port, address }: { readonly port: number; readonly address: string },
+): Promise<void> {
+  const listening = once(socket, 'listening');
+  socket.bind(port, address);
+  try {
+    await listening;
+  } catch (error) {
+    // It is open also where it could not be bound.
+    socket.close();
+    throw error;
+  }
+}
+
+/** Counts a connection until it ends. The rest of a network's is for its other askers. */
+function holdsTooMany(socket: TcpSocket, connectionsOf: Map<string, number>): boolean {
+  const { remoteAddress = '' } = socket;
+  const count = connectionsOf.get(remoteAddress) ?? 0;
+  if (count >= connectionsOfAskerLimit) return true;
+  connectionsOf.set(remoteAddress, count + 1);
+  socket.once('close', () => {
+    const left = (connectionsOf.get(remoteAddress) ?? 1) - 1;
+    if (left === 0) connectionsOf.delete(remoteAddress);
+    else connectionsOf.set(remoteAddress, left);
   });
-}
-
-/** An answer that did not fit: header and question, and the mark that says "ask by TCP". */
-function truncate(reply: Buffer): Buffer {
-  const packet = decode(reply);
-  return encode({
-    type: 'response',
-    ...(packet.id !== undefined && { id: packet.id }),
-    flags: (packet.flags ?? 0) | 0x0200,
-    questions: packet.questions ?? [],
-  });
-}
-
-/** Clients take the first address, so its order is what spreads the load. */
-function shuffled<T>(items: readonly T[]): readonly T[] {
-  return items
-    .map((item) => ({ item, order: Math.random() }))
-    .toSorted((left, right) => left.order - right.order)
-    .map(({ item }) => item);
+  return false;
 }

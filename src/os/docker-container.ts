@@ -1,4 +1,4 @@
-import type { RuntimeContainer } from '../host/container-runtime.ts';
+import type { RuntimeContainer, RuntimeEndpoint } from '../host/container-runtime.ts';
 import type { Health } from '../model/task.ts';
 
 /** What `GET /containers/{id}/json` says, as far as it is read here (Docker Engine API 1.41). */
@@ -28,8 +28,15 @@ export interface ContainerInspect {
     };
   };
   readonly NetworkSettings?: {
-    readonly Networks?: Readonly<Record<string, { readonly IPAddress: string }>> | null;
+    readonly Networks?: Readonly<Record<string, InspectedEndpoint | null>> | null;
   };
+}
+
+interface InspectedEndpoint {
+  /** Empty while the container does not run. */
+  readonly IPAddress: string;
+  readonly IPAMConfig?: { readonly IPv4Address?: string } | null;
+  readonly Aliases?: readonly string[] | null;
 }
 
 const states = [
@@ -82,4 +89,20 @@ function healthCheckOf(inspect: ContainerInspect): Pick<RuntimeContainer, 'healt
 /** One that is being removed was killed for it, or had ended before. */
 function hasEnded(status: RuntimeContainer['state']): boolean {
   return status === 'exited' || status === 'dead' || status === 'removing';
+}
+
+/** Its fixed addresses on these networks. */
+export function endpointsOf(
+  inspect: ContainerInspect,
+  networkNames: readonly string[],
+): readonly RuntimeEndpoint[] {
+  const { Id: containerId, Name, State: state, NetworkSettings: settings } = inspect;
+  const running = state.Status === 'running' || state.Status === 'paused';
+  return networkNames.flatMap((networkName) => {
+    const endpoint = settings?.Networks?.[networkName];
+    const address = endpoint?.IPAMConfig?.IPv4Address ?? '';
+    if (address === '') return [];
+    const aliases = endpoint?.Aliases ?? [];
+    return [{ networkName, containerId, name: Name.replace(/^\//, ''), address, aliases, running }];
+  });
 }

@@ -148,6 +148,17 @@ function healthCheck(check: HealthCheck): Record<string, unknown> {
     ...(check.startPeriodMs !== undefined && {
       StartPeriod: check.startPeriodMs * nanosecondsPerMs,
     }),
+    ...(check.startIntervalMs !== undefined && {
+      StartInterval: check.startIntervalMs * nanosecondsPerMs,
+    }),
     ...(check.retries !== undefined && { Retries: check.retries }),
   };
+}
+
+/**
+ * The API version that knows all of what is asked for; undefined: every one does. An engine drops
+ * what is newer than the version it is asked in.
+ */
+export function createVersion({ spec }: CreateContainer): string | undefined {
+  return (spec.healthCheck?.startIntervalMs ?? 0) > 0 ? 'v1.44' : undefined;
 }

@@ -6,6 +6,8 @@ export interface EngineRequest {
   readonly method: HttpCall['method'];
   /** Path below the API version, with its query. */
   readonly path: string;
+  /** The least that knows what is asked, such as `v1.44`; absent: every engine does. */
+  readonly apiVersion?: string;
   /** Sent as JSON. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
@@ -13,7 +15,7 @@ export interface EngineRequest {
 }
 
 /** Oldest Engine API that is enough: that of Docker 20.10. */
-const apiVersion = 'v1.41';
+const oldestApiVersion = 'v1.41';
 
 const codeOfStatus: Readonly<Record<number, ErrorCode>> = {
   400: 'invalid-argument',
@@ -86,7 +88,7 @@ export class DockerEngineClient {
 function toCall(request: EngineRequest): HttpCall {
   return {
     method: request.method,
-    target: `/${apiVersion}${request.path}`,
+    target: `/${request.apiVersion ?? oldestApiVersion}${request.path}`,
     signal: request.signal,
     headers: {
       ...request.headers,

@@ -5,6 +5,7 @@ import type {
   CreateContainer,
   CreateRuntimeNetwork,
   RuntimeContainer,
+  RuntimeEndpoint,
   RuntimeEvent,
   RuntimeInfo,
   RuntimeNetwork,
@@ -13,20 +14,50 @@ import { TuttiError } from '../lib/error.ts';
 import type { LogFrame, LogQuery } from '../model/log.ts';
 import { mtuOption } from '../model/network.ts';
 import { endLostShims } from './container-shims.ts';
-import { type ContainerInspect, toRuntimeContainer } from './docker-container.ts';
-import { createBody, endpointConfig } from './docker-create-body.ts';
+import { type ContainerInspect, endpointsOf, toRuntimeContainer } from './docker-container.ts';
+import { createBody, createVersion, endpointConfig } from './docker-create-body.ts';
 import { DockerEngineClient } from './docker-engine-client.ts';
 import { readLogs } from './docker-logs.ts';
 import { toRuntimeInfo, type EngineInfo } from './docker-info.ts';
 
 const reconnectMs = 250;
+/** A container that is started has joined its networks by then. */
+const startingMs = 1_000;
 const bridgeOption = 'com.docker.network.bridge.name';
+/**
+ * What changes a container or a network. Health checks run as `exec`, three events each, which say
+ * nothing of the container; the engine takes each of these for the beginning of an event's name.
+ */
+const toldEvents: readonly string[] = [
+  'create',
+  'start',
+  'restart',
+  'stop',
+  'die',
+  'kill',
+  'oom',
+  'pause',
+  'unpause',
+  'health_status',
+  'rename',
+  'update',
+  'destroy',
+];
+
+interface ContainerSummary {
+  readonly Id: string;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+}
 
 interface NetworkSummary {
   readonly Id: string;
   readonly Name: string;
   readonly Labels?: Readonly<Record<string, string>> | null;
   readonly Options?: Readonly<Record<string, string>> | null;
+}
+
+interface NetworkInspect {
+  readonly Containers?: Readonly<Record<string, { readonly Name: string }>> | null;
 }
 
 interface EngineEvent {
@@ -96,12 +127,18 @@ export class DockerRuntime implements ContainerRuntime {
         });
       }
     }
-    const { Id } = await this.#client.call<{ readonly Id: string }>({
-      method: 'POST',
-      path: `/containers/create?name=${encodeURIComponent(request.name)}`,
-      body: createBody(request),
-      signal,
-    });
+    const apiVersion = createVersion(request);
+    const { Id } = await this.#client
+      .call<{ readonly Id: string }>({
+        method: 'POST',
+        path: `/containers/create?name=${encodeURIComponent(request.name)}`,
+        body: createBody(request),
+        signal,
+        ...(apiVersion !== undefined && { apiVersion }),
+      })
+      .catch((error: unknown) => {
+        throw apiVersion === undefined ? error : explainVersion(error);
+      });
     if (request.joinContainerId === undefined) {
       for (const endpoint of request.endpoints.slice(1)) {
         await this.#client.call({
@@ -194,6 +231,24 @@ export class DockerRuntime implements ContainerRuntime {
     return found.filter((container) => container !== undefined);
   }
 
+  async listEndpoints(
+    of: { readonly networkNames: readonly string[]; readonly exceptLabel: string },
+    signal: AbortSignal,
+  ): Promise<readonly RuntimeEndpoint[]> {
+    if (of.networkNames.length === 0) return [];
+    const filters = encodeURIComponent(JSON.stringify({ network: of.networkNames }));
+    const path = `/containers/json?all=1&filters=${filters}`;
+    const list = await this.#client.call<readonly ContainerSummary[]>({
+      method: 'GET',
+      path,
+      signal,
+    });
+    const wanted = list.filter(({ Labels }) => Labels?.[of.exceptLabel] === undefined);
+    // Lists say no aliases.
+    const found = await Promise.all(wanted.map(({ Id }) => this.#inspect(Id, signal)));
+    return found.flatMap((one) => (one === undefined ? [] : endpointsOf(one, of.networkNames)));
+  }
+
   async createNetwork(request: CreateRuntimeNetwork, signal: AbortSignal): Promise<RuntimeNetwork> {
     const { Id } = await this.#client.call<{ readonly Id: string }>({
       method: 'POST',
@@ -244,17 +299,52 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   async removeNetwork(name: string, signal: AbortSignal): Promise<void> {
-    const path = `/networks/${encodeURIComponent(name)}`;
-    await this.#client.find({ method: 'DELETE', path, signal });
+    const call = { method: 'DELETE', path: networkPath(name), signal } as const;
+    try {
+      await this.#client.find(call);
+    } catch (error) {
+      if (!(await this.#releaseOrphans(name, signal))) throw error;
+      await this.#client.find(call);
+    }
   }
 
   async disconnect(networkName: string, containerId: string, signal: AbortSignal): Promise<void> {
     await this.#client.find({
       method: 'POST',
-      path: `/networks/${encodeURIComponent(networkName)}/disconnect`,
+      path: `${networkPath(networkName)}/disconnect`,
       body: { Container: containerId, Force: true },
       signal,
     });
+  }
+
+  /**
+   * Takes away endpoints of a network whose containers are gone, as the engine (20.10) leaves one
+   * now and then: it keeps the network, and with it the subnet, for ever. Returns whether any went.
+   * Those of a container that is just being started look like them, but not for long.
+   */
+  async #releaseOrphans(network: string, signal: AbortSignal): Promise<boolean> {
+    const before = await this.#findOrphans(network, signal);
+    if (before.size === 0) return false;
+    await this.#clock.sleep(startingMs, signal);
+    const orphans = [...(await this.#findOrphans(network, signal))].filter(([id]) =>
+      before.has(id),
+    );
+    for (const [, name] of orphans) {
+      const body = { Container: name, Force: true };
+      const path = `${networkPath(network)}/disconnect`;
+      await this.#client.call({ method: 'POST', path, body, signal });
+    }
+    return orphans.length > 0;
+  }
+
+  /** Names of endpoints by their id; the engine lists them by these, all others by their container. */
+  async #findOrphans(network: string, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    const path = networkPath(network);
+    const found = await this.#client.find<NetworkInspect>({ method: 'GET', path, signal });
+    const endpoints = Object.entries(found?.Containers ?? {});
+    return new Map(
+      endpoints.filter(([id]) => id.startsWith('ep-')).map(([id, { Name }]) => [id, Name]),
+    );
   }
 
   async *logs(containerId: string, query: LogQuery, signal: AbortSignal): AsyncGenerator<LogFrame> {
@@ -275,7 +365,8 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   async *events(signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
-    const filters = encodeURIComponent(JSON.stringify({ type: ['container', 'network'] }));
+    const wanted = { type: ['container', 'network'], event: toldEvents };
+    const filters = encodeURIComponent(JSON.stringify(wanted));
     while (!signal.aborted) {
       try {
         // What happened before is seen by looking at everything once, what happens while we look
@@ -309,9 +400,13 @@ function isBrokenStream(error: unknown): boolean {
 function* toRuntimeEvent(event: EngineEvent): Generator<RuntimeEvent> {
   const labels = event.Actor.Attributes ?? {};
   if (event.Type === 'container') {
-    // An exec of a health check says nothing about the container itself.
-    if (event.Action.startsWith('exec_')) return;
-    yield { kind: 'container', containerId: event.Actor.ID, labels };
+    const exitCode = event.Action === 'die' ? Number(labels['exitCode'] ?? Number.NaN) : Number.NaN;
+    yield {
+      kind: 'container',
+      containerId: event.Actor.ID,
+      labels,
+      ...(Number.isInteger(exitCode) && { exitCode }),
+    };
   } else if (event.Action === 'create' || event.Action === 'destroy') {
     yield { kind: 'network', networkName: labels['name'] ?? event.Actor.ID };
   }
@@ -328,4 +423,16 @@ function splitReference(reference: string): { readonly name: string; readonly ta
     return { name: reference.slice(0, colon), tag: reference.slice(colon + 1) };
   }
   return { name: reference, tag: 'latest' };
+}
+
+/** An engine that does not know the version says so of the client, who is nobody that people know. */
+function explainVersion(error: unknown): unknown {
+  if (!TuttiError.from(error).message.includes('too new')) return error;
+  const message =
+    'the start interval of its health check needs Docker Engine 25, this node has less';
+  return new TuttiError('unimplemented', message, { cause: error });
+}
+
+function networkPath(name: string): string {
+  return `/networks/${encodeURIComponent(name)}`;
 }

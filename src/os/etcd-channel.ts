@@ -28,6 +28,31 @@ export interface EtcdStream {
   close(): void;
 }
 
+/** The way to one member: `EtcdChannel`, or a simulated one. */
+export interface EtcdLink {
+  /** One message there, one back. `method` is such as `etcdserverpb.KV/Txn`. Never throws. */
+  call(
+    method: string,
+    options: { readonly message: Buffer; readonly limitMs: number },
+  ): Promise<EtcdAttempt>;
+  /**
+   * A stream of messages both ways. `onEnd` is called once, and not after `close`.
+   *
+   * @throws TuttiError `unavailable`.
+   */
+  open(
+    method: string,
+    listener: {
+      readonly onMessage: (message: Buffer) => void;
+      readonly onEnd: (why: string) => void;
+    },
+  ): Promise<EtcdStream>;
+  /** Whether the member answers on this connection within the limit. */
+  ping(limitMs: number): Promise<boolean>;
+  /** Breaks the connection; the next call makes a new one. */
+  reset(): void;
+}
+
 /** gRPC prefixes each message with a flag for compression and its length. */
 const framePrefixBytes = 5;
 const streamWindowBytes = 4 * 1024 * 1024;
@@ -35,7 +60,7 @@ const sessionWindowBytes = 16 * 1024 * 1024;
 const connectLimitMs = 1_000;
 
 /** One HTTP/2 connection to one member of etcd, made when it is needed: gRPC over node:http2. */
-export class EtcdChannel {
+export class EtcdChannel implements EtcdLink {
   readonly #endpoint: EtcdEndpoint;
   #session: http2.ClientHttp2Session | undefined;
   #connecting: Promise<http2.ClientHttp2Session> | undefined;
@@ -44,7 +69,6 @@ export class EtcdChannel {
     this.#endpoint = endpoint;
   }
 
-  /** One message there, one back. `method` is such as `etcdserverpb.KV/Txn`. Never throws. */
   async call(
     method: string,
     { message, limitMs }: { readonly message: Buffer; readonly limitMs: number },
@@ -79,11 +103,6 @@ export class EtcdChannel {
     return await promise;
   }
 
-  /**
-   * A stream of messages both ways. `onEnd` is called once, and not after `close`.
-   *
-   * @throws TuttiError `unavailable`.
-   */
   async open(
     method: string,
     { onMessage, onEnd }: StreamListener & { readonly onEnd: (why: string) => void },
@@ -109,7 +128,6 @@ export class EtcdChannel {
     };
   }
 
-  /** Whether the member answers on this connection within the limit. */
   async ping(limitMs: number): Promise<boolean> {
     const session = this.#session;
     if (session === undefined || session.closed || session.destroyed) return false;
@@ -124,7 +142,6 @@ export class EtcdChannel {
     return answered;
   }
 
-  /** Breaks the connection; the next call makes a new one. */
   reset(): void {
     this.#session?.destroy();
     this.#session = undefined;

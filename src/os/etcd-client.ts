@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../host/clock.ts';
 import { TuttiError } from '../lib/error.ts';
-import { EtcdChannel, type EtcdEndpoint, type EtcdStream } from './etcd-channel.ts';
+import { EtcdChannel, type EtcdEndpoint, type EtcdLink, type EtcdStream } from './etcd-channel.ts';
 import {
   decodeRangeReply,
   decodeTransactionReply,
@@ -25,7 +26,10 @@ export type EtcdOutcome =
       /** An earlier attempt had no answer, and may have been carried out too. */
       readonly repeated: boolean;
     }
-  /** etcd said no, and nothing was done, unless an earlier attempt was; gRPC status code. */
+  /**
+   * etcd said no, and nothing was done, unless an earlier attempt was, or it has no space: the
+   * write that reaches the limit is carried out all the same. gRPC status code.
+   */
   | {
       readonly kind: 'status';
       readonly status: number;
@@ -40,6 +44,10 @@ export interface EtcdClientOptions {
   readonly endpoints: readonly [EtcdEndpoint, ...EtcdEndpoint[]];
   /** For how long a call is tried again. */
   readonly limitMs?: number;
+  /** Makes the way to a member. */
+  readonly connect?: (endpoint: EtcdEndpoint) => EtcdLink;
+  /** Of this process; its `now` never jumps. */
+  readonly clock?: Pick<Clock, 'now' | 'sleep'>;
 }
 
 /**
@@ -61,19 +69,30 @@ const passing: ReadonlySet<number> = new Set([
   14, // unavailable
 ]);
 
+/** What can be called off keeps no process alive. */
+const steadyClock: Pick<Clock, 'now' | 'sleep'> = {
+  now: () => performance.now(),
+  sleep: async (delayMs, signal) =>
+    await sleep(delayMs, undefined, signal === undefined ? {} : { signal, ref: false }),
+};
+
 /**
  * Calls etcd, another member where one does not answer, until a limit. Each call may reach etcd
  * several times, so it must be one that does no harm twice: a read, or a guarded transaction.
  */
 export class EtcdClient {
-  readonly #channels: readonly EtcdChannel[];
+  readonly #channels: readonly EtcdLink[];
   readonly #limitMs: number;
+  readonly #clock: Pick<Clock, 'now' | 'sleep'>;
   #current = 0;
   #closed = false;
 
-  constructor({ endpoints, limitMs = defaultLimitMs }: EtcdClientOptions) {
-    this.#channels = endpoints.map((endpoint) => new EtcdChannel(endpoint));
+  constructor(options: EtcdClientOptions) {
+    const { endpoints, limitMs = defaultLimitMs, clock = steadyClock } = options;
+    const connect = options.connect ?? ((endpoint) => new EtcdChannel(endpoint));
+    this.#channels = endpoints.map(connect);
     this.#limitMs = limitMs;
+    this.#clock = clock;
   }
 
   /** Whether it was closed. */
@@ -91,7 +110,7 @@ export class EtcdClient {
     let sent = false;
     let text = 'the client is closed';
     for (let leftMs = limitMs; leftMs > 0 && !this.#closed; ) {
-      const startedAt = performance.now();
+      const startedAt = this.#clock.now();
       const attempt = await this.#channel().call(method, {
         message,
         limitMs: Math.min(attemptMs, leftMs),
@@ -104,8 +123,8 @@ export class EtcdClient {
       if (attempt.kind === 'lost') attemptMs = Math.min(attemptMs * 2, longestAttemptMs);
       ({ text } = attempt);
       this.#current = (this.#current + 1) % this.#channels.length;
-      await sleep(pauseMs);
-      leftMs -= performance.now() - startedAt;
+      await this.#clock.sleep(pauseMs);
+      leftMs -= this.#clock.now() - startedAt;
     }
     return { kind: 'lost', text, sent };
   }
@@ -160,34 +179,30 @@ export class EtcdClient {
     readonly onEnd: (why: string) => void;
   }): Promise<EtcdStream> {
     const channel = this.#channel();
+    const over = new AbortController();
     const end = (why: string): void => {
-      clearInterval(pings);
+      over.abort();
       options.onEnd(why);
     };
     const stream = await channel.open('etcdserverpb.Watch/Watch', {
       onMessage: (message) => options.onReply(decodeWatchReply(message)),
       onEnd: end,
     });
-    // A frozen member closes nothing.
-    const pings = setInterval(() => {
-      void channel.ping(pingMs).then((answered) => {
-        if (!answered) channel.reset();
-      });
-    }, pingMs);
-    pings.unref();
+    void this.#watchOver(channel, over.signal);
     stream.write(encodeWatch(options));
     return {
       write: (message) => stream.write(message),
       close: () => {
-        clearInterval(pings);
+        over.abort();
         stream.close();
       },
     };
   }
 
-  /** Has the next call ask another member. */
-  turnAway(): void {
+  /** Has the next call ask another member, after a moment. */
+  async turnAway(): Promise<void> {
     this.#current = (this.#current + 1) % this.#channels.length;
+    await this.#clock.sleep(pauseMs);
   }
 
   close(): void {
@@ -195,7 +210,17 @@ export class EtcdClient {
     for (const channel of this.#channels) channel.reset();
   }
 
-  #channel(): EtcdChannel {
+  /** A frozen member closes nothing. */
+  async #watchOver(channel: EtcdLink, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#clock.sleep(pingMs, signal).catch(() => undefined);
+      if (signal.aborted) return;
+      const answered = await channel.ping(pingMs);
+      if (!answered && !signal.aborted) channel.reset();
+    }
+  }
+
+  #channel(): EtcdLink {
     const channel = this.#channels[this.#current];
     if (channel === undefined || this.#closed) {
       throw new TuttiError('unavailable', 'the connection to etcd is closed');

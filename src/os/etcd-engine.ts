@@ -67,7 +67,7 @@ export class EtcdEngine implements FollowedEngine, RestorableEngine {
   #loaded: Loaded | undefined;
   #committing = false;
 
-  constructor({ client, prefix = 'tutti/', limits = defaultLimits }: EtcdEngineOptions) {
+  constructor({ client, prefix, limits = defaultLimits }: EtcdEngineOptions) {
     this.#client = client;
     this.#keys = new EtcdKeys(prefix);
     this.#limits = limits;
@@ -157,6 +157,27 @@ export class EtcdEngine implements FollowedEngine, RestorableEngine {
     await this.#client.transact({ compares: isEmpty, success: operationsOf(last) });
     const state = await this.#state();
     if (state.epoch !== epoch || state.revision !== revision) throw notEmpty();
+  }
+
+  /**
+   * Counts on from that far above: what somebody else may still write has numbers that are over.
+   * Whoever holds the epoch does not hold it any more.
+   *
+   * @throws TuttiError `unavailable` where it is not known to be done.
+   */
+  async skip(
+    by: { readonly epochs: number; readonly revisions: number },
+    { epoch, revision }: CommitGuard,
+  ): Promise<void> {
+    const outcome = await this.#write(
+      [
+        { kind: 'put', key: this.#keys.epoch, value: String(epoch + by.epochs) },
+        { kind: 'put', key: this.#keys.revision, value: String(revision + by.revisions) },
+      ],
+      { epoch, revision },
+    );
+    if (outcome.kind === 'committed') return;
+    throw new TuttiError('unavailable', `epoch and revision could not be raised: ${outcome.kind}`);
   }
 
   async close(): Promise<void> {
@@ -260,11 +281,26 @@ export class EtcdEngine implements FollowedEngine, RestorableEngine {
     if (outcome.kind === 'status') {
       const { message: text } = etcdError(outcome);
       if (attempts.repeated) return { kind: 'unknown', message: text };
-      return failed(isNoSpace(outcome) ? 'disk-full' : 'io', text);
+      if (!isNoSpace(outcome)) return failed('io', text);
+      return await this.#afterNoSpace(guard, text);
     }
     const reply = decodeTransactionReply(outcome.message);
     if (reply.succeeded) return { kind: 'committed' };
     return judgeRefusal(stateOf(reply), { guard, repeated: attempts.repeated });
+  }
+
+  /**
+   * What became of a write that etcd answered with "no space": the one that reaches the limit is
+   * carried out and answered so, each later one is not. Nobody else writes under the epoch.
+   */
+  async #afterNoSpace({ epoch, revision }: CommitGuard, message: string): Promise<CommitOutcome> {
+    try {
+      const state = await this.#state();
+      const isDone = state.epoch === epoch && state.revision === revision + 1;
+      return isDone ? { kind: 'committed' } : failed('disk-full', message);
+    } catch {
+      return { kind: 'unknown', message };
+    }
   }
 
   /** Brings the parts of a large batch into the rows, while the epoch is that one. */

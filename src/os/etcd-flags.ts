@@ -16,6 +16,8 @@ export interface EtcdMemberPlan {
   readonly clusterId: string;
   /** `found`: it is one of the first; `join`: the others have added it. */
   readonly start: 'found' | 'join';
+  /** It is the only member from this start on, whatever it was before; what it has stays. */
+  readonly forceNewCluster?: true;
   /** Absent: peers in the clear, for tests on the loopback interface. */
   readonly tls?: EtcdPeerFiles;
   readonly timing?: EtcdTiming;
@@ -67,6 +69,7 @@ export function etcdArguments(plan: EtcdMemberPlan): readonly string[] {
     `--initial-cluster=${plan.firstMembers.map((m) => `${m.name}=${m.peerUrl}`).join(',')}`,
     `--initial-cluster-token=${plan.clusterId}`,
     `--initial-cluster-state=${plan.start === 'found' ? 'new' : 'existing'}`,
+    ...(plan.forceNewCluster === true ? ['--force-new-cluster'] : []),
     '--pre-vote',
     `--heartbeat-interval=${timing.heartbeatMs}`,
     `--election-timeout=${timing.electionMs}`,

@@ -20,7 +20,7 @@ export class EtcdKeys {
   readonly rows: string;
   readonly rowsEnd: string;
 
-  constructor(prefix: string) {
+  constructor(prefix = 'tutti/') {
     this.prefix = prefix;
     this.end = behind(prefix);
     this.layout = `${prefix}layout`;

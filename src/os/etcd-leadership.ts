@@ -17,6 +17,8 @@ import {
 
 const attemptMs = 250;
 const limitMs = 600;
+/** In the place of a manager's name. */
+const released = '-';
 
 export interface EtcdLeadershipOptions {
   readonly client: EtcdClient;
@@ -39,7 +41,7 @@ export class EtcdLeadership implements LeadershipStore {
   readonly #name: string;
   #beat = 0;
 
-  constructor({ client, name, prefix = 'tutti/' }: EtcdLeadershipOptions) {
+  constructor({ client, name, prefix }: EtcdLeadershipOptions) {
     this.#client = client;
     this.#keys = new EtcdKeys(prefix);
     this.#name = name;
@@ -88,6 +90,13 @@ export class EtcdLeadership implements LeadershipStore {
     return { kind: 'refused', seen: sightingOf(signsOf(reply)) };
   }
 
+  async release(epoch: number): Promise<void> {
+    await this.#transact({
+      compares: [equals(this.#keys.epoch, epoch)],
+      success: [{ kind: 'put', key: this.#keys.holder, value: `${epoch} ${released} 0` }],
+    });
+  }
+
   get #gets(): readonly EtcdOperation[] {
     const { epoch, revision, holder } = this.#keys;
     return [epoch, revision, holder].map((key) => ({ kind: 'get', key }));
@@ -101,7 +110,11 @@ export class EtcdLeadership implements LeadershipStore {
 }
 
 export function sightingOf({ epoch, revision, holder }: EtcdSigns): Sighting {
-  return { epoch, sign: JSON.stringify(holder === undefined ? [revision] : [revision, holder]) };
+  if (holder === undefined) return { epoch, sign: JSON.stringify([revision]) };
+  const name = holder.split(' ')[1];
+  const sign = JSON.stringify([revision, holder]);
+  if (name === released) return { epoch, sign, isReleased: true };
+  return { epoch, sign, ...(name !== undefined && { holder: name }) };
 }
 
 function readSign(sign: string): { readonly revision: number; readonly holder?: string } {

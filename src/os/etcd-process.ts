@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../host/clock.ts';
 import type { Logger } from '../host/logger.ts';
 import { TuttiError } from '../lib/error.ts';
@@ -16,6 +17,7 @@ const healthyAfterMs = 10_000;
 const stopGraceMs = 10_000;
 /** Between two looks at a member that is no child of ours. */
 const lookEveryMs = 250;
+const killLookMs = 20;
 const largestLogBytes = 8 * 1024 ** 2;
 /** Longest path of a Unix socket that Linux takes (unix(7)). */
 const maxSocketPathBytes = 107;
@@ -146,6 +148,16 @@ export class EtcdProcess {
     const { plan, clock } = this.#options;
     while (isMemberOf(plan.directory, await commandLineOf(pid))) await clock.sleep(lookEveryMs);
     return {};
+  }
+}
+
+/** Ends a member that nobody supervises any more, at once, and waits until it is gone. */
+export async function stopLivingEtcd(directory: string): Promise<void> {
+  for (;;) {
+    const pid = livingPid(directory);
+    if (pid === undefined) return;
+    sendSignal(pid, 'SIGKILL');
+    await sleep(killLookMs);
   }
 }
 

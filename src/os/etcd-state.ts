@@ -1,6 +1,6 @@
 import { TuttiError } from '../lib/error.ts';
 import type { EtcdClient } from './etcd-client.ts';
-import { damaged, type EtcdKeys } from './etcd-keys.ts';
+import { damaged, EtcdKeys } from './etcd-keys.ts';
 import type { EtcdOperation, EtcdTransactionReply } from './etcd-messages.ts';
 
 /** The layout of keys that this program knows. */
@@ -56,6 +56,11 @@ export function stateOf({ found, etcdRevision }: EtcdTransactionReply): EtcdStat
 /** @throws TuttiError. */
 export async function readState(client: EtcdClient, keys: EtcdKeys): Promise<EtcdState> {
   return stateOf(await client.transact({ compares: [], success: readStateOperations(keys) }));
+}
+
+/** @throws TuttiError where etcd does not answer, or what it holds is damaged. */
+export async function readSchemaVersion(client: EtcdClient): Promise<number> {
+  return (await readState(client, new EtcdKeys())).schemaVersion;
 }
 
 function count(text: string | undefined): number {

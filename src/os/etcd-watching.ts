@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { FollowListener } from '../host/followed-store.ts';
 import { unreachable } from '../lib/assert.ts';
 import { TuttiError } from '../lib/error.ts';
@@ -8,8 +7,6 @@ import type { EtcdFollower } from './etcd-follower.ts';
 import type { EtcdKeys } from './etcd-keys.ts';
 import { sightingOf } from './etcd-leadership.ts';
 import type { EtcdEvent, EtcdWatchReply } from './etcd-messages.ts';
-
-const retryMs = 50;
 
 export interface FollowEtcdOptions {
   readonly client: EtcdClient;
@@ -35,8 +32,7 @@ export async function followEtcd(
     const end = await watchOnce(options, { watching, signal });
     if (end.kind === 'gap') return { gap: end.message };
     if (signal.aborted) break;
-    options.client.turnAway();
-    await sleep(retryMs);
+    await options.client.turnAway();
   }
   return {};
 }

@@ -54,7 +54,7 @@ export class HttpProxy {
     const { request, response } = exchange;
     const hasBody = forward.body === undefined && carriesBody(request);
     for (let attempt = 1; ; attempt += 1) {
-      const outgoing = this.#open(forward, request, this.#agent);
+      const outgoing = this.#open(forward, request, forward.isAlone === true ? false : this.#agent);
       const abandon = (): void => void outgoing.destroy();
       response.once('close', abandon);
       try {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, ServerResponse, type Server } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { type Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { HttpForward, HttpHandler, HttpReply, HttpRequest } from '../host/http.ts';
@@ -9,6 +9,7 @@ import type { Logger } from '../host/logger.ts';
 import { TuttiError } from '../lib/error.ts';
 import { HttpProxy } from './http-proxy.ts';
 import { readBody, takeUpgradeBody, skipBody } from './http-body.ts';
+import { somebodyListens } from './unix-socket.ts';
 
 export interface HttpServerOptions {
   readonly socketPath: string;
@@ -122,7 +123,12 @@ export class HttpServer {
         ? await this.#proxy.forward(reply, { request, response })
         : await this.#proxy.forwardUpgrade(reply, { request, response, ...upgrade });
     if (outcome === 'done') return;
-    const { unreachable } = reply;
+    const instead = await reply.instead?.();
+    if (instead?.kind === 'forward') {
+      await this.#forward({ ...exchange, reply: instead });
+      return;
+    }
+    const unreachable = instead ?? reply.unreachable;
     if (unreachable.kind === 'forward') throw new TuttiError('internal', 'a forward to nowhere');
     await send(unreachable, { request, response, signal: new AbortController().signal });
   }
@@ -219,18 +225,5 @@ async function clearStaleSocket(socketPath: string): Promise<void> {
     if ((await lstat(socketPath)).isSocket()) await unlink(socketPath);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-  }
-}
-
-async function somebodyListens(socketPath: string): Promise<boolean> {
-  const socket = connect(socketPath);
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    // Refused or not there: either way nobody is behind it.
-    return false;
-  } finally {
-    socket.destroy();
   }
 }

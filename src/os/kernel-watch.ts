@@ -7,37 +7,44 @@ const firstRestMs = 1_000;
 const longestRestMs = 60_000;
 
 export interface WatchKernel {
-  /** Whether the process was started by us: what it did is no news. */
-  readonly isOurs: (pid: number) => boolean;
+  /** What programs of this name do is no news. */
+  readonly ownName: string;
   readonly onChange: (what: string) => void;
+  /** Another address came or went, as it does with a network's own settings. */
+  readonly onAddress: () => void;
   readonly signal: AbortSignal;
 }
 
 /** Our table, and what lets its connections pass the container engine's rules. */
 const ourRules = /^\S+ \S+ ip tutti( |$)|^delete (rule|chain) ip filter (DOCKER-USER|INPUT)/;
-const generation = /^# new generation \d+ by process (\d+)/;
+const generation = /^# new generation \d+ by process \d+ \((.*)\)$/;
+/** An IPv4 address of a device that containers have nothing to do with. */
+const hostAddress = /^(?:Deleted )?\d+: (?!docker|br-|tt-|veth|lo\b)\S+ +inet /;
 const lostBridge = /^Deleted \d+: (tt-[^:@ ]+)/;
 
 /**
- * Follows `nft monitor` and `ip monitor link` until the signal, and says what others did to our
- * rules and bridges. After a gap it says so: anything may have changed.
+ * Follows `nft monitor` and `ip monitor link address` until the signal, and says what others did to
+ * our rules and bridges, and to the addresses of the machine. After a gap it says so: anything may
+ * have changed.
  */
-export async function watchKernel({ isOurs, onChange, signal }: WatchKernel): Promise<void> {
+export async function watchKernel(options: WatchKernel): Promise<void> {
+  const { ownName, onChange, onAddress, signal } = options;
   let touched: string | undefined;
   const onRule = (line: string): void => {
     if (ourRules.test(line)) touched ??= line;
-    const pid = generation.exec(line)?.[1];
-    if (pid === undefined) return;
-    if (touched !== undefined && !isOurs(Number(pid))) onChange(touched);
+    const name = generation.exec(line)?.[1];
+    if (name === undefined) return;
+    if (touched !== undefined && name !== ownName) onChange(touched);
     touched = undefined;
   };
   const onLink = (line: string): void => {
+    if (hostAddress.test(line)) onAddress();
     const bridge = lostBridge.exec(line)?.[1];
     if (bridge !== undefined) onChange(`the device ${bridge} is gone`);
   };
   await Promise.all([
     follow(['nft', 'monitor'], { onLine: onRule, onChange, signal }),
-    follow(['ip', 'monitor', 'link'], { onLine: onLink, onChange, signal }),
+    follow(['ip', 'monitor', 'link', 'address'], { onLine: onLink, onChange, signal }),
   ]);
 }
 

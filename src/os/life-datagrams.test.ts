@@ -49,7 +49,7 @@ async function say(
   for (const number of to.numbers) {
     const { promise, resolve } = Promise.withResolvers<number>();
     const sender = new UdpLifeTransport(() => ({ host, port: to.port })).open(access, resolve);
-    sender?.send(number);
+    sender?.send(number, 'alive');
     assert.equal(await promise, number);
     sender?.close();
   }
@@ -72,7 +72,7 @@ test('what is forged, cut, said again or signed with an old key counts for nothi
   const ways = new UdpLifeTransport(() => ({ host, port }));
   const send = (by: LifeAccess, number: number): void => {
     const sender = ways.open(by, () => assert.fail('it was answered'));
-    sender?.send(number);
+    sender?.send(number, 'alive');
     setImmediate(() => sender?.close());
   };
   send(old, 6);
@@ -94,7 +94,7 @@ test('a node that left is heard no more, and an address that is taken is named',
   const gone = admit('gone');
   receiver.forget('gone');
   const sender = new UdpLifeTransport(() => ({ host, port })).open(gone, () => undefined);
-  sender?.send(1);
+  sender?.send(1, 'alive');
   await say(admit('a'), { port, numbers: [1] });
   assert.deepEqual(heard, ['a']);
   await assert.rejects(

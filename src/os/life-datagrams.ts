@@ -2,16 +2,17 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { ClusterPort } from '../host/cluster-port.ts';
-import type { LifeReceiver, LifeSender, LifeTransport } from '../host/life.ts';
+import type { HearLife, LifeReceiver, LifeSender, LifeTransport, LifeWord } from '../host/life.ts';
 import type { Logger } from '../host/logger.ts';
 import { TuttiError } from '../lib/error.ts';
-import { formatHostPort, type HostPort } from '../lib/host-port.ts';
+import { formatHostPort, type HostPort, parseHostPort } from '../lib/host-port.ts';
 import type { LifeAccess } from '../model/life.ts';
+import { sendBack } from './datagrams.ts';
 
 /*
  * Proof of life: datagrams of 29 bytes, both ways alike.
  *
- *   1  what it is: a sign of life, or the answer to one
+ *   1  what it is: a sign of life, the answer to one, or the sign of a node that hears no answers
  *   4  number of the key
  *   8  number of the sign; rises under one key
  *  16  HMAC-SHA256 of all before, cut
@@ -23,8 +24,16 @@ const macBytes = 16;
 const length = headBytes + macBytes;
 const signOfLife = 1;
 const answer = 2;
+/** Passed over by managers that do not know it: they hear nothing of the node, and miss it. */
+const signOfDeafness = 3;
 /** Room for what arrives while nobody reads. */
 const receiveBufferBytes = 1024 * 1024;
+
+const kinds: Readonly<Record<LifeWord, number>> = { alive: signOfLife, deaf: signOfDeafness };
+const words: ReadonlyMap<number, LifeWord> = new Map([
+  [signOfLife, 'alive'],
+  [signOfDeafness, 'deaf'],
+]);
 
 interface Datagram {
   readonly kind: number;
@@ -68,16 +77,20 @@ interface Admission {
 export class UdpLifeReceiver implements LifeReceiver {
   readonly #logger: Logger;
   readonly #admissions = new Map<number, Admission>();
-  #heard: (nodeId: string) => void = () => undefined;
+  readonly #mayAnswer: () => boolean;
+  #heard: HearLife = () => undefined;
   #socket: Socket | undefined;
 
-  constructor(logger: Logger) {
+  /** An answer says that a lease goes on: who may not act answers nobody. */
+  constructor(logger: Logger, mayAnswer: () => boolean = () => true) {
     this.#logger = logger;
+    this.#mayAnswer = mayAnswer;
   }
 
-  /** Each genuine sign of life is told from now on. */
-  tell(heard: (nodeId: string) => void): this {
+  /** Each genuine sign of life is told from now on; who was admitted before is to be so anew. */
+  tell(heard: HearLife): this {
     this.#heard = heard;
+    this.#admissions.clear();
     return this;
   }
 
@@ -125,14 +138,16 @@ export class UdpLifeReceiver implements LifeReceiver {
 
   #receive(bytes: Buffer, from: RemoteInfo): void {
     const datagram = read(bytes, (keyId) => this.#admissions.get(keyId)?.key);
-    if (datagram?.kind !== signOfLife) return;
+    if (datagram === undefined) return;
+    const word = words.get(datagram.kind);
+    if (word === undefined || !this.#mayAnswer()) return;
     const admission = this.#admissions.get(datagram.keyId);
     if (admission === undefined || datagram.number <= admission.last) return;
     admission.last = datagram.number;
-    this.#heard(admission.nodeId);
+    this.#heard(admission.nodeId, word);
+    if (this.#socket === undefined) return;
     const reply = write({ ...datagram, kind: answer }, admission.key);
-    // One that cannot be sent is one that got lost.
-    this.#socket?.send(reply, from.port, from.address, () => undefined);
+    sendBack(this.#socket, { to: from, bytes: reply });
   }
 }
 
@@ -167,9 +182,9 @@ export class UdpLifeTransport implements LifeTransport {
   }
 
   open(access: LifeAccess, onAnswer: (number: number) => void): LifeSender | undefined {
-    const manager = this.#manager();
+    const { address, keyId } = access;
+    const manager = address === undefined ? this.#manager() : parseHostPort(address);
     if (manager === undefined) return undefined;
-    const { keyId } = access;
     const key = Buffer.from(access.key, 'base64');
     const socket = createSocket(isIPv6(manager.host) ? 'udp6' : 'udp4');
     // What cannot be sent or received is lost, and is said again.
@@ -180,9 +195,9 @@ export class UdpLifeTransport implements LifeTransport {
     });
     let isOpen = true;
     return {
-      send: (number) => {
+      send: (number, word) => {
         if (!isOpen) return;
-        const bytes = write({ kind: signOfLife, keyId, number }, key);
+        const bytes = write({ kind: kinds[word], keyId, number }, key);
         socket.send(bytes, manager.port, manager.host, () => undefined);
       },
       close: () => {

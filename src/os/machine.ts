@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { hostname, networkInterfaces } from 'node:os';
+import { hostname, networkInterfaces, setPriority } from 'node:os';
 import { TuttiError } from '../lib/error.ts';
+import type { OwnAddress } from '../model/own-address.ts';
 
 /** The addresses of this machine that others may reach it by, IPv4, loopback left out. */
 function outwardAddresses(): readonly {
@@ -54,10 +55,21 @@ function fromReversedHex(address: string): string {
     .join('.');
 }
 
+/** The addresses of this machine by which others may reach it, those of containers left out. */
+export function ownAddresses(): readonly OwnAddress[] {
+  return outwardAddresses()
+    .filter(({ name }) => !madeByEngines.test(name))
+    .map(({ name, address }) => ({ device: name, address }));
+}
+
 /** The address that others reach this machine by; loopback on a machine that has no other. */
 export function machineAddress(): string {
-  const own = outwardAddresses().find(({ name }) => !madeByEngines.test(name));
-  return own?.address ?? '127.0.0.1';
+  return ownAddresses()[0]?.address ?? '127.0.0.1';
+}
+
+/** What the machine is called and where it is; asks nobody but itself. */
+export function machineIdentity(): { readonly hostname: string; readonly address: string } {
+  return { hostname: hostname(), address: machineAddress() };
 }
 
 /**
@@ -80,4 +92,21 @@ export async function resolveAddress(given: string | undefined): Promise<string>
       hint: 'Give an address such as 192.168.1.7, or an interface such as eth0.',
     },
   );
+}
+
+/** Of a program that others wait for, while what they wait for takes the whole machine. */
+const controlPriority = -5;
+
+/**
+ * This process, and those that it starts, go before the containers: while those use every core, a
+ * node that no longer says that it lives would be given up. Where that is not allowed, it goes on
+ * as it is, and this returns false.
+ */
+export function goFirst(): boolean {
+  try {
+    setPriority(controlPriority);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import type { ManagerCalls, NodeIdentity } from '../host/node-identity.ts';
 import { TuttiError } from '../lib/error.ts';
 import { type HostPort, parseHostPort } from '../lib/host-port.ts';
+import type { KnownManager } from '../model/known-manager.ts';
 import {
   callLimitBytes,
   type CertificateAnswer,
@@ -40,9 +41,22 @@ export const managerCalls: ManagerCalls = {
       certified(link, {
         call: 'authority.renew',
         signal,
-        body: (socket) => ({ request, proof: signBinding(socket, { request, key: identity.key }) }),
+        body: (socket) => ({
+          request,
+          proof: signBinding(socket, { request, key: identity.key }),
+          address: identity.membership?.address,
+        }),
       }),
     );
+  },
+  async manager({ identity, call, body }, signal) {
+    return await atAnyManager(identity, async (link) => {
+      const { status, body: said } = await ask(link, { call, signal, body: () => body });
+      const refusal = status === 403 ? readRefusal(said) : undefined;
+      if (refusal === undefined) return said;
+      const { message, hint } = refusal;
+      throw new TuttiError('permission-denied', message, { hint });
+    });
   },
   async leave(identity, signal) {
     await atAnyManager(identity, async (link) => ask(link, { call: 'node.leave', signal }));
@@ -71,9 +85,23 @@ export function linkOf({ key, membership }: NodeIdentity): SecureClientOptions {
   return { credentials: { key, certificate }, roots };
 }
 
-/** The addresses of the managers that a node knows. */
-export function addressesOf({ membership }: NodeIdentity): readonly HostPort[] {
-  return (membership?.managers ?? []).flatMap(({ address }) => parseHostPort(address) ?? []);
+/**
+ * The addresses of the managers that a node knows. Its own manager comes last, at the address that
+ * the node has by now, which others may not know yet.
+ */
+export function addressesOf({ nodeId, membership }: NodeIdentity): readonly HostPort[] {
+  if (membership === undefined) return [];
+  const { managers, address: host } = membership;
+  const isOwn = (manager: KnownManager): boolean => manager.nodeId === nodeId;
+  const others = managers.filter((manager) => !isOwn(manager));
+  const own = managers.filter(isOwn);
+  return [
+    ...others.flatMap(({ address }) => parseHostPort(address) ?? []),
+    ...own.flatMap(({ address }) => {
+      const known = parseHostPort(address);
+      return known === undefined ? [] : { ...known, host };
+    }),
+  ];
 }
 
 async function atAnyManager<T>(

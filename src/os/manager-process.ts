@@ -1,12 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { connect, type Socket } from 'node:net';
-import { dirname } from 'node:path';
+import type { Socket } from 'node:net';
 import type { Clock } from '../host/clock.ts';
 import type { Logger } from '../host/logger.ts';
 import type { DataLayout } from './data-layout.ts';
+import { startDetached, whenReady } from './detached-process.ts';
+import { tryConnect } from './unix-socket.ts';
 
 const firstRetryMs = 100;
 const longestRetryMs = 5_000;
@@ -15,6 +15,9 @@ const healthyAfterMs = 10_000;
 const stopGraceMs = 10_000;
 /** A start takes a second; who asks in the meantime waits, but not for ever. */
 const startLimitMs = 10_000;
+/** Its last work, a move of its store, takes a second for 20,000 rows. */
+const lastWorkLimitMs = 120_000;
+const goneLookMs = 10;
 
 export interface ManagerProcessOptions {
   readonly layout: DataLayout;
@@ -22,6 +25,8 @@ export interface ManagerProcessOptions {
   readonly command: readonly [string, ...string[]];
   readonly clock: Clock;
   readonly logger: Logger;
+  /** A manager ended by itself; the next one starts when this resolves. */
+  readonly onEnded?: () => Promise<void>;
 }
 
 /**
@@ -60,6 +65,9 @@ export class ManagerProcess {
         this.#up = Promise.withResolvers();
         lifeline.destroy();
         if (signal.aborted) break;
+        await this.#untilGone(signal);
+        await this.#options.onEnded?.();
+        if (signal.aborted) break;
         logger.warn('the manager is gone', { livedMs: clock.now() - startedAt });
       }
       retryMs =
@@ -73,6 +81,21 @@ export class ManagerProcess {
     await stopByPid(layout, this.#options);
   }
 
+  /** It may still be at work for the next one, when it does not answer any more. */
+  async #untilGone(signal: AbortSignal): Promise<void> {
+    const { clock, layout, logger } = this.#options;
+    const giveUpAt = clock.now() + lastWorkLimitMs;
+    for (;;) {
+      const pid = await livingPid(layout);
+      if (pid === undefined || signal.aborted) return;
+      if (clock.now() > giveUpAt) {
+        logger.warn('the manager did not end by itself; killing it', { pid });
+        process.kill(pid, 'SIGKILL');
+      }
+      await clock.sleep(goneLookMs, signal).catch(() => undefined);
+    }
+  }
+
   async #adopt(): Promise<Socket | undefined> {
     const lifeline = await tryConnect(this.#options.layout.managerLifeSocket);
     if (lifeline !== undefined) this.#options.logger.info('found a living manager');
@@ -81,11 +104,7 @@ export class ManagerProcess {
 
   async #spawn(signal: AbortSignal): Promise<Socket | undefined> {
     const { layout, command, logger } = this.#options;
-    const log = openSync(layout.managerLogPath, 'a', 0o600);
-    const [program, ...args] = command;
-    const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log] });
-    closeSync(log);
-    child.unref();
+    const child = startDetached(command, { logPath: layout.managerLogPath });
     const lifeline = await whenReady(layout.managerLifeSocket, { child, signal });
     if (lifeline !== undefined) logger.info('started the manager', { pid: child.pid });
     else if (signal.aborted) await this.#stopUnready(child);
@@ -110,45 +129,6 @@ export class ManagerProcess {
     );
     await gone;
     grace.abort();
-  }
-}
-
-async function tryConnect(path: string): Promise<Socket | undefined> {
-  const socket = connect(path);
-  try {
-    await once(socket, 'connect');
-    return socket;
-  } catch {
-    // Nobody listens there: absence is the answer, not a failure.
-    socket.destroy();
-    return undefined;
-  }
-}
-
-/** Waits for the socket to appear in its directory, or for the child to end. */
-async function whenReady(
-  path: string,
-  options: { readonly child: ChildProcess; readonly signal: AbortSignal },
-): Promise<Socket | undefined> {
-  const { child, signal } = options;
-  const { promise, resolve } = Promise.withResolvers<Socket | undefined>();
-  const look = (): void => {
-    void tryConnect(path).then((socket) => {
-      if (socket !== undefined) resolve(socket);
-    });
-  };
-  const watcher = watch(dirname(path), look);
-  const giveUp = (): void => resolve(undefined);
-  child.once('exit', giveUp);
-  child.once('error', giveUp);
-  signal.addEventListener('abort', giveUp, { once: true });
-  look();
-  try {
-    return await promise;
-  } finally {
-    watcher.close();
-    child.off('exit', giveUp);
-    signal.removeEventListener('abort', giveUp);
   }
 }
 

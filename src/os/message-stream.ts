@@ -5,12 +5,12 @@ import { TuttiError } from '../lib/error.ts';
 import { encodeMessage, NdjsonDecoder } from '../wire/ndjson.ts';
 
 /**
- * Messages over one HTTP/2 stream. `parse` turns a decoded line into a message, or throws
- * `invalid-argument`, which then comes out of `incoming`.
+ * Messages over one HTTP/2 stream. `parse` turns a decoded line into a message, into undefined for
+ * one that is passed over, or throws `invalid-argument`, which then comes out of `incoming`.
  */
 export function messageStream<Outgoing, Incoming>(
   stream: Http2Stream,
-  parse: (value: unknown) => Incoming,
+  parse: (value: unknown) => Incoming | undefined,
 ): MessageStream<Outgoing, Incoming> {
   let failure: Error | undefined;
   stream.on('error', (error: Error) => {
@@ -44,7 +44,10 @@ export function messageStream<Outgoing, Incoming>(
 
 async function* receive<Incoming>(
   stream: Http2Stream,
-  options: { readonly parse: (value: unknown) => Incoming; readonly failure: () => unknown },
+  options: {
+    readonly parse: (value: unknown) => Incoming | undefined;
+    readonly failure: () => unknown;
+  },
 ): AsyncGenerator<Incoming, void, undefined> {
   const decoder = new NdjsonDecoder();
   const chunks = stream.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
@@ -53,7 +56,10 @@ async function* receive<Incoming>(
       throw broken(error);
     });
     if (next.done === true) break;
-    for (const value of decoder.push(next.value as Uint8Array)) yield options.parse(value);
+    for (const value of decoder.push(next.value as Uint8Array)) {
+      const message = options.parse(value);
+      if (message !== undefined) yield message;
+    }
   }
   const cancelled = stream.rstCode !== undefined && stream.rstCode !== constants.NGHTTP2_NO_ERROR;
   if (cancelled || stream.aborted) throw broken(options.failure());

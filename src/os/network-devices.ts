@@ -1,9 +1,14 @@
 import { access, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { NetworkDevices } from '../host/network-devices.ts';
 import { TuttiError } from '../lib/error.ts';
+import { changedKeys } from '../lib/layered-map.ts';
 import { parseSubnet, subnetAt, parseAddress, subnetsOverlap } from '../lib/ipv4.ts';
+import { type FlowKind, flowsOf, listFewFlows, withFlows } from './flow-listing.ts';
+import { KernelPrograms, type Link } from './kernel-programs.ts';
 import { watchKernel } from './kernel-watch.ts';
-import { KernelPrograms } from './kernel-programs.ts';
+import { nameProgram } from './named-program.ts';
+import { RuleSession } from './rule-session.ts';
 
 const bridgeFilterPath = '/proc/sys/net/bridge/bridge-nf-call-iptables';
 const engineChain = 'DOCKER-USER';
@@ -11,6 +16,26 @@ const inputChain = 'INPUT';
 /** A network's device for what goes to other nodes. */
 const leadsToOthers = /^tt-.*-x$/;
 const openInput = '-P INPUT ACCEPT';
+/** Under this name the kernel tells of what we did to its packet filter. */
+const ownFilterName = 'tutti-nft';
+/** `nft` reads what is said to it letter by letter: what is longer is faster by a file. */
+const longestSaid = 4_096;
+
+/**
+ * Virtual addresses are local by routes of ours: the bridge answers for them as for addresses of
+ * its own, of which a device cannot have thousands (each is compared with all others).
+ */
+const routeWords = ['table', 'local', 'proto', '84'] as const;
+const routeMark = routeWords.join(' ');
+const bridgePrefix = 'tt-';
+
+/** As the rules were written: no counters, protocols as numbers. */
+const listing = ['--stateless', '--numeric-protocol'] as const;
+
+interface LocalRoute {
+  readonly dst: string;
+  readonly dev: string;
+}
 
 interface Mark {
   readonly value: number;
@@ -20,21 +45,38 @@ interface Mark {
 /** `nft`, `ip`, `iptables` and `conntrack` of this machine. */
 export class LinuxNetworkDevices implements NetworkDevices {
   readonly #programs = new KernelPrograms();
+  readonly #ownDirectory: string;
+  readonly #onAddress: () => void;
+  #packetFilter: Promise<{ readonly program: string; readonly session: RuleSession }> | undefined;
   /** Addresses that bridges have from us. */
-  readonly #given = new Map<string, ReadonlySet<string>>();
+  readonly #given = new Map<string, ReadonlyMap<string, unknown>>();
   #reading: Promise<void> | undefined;
   /** Containers remember them: a bridge that comes back must have its own again. */
   readonly #hardwareAddresses = new Map<string, string>();
-  /** Ports of bridges that were let send back. */
-  #hairpins: ReadonlySet<string> = new Set();
 
-  async loadRules(script: string): Promise<void> {
-    await this.#programs.feed('nft', ['-f', '-'], script);
+  /** @param ownDirectory For a link to the program that changes the packet filter. */
+  /** `onAddress`: an address of the machine came or went. */
+  constructor(ownDirectory: string, onAddress: () => void = () => undefined) {
+    this.#ownDirectory = ownDirectory;
+    this.#onAddress = onAddress;
   }
 
-  async readRules(table: string): Promise<string | undefined> {
+  async loadRules(script: string): Promise<void> {
+    this.#packetFilter ??= nameProgram('nft', join(this.#ownDirectory, ownFilterName)).then(
+      (name) => ({ program: name, session: new RuleSession(name) }),
+    );
+    const { program, session } = await this.#packetFilter;
+    if (script.length <= longestSaid && (await session.carryOut(script))) return;
+    await this.#programs.feed(program, ['-f', '-'], script);
+  }
+
+  async readRules(
+    table: string,
+    how: { readonly chainsOnly: boolean } = { chainsOnly: false },
+  ): Promise<string | undefined> {
+    if (how.chainsOnly) return await this.#readChains(table);
     try {
-      const what = ['--stateless', '--numeric-protocol', 'list', 'table', ...table.split(' ')];
+      const what = [...listing, 'list', 'table', ...table.split(' ')];
       return await this.#programs.read('nft', what);
     } catch (error) {
       if (String(error).includes('No such file')) return undefined;
@@ -42,24 +84,33 @@ export class LinuxNetworkDevices implements NetworkDevices {
     }
   }
 
+  /** Of one table alone nft reads all elements, whether it is to list them or not. */
+  async #readChains(table: string): Promise<string | undefined> {
+    const [family = ''] = table.split(' ');
+    const what = [...listing, '--terse', 'list', 'ruleset', family];
+    const lines = (await this.#programs.read('nft', what)).split('\n');
+    const start = lines.indexOf(`table ${table} {`);
+    return start < 0 ? undefined : lines.slice(start, lines.indexOf('}', start) + 1).join('\n');
+  }
+
   async removeRules(table: string): Promise<void> {
     await this.loadRules(`add table ${table}\ndelete table ${table}\n`);
   }
 
-  async setAddresses(bridge: string, addresses: readonly string[]): Promise<void> {
-    const wanted = new Set(addresses);
+  async setAddresses(bridge: string, wanted: ReadonlyMap<string, unknown>): Promise<void> {
     if (!this.#given.has(bridge)) {
       this.#reading ??= this.#readBridges();
       await this.#reading;
     }
-    const given = this.#given.get(bridge) ?? new Set();
+    const given = this.#given.get(bridge) ?? new Map<string, unknown>();
+    const changed = changedKeys(given, wanted).filter((one) => given.has(one) !== wanted.has(one));
     const lines = [
-      ...[...given]
+      ...changed
         .filter((one) => !wanted.has(one))
-        .map((one) => `address del ${one}/32 dev ${bridge}`),
-      ...[...wanted]
-        .filter((one) => !given.has(one))
-        .map((one) => `address replace ${one}/32 dev ${bridge}`),
+        .map((one) => `route del local ${one} dev ${bridge} ${routeMark}`),
+      ...changed
+        .filter((one) => wanted.has(one))
+        .map((one) => `route replace local ${one} dev ${bridge} ${routeMark}`),
     ];
     if (lines.length > 0) await this.#programs.feed('ip', ['-batch', '-'], inLines(lines));
     this.#given.set(bridge, wanted);
@@ -67,42 +118,55 @@ export class LinuxNetworkDevices implements NetworkDevices {
 
   forgetAddresses(): void {
     this.#given.clear();
-    this.#hairpins = new Set();
   }
 
-  /** /32 addresses are ours, the bridge's own has its prefix. */
   async #readBridges(): Promise<void> {
     try {
-      const links = await this.#programs.readLinks(['-4', 'address', 'show', 'type', 'bridge']);
-      for (const { ifname, address, addr_info: infos } of links) {
+      const all = await this.#programs.readLinks(['-4', 'address', 'show', 'type', 'bridge']);
+      // Other devices are empty objects in the list.
+      const links = all.filter(({ ifname }: Partial<Link>) => ifname?.startsWith(bridgePrefix));
+      await this.#takeUp(links);
+      const routes = await this.#programs.read('ip', ['-json', 'route', 'show', ...routeWords]);
+      const byBridge = Map.groupBy(
+        routes.trim() === '' ? [] : (JSON.parse(routes) as readonly LocalRoute[]),
+        ({ dev }) => dev,
+      );
+      for (const { ifname, address } of links) {
         if (address !== undefined) this.#hardwareAddresses.set(ifname, address);
         if (this.#given.has(ifname)) continue;
-        const virtual = (infos ?? []).flatMap(({ local, prefixlen }) =>
-          prefixlen === 32 && local !== undefined ? [local] : [],
-        );
-        this.#given.set(ifname, new Set(virtual));
+        this.#given.set(ifname, new Map(byBridge.get(ifname)?.map(({ dst }) => [dst, undefined])));
       }
     } finally {
       this.#reading = undefined;
     }
   }
 
+  /**
+   * Routes go with a bridge that is taken down, and none can be made. Before routes, virtual
+   * addresses were addresses of the bridge, whose own one has its prefix.
+   */
+  async #takeUp(links: readonly Link[]): Promise<void> {
+    const lines = links.flatMap(({ ifname, flags, addr_info: infos }) => [
+      ...(flags?.includes('UP') === true ? [] : [`link set dev ${ifname} up`]),
+      ...(infos ?? []).flatMap(({ local, prefixlen }) =>
+        prefixlen === 32 ? [`address del ${local}/32 dev ${ifname}`] : [],
+      ),
+    ]);
+    if (lines.length > 0) await this.#programs.feed('ip', ['-batch', '-'], inLines(lines));
+  }
+
   async allowHairpin(bridges: readonly string[]): Promise<void> {
     const links = await this.#programs.readLinks(['link', 'show', 'type', 'bridge_slave']);
     const ports = links
       .filter(({ master }) => master !== undefined && bridges.includes(master))
+      .filter(({ linkinfo }) => linkinfo?.info_slave_data?.hairpin !== true)
       .map(({ ifname }) => ifname)
       // Where two nodes differ about where a task is, a packet would go to and fro for ever.
       .filter((name) => !leadsToOthers.test(name));
-    const further = ports.filter((name) => !this.#hairpins.has(name));
-    this.#hairpins = new Set(ports);
-    await Promise.all(
-      further.map(async (name) => {
-        // A port may go while we look at it; then it needs nothing any more.
-        const set = ['link', 'set', 'dev', name, 'type', 'bridge_slave', 'hairpin', 'on'];
-        await this.#programs.succeeds('ip', set);
-      }),
-    );
+    if (ports.length === 0) return;
+    const lines = ports.map((name) => `link set dev ${name} type bridge_slave hairpin on`);
+    // A port may go while we look at it; then it needs nothing any more.
+    await this.#programs.feedLeniently('ip', ['-force', '-batch', '-'], inLines(lines));
   }
 
   async listBridges(): Promise<ReadonlySet<string>> {
@@ -159,21 +223,58 @@ export class LinuxNetworkDevices implements NetworkDevices {
     });
   }
 
-  async forgetFlows(addresses: readonly string[]): Promise<void> {
-    for (const address of addresses) {
+  async forgetDatagrams(addresses: readonly string[]): Promise<void> {
+    await this.#forget({ protocol: 'udp' }, addresses);
+  }
+
+  async forgetUnanswered(addresses: readonly string[]): Promise<void> {
+    await this.#forget({ protocol: 'tcp', state: 'SYN_SENT' }, addresses);
+  }
+
+  async #forget(kind: FlowKind, addresses: readonly string[]): Promise<void> {
+    const flows = [
+      '-p',
+      kind.protocol,
+      ...(kind.state === undefined ? [] : ['--state', kind.state]),
+    ];
+    for (const address of await this.#withFlows(kind, { flows, addresses })) {
       // It fails, too, when there was none.
-      await this.#programs.attempt('conntrack', ['-D', '-p', 'udp', '--reply-src', address], {
-        hint: 'Install the package conntrack.',
-      });
+      await this.#conntrack('-D', ...flows, '--reply-src', address);
+    }
+  }
+
+  /** Looking at all flows by the program costs as much as forgetting those of one address. */
+  async #withFlows(
+    kind: FlowKind,
+    of: { readonly flows: readonly string[]; readonly addresses: readonly string[] },
+  ): Promise<readonly string[]> {
+    const few = await listFewFlows();
+    if (few !== undefined) return withFlows(flowsOf(kind, few), of.addresses);
+    if (of.addresses.length < 2) return of.addresses;
+    return withFlows(await this.#conntrack('-L', ...of.flows), of.addresses);
+  }
+
+  async #conntrack(...words: readonly string[]): Promise<string> {
+    const hint = 'Install the package conntrack.';
+    return await this.#programs.attempt('conntrack', words, { hint });
+  }
+
+  async forgetQueries(gateways: readonly string[]): Promise<void> {
+    for (const gateway of gateways) {
+      const queries = ['--orig-dst', gateway, '--orig-port-dst', '53'];
+      // It fails, too, when there was none.
+      await this.#conntrack('-D', '-p', 'udp', ...queries);
     }
   }
 
   async acceptMarked(mark: Mark): Promise<void> {
-    if (!(await this.#programs.succeeds('iptables', ['-w', '-n', '-L', engineChain]))) {
+    if (!(await this.#hasRule(engineChain, mark))) {
+      // It fails where the engine has made the chain.
       await this.#programs.succeeds('iptables', ['-w', '-N', engineChain]);
+      await this.#insert(engineChain, mark);
     }
-    await this.#insert(engineChain, mark);
-    if (await this.#isInputFiltered()) await this.#insert(inputChain, mark);
+    if (!(await this.#isInputFiltered()) || (await this.#hasRule(inputChain, mark))) return;
+    await this.#insert(inputChain, mark);
   }
 
   /** A machine that lets everything in needs no rule, and looking must make none. */
@@ -182,17 +283,18 @@ export class LinuxNetworkDevices implements NetworkDevices {
     return rules.trim() !== '' && rules.trim() !== openInput;
   }
 
+  async #hasRule(chain: string, mark: Mark): Promise<boolean> {
+    return await this.#programs.succeeds('iptables', ['-w', '-C', chain, ...markRule(mark)]);
+  }
+
   async #insert(chain: string, mark: Mark): Promise<void> {
-    const rule = markRule(mark);
-    if (await this.#programs.succeeds('iptables', ['-w', '-C', chain, ...rule])) return;
-    await this.#programs.read('iptables', ['-w', '-I', chain, '1', ...rule]);
+    await this.#programs.read('iptables', ['-w', '-I', chain, '1', ...markRule(mark)]);
   }
 
   async refuseMarked(mark: Mark): Promise<void> {
-    const rule = markRule(mark);
     for (const chain of [engineChain, inputChain]) {
-      while (await this.#programs.succeeds('iptables', ['-w', '-C', chain, ...rule])) {
-        await this.#programs.read('iptables', ['-w', '-D', chain, ...rule]);
+      while (await this.#hasRule(chain, mark)) {
+        await this.#programs.read('iptables', ['-w', '-D', chain, ...markRule(mark)]);
       }
     }
   }
@@ -215,9 +317,18 @@ export class LinuxNetworkDevices implements NetworkDevices {
   }
 
   async watch(onChange: (what: string) => void, signal: AbortSignal): Promise<void> {
-    const isOurs = (pid: number): boolean => this.#programs.wasOurs(pid);
-    await watchKernel({ isOurs, onChange, signal });
+    const onAddress = this.#onAddress;
+    await watchKernel({ ownName: ownFilterName, onChange, onAddress, signal });
   }
+}
+
+/** Whether the kernel would load a script of nftables; nothing is changed. */
+export async function wouldLoad(script: string): Promise<boolean> {
+  const checking = new KernelPrograms().feed('nft', ['--check', '-f', '-'], script);
+  return await checking.then(
+    () => true,
+    () => false,
+  );
 }
 
 function inLines(lines: readonly string[]): string {

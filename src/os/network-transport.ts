@@ -4,7 +4,8 @@ import type { NodeIdentity } from '../host/node-identity.ts';
 import type { Random } from '../host/random.ts';
 import type { AgentTransport } from '../host/transport.ts';
 import { TuttiError } from '../lib/error.ts';
-import type { HostPort } from '../lib/host-port.ts';
+import { formatHostPort, type HostPort } from '../lib/host-port.ts';
+import type { KnownManager } from '../model/known-manager.ts';
 import { readRefusal, type WireRefusal } from '../wire/authority-calls.ts';
 import type { AgentMessage, LogMessage, ManagerMessage } from '../wire/messages.ts';
 import { parseManagerMessage } from '../wire/parse.ts';
@@ -19,6 +20,10 @@ import {
 } from './session-transport.ts';
 import { SecureClient } from './tls-client.ts';
 
+/** For a handshake, where there are others to be asked. */
+const connectLimitMs = 1_500;
+/** For the first word of an answer. */
+const headLimitMs = 3_000;
 const refusalLimitBytes = 16 * 1024;
 
 /**
@@ -26,12 +31,14 @@ const refusalLimitBytes = 16 * 1024;
  * new one goes to a manager drawn at random, then to the others.
  */
 export class NetworkTransport implements AgentTransport {
-  readonly #identity: NodeIdentity;
+  #identity: NodeIdentity;
   readonly #random: Random;
   readonly #client: SecureClient;
   readonly #onRefused: (refusal: WireRefusal) => void;
   readonly #closed = new AbortController();
   #current: Connection | undefined;
+  /** Who was asked last is asked last of all the next time: it may hang. */
+  #askedLast: string | undefined;
 
   constructor(options: {
     readonly identity: NodeIdentity;
@@ -59,6 +66,12 @@ export class NetworkTransport implements AgentTransport {
     return messageStream<LogMessage, never>(await this.#open(path, signal), refuseMessage);
   }
 
+  useManagers(managers: readonly KnownManager[]): void {
+    const { membership } = this.#identity;
+    if (membership === undefined) return;
+    this.#identity = { ...this.#identity, membership: { ...membership, managers } };
+  }
+
   managerAddress(): HostPort | undefined {
     const { session } = this.#current ?? {};
     if (session === undefined || session.destroyed) return undefined;
@@ -75,10 +88,8 @@ export class NetworkTransport implements AgentTransport {
   async #open(path: string, given: AbortSignal): Promise<ClientHttp2Stream> {
     const signal = AbortSignal.any([given, this.#closed.signal]);
     signal.throwIfAborted();
-    const { stream, status } = await requestStream(await this.#connection(signal), {
-      path,
-      signal,
-    });
+    const connection = await this.#connection(signal);
+    const { stream, status } = await requestStream(connection, { path, signal, headLimitMs });
     if (status === 200) return stream;
     const refusal = status === 403 ? await readRefused(stream) : undefined;
     stream.close(http2.constants.NGHTTP2_CANCEL);
@@ -97,9 +108,14 @@ export class NetworkTransport implements AgentTransport {
     const addresses = addressesOf(this.#identity);
     const first = Math.floor(this.#random.fraction() * addresses.length);
     let last: unknown = new TuttiError('unavailable', 'this node knows no manager');
-    for (const address of [...addresses.slice(first), ...addresses.slice(0, first)]) {
+    const isLast = (address: HostPort): boolean => formatHostPort(address) === this.#askedLast;
+    const drawn = [...addresses.slice(first), ...addresses.slice(0, first)];
+    const ordered = [...drawn.filter((one) => !isLast(one)), ...drawn.filter(isLast)];
+    for (const address of ordered) {
+      const limit = addresses.length > 1 ? [AbortSignal.timeout(connectLimitMs)] : [];
+      this.#askedLast = formatHostPort(address);
       try {
-        const connected = await this.#client.connect(address, signal);
+        const connected = await this.#client.connect(address, AbortSignal.any([signal, ...limit]));
         this.#current = { session: connected, streams: 0 };
         return this.#current;
       } catch (error) {

@@ -42,6 +42,10 @@ export class MachineKeys implements NodeKeys {
     return readPeerCertificate(parseCertificate(certificate), known);
   }
 
+  isFor(certificate: string, address: string): boolean {
+    return parseCertificate(certificate).checkIP(address) !== undefined;
+  }
+
   close(): void {
     this.#process.close();
   }

@@ -61,3 +61,23 @@ test('a port that is chosen is free, and none is chosen twice', async () => {
   assert.deepEqual(await listeners.apply(forwards), []);
   await listeners.apply([]);
 });
+
+test('a port goes from one holder to the next, and no call is refused meanwhile', async () => {
+  const [port, backEndPort] = [await freePort(), await freePort()];
+  const backEnd = createServer((socket) => socket.end('welcome')).listen(backEndPort, address);
+  const forwards = [{ protocol: 'tcp', port, backEnds: [{ address, port: backEndPort }] }] as const;
+  const before = new ProxyPortListeners();
+  assert.deepEqual(await before.apply(forwards), []);
+  assert.equal(await text(await call(port)), 'welcome');
+  const stranger = new ProxyPortListeners();
+  const [refused] = await stranger.apply(forwards);
+  assert.match(refused?.message ?? '', /is taken by/, 'who was not told shares nothing');
+  const next = new ProxyPortListeners({ isShared: () => true });
+  assert.deepEqual(await next.apply(forwards), []);
+  await before.handOver(1_000);
+  for (let calls = 0; calls < 5; calls += 1) assert.equal(await text(await call(port)), 'welcome');
+  assert.deepEqual(await before.apply([]), [], 'what was handed over is not touched any more');
+  assert.equal(await text(await call(port)), 'welcome');
+  await next.apply([]);
+  await close(backEnd);
+});

@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createSocket, type RemoteInfo, type Socket as DatagramSocket } from 'node:dgram';
 import type { PortForward, PortListeners } from '../host/network-devices.ts';
 import { TuttiError } from '../lib/error.ts';
+import { sendBack } from './datagrams.ts';
+import { closeShared } from './queued-connections.ts';
 
 const run = promisify(execFile);
 const udpIdleMs = 30_000;
@@ -29,6 +31,8 @@ interface Flow {
 interface Held {
   forward: PortForward;
   close(): Promise<void>;
+  /** Resolves once it was closed and all that came by it is over. */
+  over: Promise<void>;
 }
 
 /**
@@ -37,11 +41,35 @@ interface Held {
  */
 export class ProxyPortListeners implements PortListeners {
   readonly #held = new Map<string, Held>();
+  readonly #isShared: (forward: PortForward) => boolean;
+  #isOver = false;
   #chosen = Math.floor(Math.random() * choosable.count);
+
+  /** @param options.isShared Whether somebody holds the port who goes when this one does. */
+  constructor(options: { readonly isShared?: (forward: PortForward) => boolean } = {}) {
+    this.#isShared = options.isShared ?? (() => false);
+  }
+
+  /**
+   * Leaves the ports to somebody else, who listens on the same ones; resolves when the connections
+   * that came by here have ended, or after the time.
+   */
+  async handOver(limitMs: number): Promise<void> {
+    this.#isOver = true;
+    const all = [...this.#held.values()];
+    await closeShared(() => {
+      for (const held of all) void held.close();
+    });
+    const timer = new AbortController();
+    const late = sleep(limitMs, undefined, timer).catch(() => undefined);
+    await Promise.race([Promise.all(all.map(({ over }) => over)), late]);
+    timer.abort();
+  }
 
   async apply(
     forwards: readonly PortForward[],
   ): Promise<readonly { readonly forward: PortForward; readonly message: string }[]> {
+    if (this.#isOver) return [];
     const wanted = new Map(forwards.map((one) => [`${one.protocol}/${one.port}`, one]));
     const gone = [...this.#held].filter(([key]) => !wanted.has(key));
     await Promise.all(
@@ -78,7 +106,9 @@ export class ProxyPortListeners implements PortListeners {
 
   async #hold(key: string, forward: PortForward): Promise<string | undefined> {
     try {
-      this.#held.set(key, await bind(forward));
+      // Sockets that share their port find out of nobody else's.
+      if (!this.#isShared(forward)) await (await bind(forward, { reusePort: false })).close();
+      this.#held.set(key, await bind(forward, { reusePort: true }));
       return undefined;
     } catch (reason) {
       const error = TuttiError.from(reason);
@@ -89,15 +119,20 @@ export class ProxyPortListeners implements PortListeners {
   }
 }
 
-async function bind(forward: PortForward): Promise<Held> {
-  const held: Held = { forward, close: async () => undefined };
-  if (forward.protocol === 'tcp') await holdTcp(held);
-  else if (forward.protocol === 'udp') await holdUdp(held);
+/** How a port is bound: alone, or such that the next daemon may listen beside this one. */
+interface Binding {
+  readonly reusePort: boolean;
+}
+
+async function bind(forward: PortForward, binding: Binding): Promise<Held> {
+  const held: Held = { forward, close: async () => undefined, over: Promise.resolve() };
+  if (forward.protocol === 'tcp') await holdTcp(held, binding);
+  else if (forward.protocol === 'udp') await holdUdp(held, binding);
   return held;
 }
 
 async function isFree(forward: PortForward): Promise<boolean> {
-  const held = await bind(forward).catch(() => undefined);
+  const held = await bind(forward, { reusePort: false }).catch(() => undefined);
   await held?.close();
   return held !== undefined;
 }
@@ -153,7 +188,7 @@ async function reachOnce(forward: PortForward): Promise<Socket | undefined> {
   return undefined;
 }
 
-async function holdTcp(held: Held): Promise<void> {
+async function holdTcp(held: Held, { reusePort }: Binding): Promise<void> {
   const server: Server = createServer({ allowHalfOpen: true }, (client) => {
     client.on('error', () => client.destroy());
     void reach(held, client).then((target) => {
@@ -173,14 +208,15 @@ async function holdTcp(held: Held): Promise<void> {
       pipeline(target, client, end);
     });
   });
-  server.listen(held.forward.port);
+  server.listen({ port: held.forward.port, reusePort });
   await once(server, 'listening');
+  held.over = once(server, 'close').then(() => undefined);
   // The port is free at once; connections go on until their back end ends them.
   held.close = async () => void server.close();
 }
 
-async function holdUdp(held: Held): Promise<void> {
-  const socket = createSocket({ type: 'udp6' });
+async function holdUdp(held: Held, { reusePort }: Binding): Promise<void> {
+  const socket = createSocket({ type: 'udp6', reusePort });
   const flows = new Map<string, Flow>();
   socket.bind(held.forward.port);
   await once(socket, 'listening');
@@ -196,7 +232,7 @@ async function holdUdp(held: Held): Promise<void> {
     if (backEnd === undefined) return undefined;
     const target = createSocket('udp4');
     target.on('error', () => drop(key));
-    target.on('message', (answer) => socket.send(answer, client.port, client.address));
+    target.on('message', (bytes) => sendBack(socket, { to: client, bytes }));
     target.connect(backEnd.port, backEnd.address);
     const flow = { socket: target, backEnd, timer: setTimeout(() => drop(key), udpIdleMs) };
     flows.set(key, flow);

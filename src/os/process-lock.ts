@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { unlink } from 'node:fs/promises';
 import { TuttiError } from '../lib/error.ts';
+import { somebodyListens } from './unix-socket.ts';
 
 /**
  * Makes sure that one process at a time uses a directory: holds a socket that dies with the
@@ -10,13 +11,7 @@ import { TuttiError } from '../lib/error.ts';
  * @throws TuttiError `failed-precondition` when another one lives.
  */
 export async function lockDirectory(path: string, what: string): Promise<() => Promise<void>> {
-  const probe = connect(path);
-  const isHeld = await once(probe, 'connect').then(
-    () => true,
-    () => false,
-  );
-  probe.destroy();
-  if (isHeld) {
+  if (await somebodyListens(path)) {
     throw new TuttiError('failed-precondition', `another daemon already uses ${what}`, {
       field: '--data-dir',
       hint: 'Stop it, or choose another --data-dir.',

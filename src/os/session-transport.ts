@@ -6,6 +6,8 @@ import type { AgentTransport, ManagerTransportHandler, SessionPeer } from '../ho
 import { TuttiError } from '../lib/error.ts';
 import { messageLimitBytes } from '../wire/ndjson.ts';
 import { parseAgentMessage, parseLogMessage, parseManagerMessage } from '../wire/parse.ts';
+import { joinStreams } from './join-streams.ts';
+import type { LeaderRelay } from './leader-relay.ts';
 import { endSide, messageStream } from './message-stream.ts';
 
 /*
@@ -16,6 +18,8 @@ import { endSide, messageStream } from './message-stream.ts';
 
 const sessionPath = '/session';
 const logsPath = '/logs/';
+/** A manager that hangs takes connections all the same; the one on this machine is near. */
+const headLimitMs = 1_000;
 export const sessionSettings: http2.Settings = {
   initialWindowSize: 1024 * 1024,
   enablePush: false,
@@ -35,6 +39,8 @@ export async function serveSessions(options: {
   readonly socketPath: string;
   readonly handler: ManagerTransportHandler;
   readonly logger: Logger;
+  /** Of one of several managers. */
+  readonly relay?: LeaderRelay;
 }): Promise<SessionServer> {
   const server = http2.createServer({ settings: sessionSettings, maxSessionMemory });
   const connections = new Set<http2.ServerHttp2Session>();
@@ -84,13 +90,14 @@ async function serveStream(
     readonly path: string;
     readonly handler: ManagerTransportHandler;
     readonly logger: Logger;
+    readonly relay?: LeaderRelay;
   },
 ): Promise<void> {
-  const { path, handler, logger } = request;
-  if (path === sessionPath) await serveMessages(stream, { kind: 'session', handler, logger });
+  const { path, ...common } = request;
+  if (path === sessionPath) await serveMessages(stream, { kind: 'session', ...common });
   else if (path.startsWith(logsPath)) {
     const requestId = decodeURIComponent(path.slice(logsPath.length));
-    await serveMessages(stream, { kind: 'logs', requestId, handler, logger });
+    await serveMessages(stream, { kind: 'logs', requestId, ...common });
   } else stream.respond({ ':status': 404 }, { endStream: true });
 }
 
@@ -99,6 +106,8 @@ export type ServeMessages = {
   readonly handler: ManagerTransportHandler;
   readonly logger: Logger;
   readonly peer?: SessionPeer;
+  /** Of one of several managers: to the one that leads. */
+  readonly relay?: LeaderRelay;
 } & ({ readonly kind: 'session' } | { readonly kind: 'logs'; readonly requestId: string });
 
 /** Answers with 200 and hands the messages over; resolves when that is over. */
@@ -106,9 +115,16 @@ export async function serveMessages(
   stream: http2.ServerHttp2Stream,
   request: ServeMessages,
 ): Promise<void> {
-  const { kind, handler, logger, peer } = request;
+  const { kind, handler, logger, peer, relay } = request;
+  // What becomes of it is told by whoever reads it, which may be nobody yet.
+  stream.on('error', () => undefined);
   stream.respond({ ':status': 200, 'content-type': 'application/x-ndjson' });
   try {
+    const upstream = await relay?.openStream(request, { peer, signal: whileOpen(stream) });
+    if (upstream !== undefined) {
+      joinStreams(stream, upstream);
+      return;
+    }
     if (kind === 'session') {
       await handler.onSession(messageStream(stream, parseAgentMessage), peer);
     } else {
@@ -125,6 +141,12 @@ export async function serveMessages(
     });
     stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
   }
+}
+
+function whileOpen(stream: http2.ServerHttp2Stream): AbortSignal {
+  const closed = new AbortController();
+  stream.once('close', () => closed.abort());
+  return closed.signal;
 }
 
 async function listen(server: http2.Http2Server, socketPath: string): Promise<void> {
@@ -161,7 +183,7 @@ async function openStream(
 ): Promise<http2.ClientHttp2Stream> {
   const { path, signal } = options;
   signal.throwIfAborted();
-  const { stream, status } = await requestStream(connection, { path, signal });
+  const { stream, status } = await requestStream(connection, { path, signal, headLimitMs });
   if (status === 200) return stream;
   stream.close(http2.constants.NGHTTP2_CANCEL);
   throw new TuttiError('unimplemented', `the manager answers ${path} with status ${status}`);
@@ -179,9 +201,11 @@ export async function requestStream(
     readonly signal: AbortSignal;
     /** All that is said; absent: more follows. */
     readonly text?: string;
+    /** For the answer's head; absent: what the signal says. */
+    readonly headLimitMs?: number;
   },
 ): Promise<{ readonly stream: http2.ClientHttp2Stream; readonly status: number }> {
-  const { path, signal, text } = options;
+  const { path, signal, text, headLimitMs } = options;
   const headers = { ':method': 'POST', ':path': path };
   const stream = connection.session.request(headers, { endStream: false });
   connection.streams += 1;
@@ -193,6 +217,9 @@ export async function requestStream(
     if (connection.streams === 0) connection.session.close();
   });
   if (text !== undefined) stream.end(text);
+  const late = headLimitMs === undefined ? undefined : setTimeout(abort, headLimitMs);
+  stream.once('response', () => clearTimeout(late));
+  stream.once('close', () => clearTimeout(late));
   const status = await new Promise<number>((resolve, reject) => {
     stream.once('response', (head) => resolve(head[':status'] ?? 0));
     stream.once('error', (error) => reject(noAnswer(error)));

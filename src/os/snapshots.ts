@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../host/clock.ts';
 import type { Logger } from '../host/logger.ts';
@@ -8,6 +8,7 @@ import { newSnapshotLock } from './backup-key.ts';
 import { openBackup } from './backup-read.ts';
 import { type BackupContent, writeBackup } from './backup-write.ts';
 import type { SealingKey } from './certificates-seal.ts';
+import { replaceFile } from './replace-file.ts';
 
 const kept = 7;
 const lookEveryMs = 3_600_000;
@@ -43,7 +44,7 @@ export class Snapshots {
     const path = join(directory, `${stamp}-${why}-${content.snapshot.revision}${suffix}`);
     const state = { sealingKey: material.toString('base64') };
     const bytes = writeBackup({ ...content, state }, { ...newSnapshotLock(material), why, now });
-    await writeWhole(path, bytes);
+    await replaceFile(path, bytes);
     await this.#prune();
     return path;
   }
@@ -105,23 +106,5 @@ async function headerOf(path: string): Promise<Pick<SnapshotReport, 'header'>> {
   } catch {
     // The list says that it is damaged; restoring says how.
     return {};
-  }
-}
-
-/** The file is there as a whole or not at all, for its owner alone. */
-async function writeWhole(path: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-  const partial = `${path}.partial`;
-  try {
-    const file = await open(partial, 'w', 0o600);
-    try {
-      for await (const chunk of bytes) await file.write(chunk);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(partial, path);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
   }
 }

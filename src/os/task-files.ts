@@ -1,13 +1,7 @@
-import { execFile } from 'node:child_process';
-import { chown, mkdir, readdir, rm, rmdir, statfs, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { chown, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { TaskFile, TaskFiles } from '../host/task-files.ts';
-import { TuttiError } from '../lib/error.ts';
-
-const run = promisify(execFile);
-/** statfs(2): file systems that live in memory, tmpfs and ramfs. */
-const memoryFileSystems: readonly number[] = [0x01_02_19_94, 0x85_84_58_f6];
+import { closeInMemory, openInMemory } from './memory-directory.ts';
 
 /** Files of tasks in memory: a directory for each task, below one that is closed to others. */
 export class DirectoryTaskFiles implements TaskFiles {
@@ -44,12 +38,7 @@ export class DirectoryTaskFiles implements TaskFiles {
   /** Leaves nothing behind where no task has files; otherwise all stays as it is. */
   async close(): Promise<void> {
     if ((await this.list()).length > 0) return;
-    // Where it is no mount of its own, there is nothing to unmount.
-    await run('umount', [this.#directory]).catch(() => undefined);
-    for (const directory of [this.#directory, dirname(this.#directory)]) {
-      // Another daemon of this machine may have its directory beside ours.
-      await rmdir(directory).catch(() => undefined);
-    }
+    await closeInMemory(this.#directory);
   }
 
   async list(): Promise<readonly string[]> {
@@ -60,21 +49,4 @@ export class DirectoryTaskFiles implements TaskFiles {
       throw error;
     }
   }
-}
-
-/**
- * A directory on `/run`, which is a tmpfs nearly everywhere; elsewhere a tmpfs is mounted on it.
- */
-async function openInMemory(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const { type } = await statfs(directory);
-  if (memoryFileSystems.includes(type)) return;
-  const options = ['-t', 'tmpfs', '-o', 'mode=0700,nosuid,nodev,noexec', 'tmpfs', directory];
-  await run('mount', options).catch((error: unknown) => {
-    const message = `${directory} is not in memory, and no tmpfs can be mounted on it`;
-    throw new TuttiError('failed-precondition', `${message}: ${TuttiError.from(error).message}`, {
-      hint: 'Secrets are kept off disks: mount a tmpfs on /run.',
-      cause: error,
-    });
-  });
 }

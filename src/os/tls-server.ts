@@ -62,8 +62,7 @@ export class SecureServer {
    * Who is at the other side of a stream, held against the roots as they are now. Undefined: it
    * showed no certificate.
    */
-  peer(stream: http2.ServerHttp2Stream): PeerCertificate | undefined {
-    const { session } = stream;
+  peer({ session }: Pick<http2.ServerHttp2Stream, 'session'>): PeerCertificate | undefined {
     if (session === undefined) return undefined;
     const known = this.#peers.get(session);
     if (known?.trust === this.#trust) return known.said;

@@ -2,6 +2,7 @@ const nameBytes = 8;
 /** Of every device that carries a network. */
 export const bridgePrefix = 'tt-';
 const spanSuffix = '-x';
+const tunnelSuffix = '-w';
 
 /**
  * The bridge device of a network: `tt-` and the first characters of its id (Linux takes 15 in all).
@@ -17,6 +18,14 @@ export function spanName(networkId: string): string {
 
 export function isSpanName(device: string): boolean {
   return device.startsWith(bridgePrefix) && device.endsWith(spanSuffix);
+}
+
+/**
+ * The device by which a node encrypts. Named by the node: hosts that are network namespaces of one
+ * machine share the directory in which WireGuard's programs find each other by this name.
+ */
+export function tunnelName(nodeId: string): string {
+  return `${bridgePrefix}${nodeId.slice(0, nameBytes)}${tunnelSuffix}`;
 }
 
 /**

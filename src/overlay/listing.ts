@@ -1,4 +1,4 @@
-import type { Ruleset } from './ruleset.ts';
+import { elementsOf, type Ruleset } from './ruleset.ts';
 
 /** A table as the kernel has it, read from `nft --stateless --numeric-protocol list table`. */
 export interface Listing {
@@ -54,6 +54,26 @@ export function driftOf(
   listing: Listing,
   loaded: { readonly ruleset: Ruleset; readonly knownChains: Listing['chains'] },
 ): readonly string[] {
+  const { ruleset } = loaded;
+  const drift = [...driftOfRules(listing, loaded)];
+  for (const [name, { kind }] of ruleset.collections) {
+    const found = listing.collections.get(name);
+    if (found === undefined) continue;
+    const expected = new Set(
+      [...elementsOf(ruleset, name)].map(([key, value]) => asListed(key, value)),
+    );
+    if (expected.size !== found.size || !expected.isSubsetOf(found)) {
+      drift.push(`${kind} ${name} has other elements`);
+    }
+  }
+  return drift;
+}
+
+/** The same, where the listing is without elements. */
+export function driftOfRules(
+  listing: Listing,
+  loaded: { readonly ruleset: Ruleset; readonly knownChains: Listing['chains'] },
+): readonly string[] {
   const { ruleset, knownChains } = loaded;
   const drift = listing.others.map((line) => `"${line}" is not ours`);
   for (const [name, rules] of ruleset.chains) {
@@ -68,13 +88,8 @@ export function driftOf(
   for (const name of listing.chains.keys()) {
     if (!ruleset.chains.has(name)) drift.push(`chain ${name} is not ours`);
   }
-  for (const [name, { kind, elements }] of ruleset.collections) {
-    const found = listing.collections.get(name);
-    const expected = new Set([...elements].map(([key, value]) => asListed(key, value)));
-    if (found === undefined) drift.push(`${kind} ${name} is gone`);
-    else if (expected.size !== found.size || !expected.isSubsetOf(found)) {
-      drift.push(`${kind} ${name} has other elements`);
-    }
+  for (const [name, { kind }] of ruleset.collections) {
+    if (!listing.collections.has(name)) drift.push(`${kind} ${name} is gone`);
   }
   return drift;
 }

@@ -4,9 +4,10 @@ import type { DiscoveryView } from '../host/node-network.ts';
 import type { CatalogTask, NetworkAssignment } from '../model/assignment.ts';
 import { bridgeName } from './bridge-name.ts';
 import { driftOf, parseListing } from './listing.ts';
+import type { Mesh } from './mesh.ts';
 import { nodeRules } from './node-rules.ts';
 import { portForwards } from './port-forwards.ts';
-import { renderDifference, renderWhole } from './ruleset.ts';
+import { elementsOf, renderDifference, renderWhole, type Ruleset } from './ruleset.ts';
 import type { Span } from './spans.ts';
 
 function network(networkId: string, changes: Partial<NetworkAssignment>): NetworkAssignment {
@@ -74,8 +75,82 @@ function rulesOf(view: DiscoveryView, spans: readonly Span[] = []) {
   return nodeRules({ view, dnsPorts, forwards, spans });
 }
 
+const joined: Mesh = {
+  bridge: 'tt-ingress0',
+  device: 'tt-ingress0-x',
+  vxlanId: 4_097,
+  port: 4_789,
+  localAddress: '192.0.2.1',
+  mtu: 1_450,
+  remotes: new Map([['10.0.0.12', '192.0.2.2']]),
+  ways: new Map([['192.0.2.2', 7]]),
+  callers: [],
+};
+
+const shownAlone = { view: viewOf([]), dnsPorts, forwards: [] };
+
+test('callers are led to tasks elsewhere as to own ones, and only a node that does so has rules', () => {
+  const nodes = [
+    { nodeId: 'node1', address: '192.0.2.1', ownAddresses: ['192.0.2.1', '10.9.0.1'] },
+    { nodeId: 'node2', address: '192.0.2.2', ownAddresses: ['192.0.2.2', '10.9.0.2'] },
+  ];
+  const view = {
+    ...viewOf([{ ...task('t2', true), nodeId: 'node2' }]),
+    nodes: new Map(nodes.map((one) => [one.nodeId, one])),
+  };
+  const forwards = portForwards(view, { mesh: joined }).wanted.map(({ forward }) => forward);
+  const { ruleset } = nodeRules({ view, dnsPorts, forwards, spans: [joined], mesh: joined });
+  const found = (name: string) => [...elementsOf(ruleset, name)];
+  assert.deepEqual(found('port-slot'), [['tcp . 8080 . 0', '10.0.0.12']]);
+  assert.deepEqual(found('port-target'), [['tcp . 8080', '80']]);
+  assert.deepEqual([found('relay'), found('relayed')], [[], []]);
+  assert.deepEqual(found('neighbour'), [['02:42:c0:00:02:02', '7']]);
+  assert.deepEqual(found('way-back'), [['7', '0x54550007']]);
+  assert.deepEqual(
+    found('home').map(([address]) => address),
+    ['192.0.2.1', '10.9.0.1', '192.0.2.2', '10.9.0.2'],
+  );
+  assert.deepEqual(found('segment'), [['4789 . 0x1001', '']]);
+  const isOfMesh = ([, rules]: readonly [string, readonly string[]]) =>
+    rules.some((rule) => rule.includes('"tt-ingress0-x"'));
+  const chains = (of: Ruleset) => [...of.chains].filter(isOfMesh).map(([name]) => name);
+  assert.deepEqual(chains(ruleset), ['zones', 'ways', 'postrouting', 'forward', 'input']);
+  assert.deepEqual(chains(rulesOf(view).ruleset), []);
+  assert.equal(rulesOf(view).ruleset.chains.has('to-node'), false);
+  assert.equal(rulesOf(view).ruleset.collections.has('neighbour'), false);
+});
+
+test('what each packet meets about the mesh looks for devices in no set', () => {
+  const { ruleset } = nodeRules({ ...shownAlone, spans: [joined], mesh: joined });
+  for (const name of ['zones', 'ways', 'forward', 'input']) {
+    const rules = ruleset.chains.get(name)?.slice(1) ?? [];
+    assert.ok(rules.length > 0, name);
+    for (const rule of rules) assert.doesNotMatch(rule, /^[io]ifname @/, name);
+  }
+  const other = { ...joined, device: 'tt-ingress1-x', bridge: 'tt-ingress1' };
+  const { ruleset: next } = nodeRules({ ...shownAlone, spans: [other], mesh: other });
+  assert.equal(
+    renderDifference(ruleset, next),
+    undefined,
+    'the whole is loaded for another device',
+  );
+});
+
+test('chains stand after those that they lead to', () => {
+  const { ruleset } = nodeRules({ ...shownAlone, spans: [joined], mesh: joined });
+  const seen = new Set<string>();
+  for (const [name, rules] of ruleset.chains) {
+    for (const rule of rules) {
+      const [, to] = /\b(?:goto|jump) (\S+)$/.exec(rule) ?? [];
+      assert.ok(to === undefined || seen.has(to), `${name}: ${rule}`);
+    }
+    seen.add(name);
+  }
+  assert.ok(seen.has('to-node') && seen.has('from-node'));
+});
+
 function elements(view: DiscoveryView, name: string): readonly (readonly [string, string])[] {
-  return [...(rulesOf(view).ruleset.collections.get(name)?.elements ?? [])];
+  return [...elementsOf(rulesOf(view).ruleset, name)];
 }
 
 test('a bridge fits into the 15 characters of a device name', () => {
@@ -98,6 +173,24 @@ test('a published port leads to addresses on the ingress network and the target 
   assert.deepEqual(elements(view, 'port-target'), [['tcp . 8080', '80']]);
 });
 
+test('a service with affinity is led to by the address of the caller', () => {
+  const view = viewOf([task('t1', true), task('t3', true)]);
+  const web = view.services.get('web');
+  assert.ok(web);
+  const services = new Map([['web', { ...web, affinity: 'client-ip' as const }]]);
+  const { ruleset } = rulesOf({ ...view, services });
+  for (const [chain, slots] of [
+    ['vip-sticky', 'vip-slot'],
+    ['port-sticky', 'port-slot'],
+  ] as const) {
+    assert.match(ruleset.chains.get(chain)?.at(-1) ?? '', /jhash ip saddr mod 256 seed 0x7475 map/);
+    const found = [...elementsOf(ruleset, slots)];
+    assert.equal(found.length, 256);
+    assert.equal(new Set(found.map(([, address]) => address)).size, 2);
+  }
+  assert.deepEqual([...elementsOf(ruleset, 'port')], [['tcp . 8080', 'goto port-sticky']]);
+});
+
 test('a service without a ready task leads nowhere and refuses at once', () => {
   const view = viewOf([task('t1', false)]);
   assert.deepEqual(elements(view, 'vip'), []);
@@ -109,11 +202,22 @@ test('a service without a ready task leads nowhere and refuses at once', () => {
 test('names are asked of the gateway, and virtual addresses are the bridge’s to answer for', () => {
   const view = viewOf([]);
   assert.deepEqual(elements(view, 'dns'), [['"tt-frontnet"', '10.0.1.1 . 5353']]);
-  assert.deepEqual(rulesOf(view).virtualAddresses.get('tt-frontnet'), ['10.0.1.2']);
+  assert.deepEqual(
+    [...(rulesOf(view).virtualAddresses.get('tt-frontnet')?.keys() ?? [])],
+    ['10.0.1.2'],
+  );
   assert.deepEqual(
     elements(view, 'own').map(([address]) => address),
-    ['10.0.0.1', '10.0.1.1', '10.0.1.2'],
+    ['10.0.0.1', '10.0.1.1'],
   );
+});
+
+test('neither gateways nor virtual addresses are a place for published ports', () => {
+  const rules = rulesOf(viewOf([])).ruleset.chains.get('prerouting') ?? [];
+  const published = rules.findIndex((rule) => rule.endsWith('vmap @port'));
+  for (const one of ['ip daddr @own return', 'ip daddr @virtual return']) {
+    assert.ok(rules.includes(one) && rules.indexOf(one) < published, one);
+  }
 });
 
 test('the whole table replaces what is there, chains before what jumps to them', () => {
@@ -136,7 +240,7 @@ test('a port that this node does not hold is left to who has it', () => {
   const view = viewOf([task('t1', true)]);
   const { ruleset } = nodeRules({ view, dnsPorts, forwards: [], spans: [] });
   for (const name of ['port', 'port-slot', 'held', 'idle']) {
-    assert.equal(ruleset.collections.get(name)?.elements.size, 0, name);
+    assert.equal(elementsOf(ruleset, name).size, 0, name);
   }
 });
 
@@ -160,6 +264,8 @@ test('a task that is led to itself by any of its addresses is masqueraded', () =
       '10.0.0.11 . 10.0.0.11',
     ],
   );
+  const elsewhere = { ...task('t1', true), nodeId: 'node2' };
+  assert.deepEqual(elements(viewOf([elsewhere]), 'self'), [], 'by its own node alone');
 });
 
 test('nothing to change is an empty script; another table is no difference', () => {
@@ -207,12 +313,15 @@ test('a listing of the kernel is compared element by element, rules by what was 
       ['input', ['type filter hook input priority 0;', 'ip daddr @virtual reject']],
     ]),
     collections: new Map([
-      [
-        'vip',
-        { kind: 'map', type: '', elements: new Map([goTo('10.0.1.2'), goTo('10.0.1.3')]) } as const,
-      ],
-      ['held', { kind: 'set', type: '', elements: new Map([['tcp . 8080', '']]) } as const],
+      ['vip', { kind: 'map', type: '' } as const],
+      ['held', { kind: 'set', type: '' } as const],
     ]),
+    sources: [
+      new Map([
+        ['a', { part: { vip: new Map([goTo('10.0.1.2'), goTo('10.0.1.3')]) } }],
+        ['b', { part: { held: new Map([['tcp . 8080', '']]) } }],
+      ]),
+    ],
   };
   const whole = parseListing(listed);
   const drift = (text: string, knownChains = whole.chains) =>
@@ -248,10 +357,7 @@ function spanTo(...addresses: readonly string[]): Span {
 test('a virtual address leads to all nodes that are reached, a published port to this one', () => {
   const view = viewOf([task('t1', true), { ...task('t2', true), nodeId: 'node2' }]);
   const joined = rulesOf(view, [spanTo('10.0.1.12')]).ruleset;
-  assert.deepEqual(
-    [...(joined.collections.get('vip-slot')?.elements.values() ?? [])],
-    ['10.0.1.11', '10.0.1.12'],
-  );
+  assert.deepEqual([...elementsOf(joined, 'vip-slot').values()], ['10.0.1.11', '10.0.1.12']);
   assert.deepEqual(elements(view, 'vip-slot'), [['10.0.1.2 . 0', '10.0.1.11']]);
   assert.deepEqual(elements(view, 'port-slot'), [['tcp . 8080 . 0', '10.0.0.11']]);
   const elsewhere = viewOf([{ ...task('t2', true), nodeId: 'node2' }]);
@@ -263,11 +369,46 @@ test('frames of a network come from nodes of the catalog alone; a node alone has
   const address = '192.0.2.2';
   const view = { ...viewOf([]), nodes: new Map([['node2', { nodeId: 'node2', address }]]) };
   const joined = rulesOf(view, [spanTo()]).ruleset;
-  assert.deepEqual(joined.collections.get('segment')?.elements, new Map([['4789 . 0x1002', '']]));
-  assert.deepEqual(joined.collections.get('peer')?.elements, new Map([[address, '']]));
-  assert.match(joined.chains.get('input')?.[1] ?? '', /@segment ip saddr != @peer drop$/);
+  assert.deepEqual(elementsOf(joined, 'segment'), new Map([['4789 . 0x1002', '']]));
+  assert.deepEqual(elementsOf(joined, 'peer'), new Map([[address, '']]));
+  const [, first = '', second = ''] = joined.chains.get('input') ?? [];
+  assert.match(first, /@segment ip saddr @peer accept$/, 'before anything else is asked of it');
+  assert.match(second, /@segment drop$/);
   const alone = rulesOf(view).ruleset;
   assert.equal(alone.collections.has('segment'), false);
-  assert.equal(alone.chains.get('input')?.length, (joined.chains.get('input')?.length ?? 0) - 1);
+  assert.equal(alone.chains.get('input')?.length, (joined.chains.get('input')?.length ?? 0) - 2);
   assert.equal(renderDifference(alone, joined), undefined, 'it is loaded whole');
+});
+
+test('frames of an encrypted network pass by the tunnel alone, and nothing else comes by it', () => {
+  const view = viewOf([]);
+  const [id, network] = [...view.networks][0] ?? assert.fail();
+  const sealed = {
+    ...network,
+    vxlan: { id: 4_098, port: 4_789 },
+    driverOptions: { encrypted: '' },
+  };
+  const nodeId = 'nodeabcdefgh';
+  const { ruleset } = rulesOf({ ...view, nodeId, networks: new Map([[id, sealed]]) });
+  assert.deepEqual(elementsOf(ruleset, 'sealed'), new Map([['4789 . 0x1002', '']]));
+  const past = (direction: string) =>
+    `${direction} != "tt-nodeabcd-w" udp dport . @th,96,24 @sealed drop`;
+  assert.equal(ruleset.chains.get('input')?.[1], past('iifname'));
+  const shown = { ...view, nodeId, networks: new Map([[id, sealed]]) };
+  const more = { ...shownAlone, view: shown, spans: [joined, spanTo()], mesh: joined };
+  const chains = nodeRules(more).ruleset.chains;
+  const rules = chains.get('input') ?? [];
+  const known = rules.findIndex((rule) => rule.endsWith('@peer accept'));
+  assert.ok(rules.indexOf(past('iifname')) < known, 'before known frames are let in');
+  assert.equal(ruleset.chains.get('tunnel-out')?.[1], past('oifname'));
+  const isFirst = 'it is marked as let in: before anything else goes by the mark';
+  assert.equal(chains.get('forward')?.[1], 'iifname "tt-nodeabcd-w" drop', isFirst);
+  const verdicts = ruleset.chains
+    .get('tunnel-in')
+    ?.slice(1)
+    .map((rule) => rule.split(' ').at(-1));
+  assert.deepEqual(verdicts?.slice(0, 3), ['accept', 'drop', 'drop']);
+  const { ruleset: plain } = rulesOf(view);
+  assert.equal(plain.collections.has('sealed'), false);
+  assert.equal(plain.chains.has('tunnel-in'), false);
 });

@@ -1,339 +1,341 @@
+import { groupServices, type ServiceGroup } from '../catalog/service-groups.ts';
 import type { PortForward } from '../host/network-devices.ts';
-import type { DiscoveryView, HostPublication } from '../host/node-network.ts';
-import type {
-  CatalogNode,
-  CatalogService,
-  CatalogTask,
-  NetworkAssignment,
-} from '../model/assignment.ts';
-import { BackEnds, withoutPrefix } from './back-ends.ts';
-import { bridgeName } from './bridge-name.ts';
-import type { Collection, Ruleset } from './ruleset.ts';
+import type { DiscoveryView } from '../host/node-network.ts';
+import { withoutPrefix } from '../lib/ipv4.ts';
+import { FollowedMap } from '../lib/followed-map.ts';
+import { KeyedMemo } from '../lib/keyed-memo.ts';
+import { LayeredMap } from '../lib/layered-map.ts';
+import type { CatalogNode, CatalogTask } from '../model/assignment.ts';
+import { bridgeName, tunnelName } from './bridge-name.ts';
+import type { Mesh } from './mesh.ts';
+import { meshChains, meshPart, type MeshPlace, meshRules, ofMesh } from './mesh-rules.ts';
+import {
+  clearFrames,
+  type CollectionName,
+  declarations,
+  callersFrames,
+  foreignFrames,
+  ledThrough,
+  hooks,
+  knownFrames,
+  type OwnPart,
+  setMark,
+  tableName,
+  tunnelHooks,
+} from './rule-table.ts';
+import type { Collection, Elements, Ruleset } from './ruleset.ts';
+import {
+  type Choice,
+  type PortRules,
+  portRules,
+  type ServiceRules,
+  serviceRules,
+} from './service-rules.ts';
+import { isEncrypted } from './span-places.ts';
 import type { Span } from './spans.ts';
-
-export const tableName = 'ip tutti';
-
-/** Connections that our table let in; the container engine's own rules accept them by this mark. */
-export const acceptMark = { value: 0x54_54_00_00, mask: 0xff_ff_00_00 } as const;
+import { stickySlotCount } from './sticky-slots.ts';
 
 export interface NodeRules {
   readonly ruleset: Ruleset;
   /** Addresses that the bridges answer for besides their own: the virtual ones. */
-  readonly virtualAddresses: ReadonlyMap<string, readonly string[]>;
+  readonly virtualAddresses: ReadonlyMap<string, Addresses>;
   /** Every address that connections are led to. */
-  readonly backEnds: ReadonlySet<string>;
+  readonly backEnds: Addresses;
 }
+
+/** Each with how many have it. */
+export type Addresses = ReadonlyMap<string, number>;
 
 export interface ShownNetworks {
   /** The networks are those that have a bridge here, and no others. */
   readonly view: DiscoveryView;
+  readonly groups?: ReadonlyMap<string, ServiceGroup>;
   /** Where the node answers the queries of a network: UDP and TCP port by network id. */
   readonly dnsPorts: ReadonlyMap<string, number>;
   /** The published ports that this node holds: no process of the host has them. */
   readonly forwards: readonly PortForward[];
   /** The networks that are joined with other nodes. */
   readonly spans: readonly Span[];
+  /** How the ingress network is, which is one of them. */
+  readonly mesh?: Mesh | undefined;
+}
+
+/** What was computed for the view before. */
+export class NodeRulesMemo {
+  readonly services = new FollowedMap<ServiceGroup, ServiceRules>();
+  readonly ports = new FollowedMap<PortForward, PortRules>();
+  readonly peers = new KeyedMemo<IsPeer>();
+  /** Objects that stay while nothing of the nodes, or of a network, changes. */
+  readonly contexts = new KeyedMemo<object>();
+  /** How many services and ports lead to each address, and choose in each way. */
+  readonly backEnds = new LayeredMap<string, number>();
+  readonly vipChoices = new Map<Choice, number>();
+  readonly portChoices = new Map<Choice, number>();
+  /** By bridge. */
+  readonly virtualAddresses = new Map<string, LayeredMap<string, number>>();
 }
 
 /**
  * The rules of a node that show this view: virtual addresses, published ports and names, each back
  * end picked at random for each connection. What a network does not have, its members cannot reach.
+ * With the memo of the view before it costs what differs.
  */
-export function nodeRules({ view, dnsPorts, forwards, spans }: ShownNetworks): NodeRules {
-  const builder = new Builder(new BackEnds(view.tasks), outOfReach(view, spans));
-  for (const node of view.nodes.values()) builder.addPeer(node);
-  for (const network of view.networks.values()) {
-    if (!network.predefined) builder.addNetwork(network, dnsPorts.get(network.networkId));
-  }
-  for (const service of view.services.values()) builder.addService(service, view.networks);
-  for (const forward of forwards) builder.addPort(forward);
-  for (const task of view.tasks.values()) if (task.ready) builder.addTask(task);
-  for (const publication of view.publications) builder.addPublication(publication);
-  for (const span of spans) builder.addSpan(span);
-  return builder.build();
-}
-
-/** `network address` of the tasks elsewhere to which no way leads from this node. */
-function outOfReach(view: DiscoveryView, spans: readonly Span[]): ReadonlySet<string> {
-  const remotesOf = new Map(spans.map(({ bridge, remotes }) => [bridge, remotes]));
-  const addresses = new Set<string>();
-  for (const task of view.tasks.values()) {
-    if (task.nodeId === view.nodeId) continue;
-    for (const { networkId, address } of task.addresses) {
-      const bare = withoutPrefix(address);
-      if (remotesOf.get(bridgeName(networkId))?.has(bare) === true) continue;
-      addresses.add(`${networkId} ${bare}`);
-    }
-  }
-  return addresses;
-}
-
-class Builder {
-  readonly #backEndsOf: BackEnds;
-  readonly #outOfReach: ReadonlySet<string>;
-  readonly #virtualAddresses = new Map<string, string[]>();
-  readonly #backEnds = new Set<string>();
-  readonly #vipCounts = new Set<number>();
-  readonly #portCounts = new Set<number>();
-  readonly #elements = {
-    vip: new Map<string, string>(),
-    'vip-slot': new Map<string, string>(),
-    port: new Map<string, string>(),
-    'port-target': new Map<string, string>(),
-    'port-slot': new Map<string, string>(),
-    gateway: new Map<string, string>(),
-    dns: new Map<string, string>(),
-    own: new Map<string, string>(),
-    virtual: new Map<string, string>(),
-    self: new Map<string, string>(),
-    'by-socket': new Map<string, string>(),
-    held: new Map<string, string>(),
-    idle: new Map<string, string>(),
-    relay: new Map<string, string>(),
-    relayed: new Map<string, string>(),
-    answering: new Map<string, string>(),
-    closed: new Map<string, string>(),
-    inward: new Map<string, string>(),
-    inside: new Map<string, string>(),
+export function nodeRules(shown: ShownNetworks, memo = new NodeRulesMemo()): NodeRules {
+  followServices(shown, memo);
+  const isPeer = memo.peers.get('', [...shown.view.nodes.values()], () => peersOf(shown.view));
+  memo.peers.endRound();
+  followPorts(shown.forwards, { isPeer, memo });
+  const common = commonPart(shown, isPeer);
+  const { mesh } = shown;
+  const { nodes, downNodes = new Map<string, CatalogNode>() } = shown.view;
+  const ofNodes =
+    mesh === undefined ? {} : meshPart(mesh, [...nodes.values(), ...downNodes.values()]);
+  const isSealed = (common.sealed?.size ?? 0) > 0;
+  const { vipChoices, portChoices } = memo;
+  const has = { isJoined: shown.spans.length > 0, isMeshed: mesh !== undefined, isSealed };
+  const tunnel = isSealed ? tunnelName(shown.view.nodeId) : undefined;
+  return {
+    ruleset: {
+      table: tableName,
+      chains: chainsOf({ vipChoices, portChoices, isJoined: has.isJoined, mesh, tunnel }),
+      collections: collectionsOf(has),
+      sources: [
+        new Map([
+          ['common', { part: common }],
+          ['nodes', { part: ofNodes }],
+        ]),
+        memo.services.values,
+        memo.ports.values,
+      ],
+    },
+    virtualAddresses: virtualAddressesOf(shown.view, memo),
+    backEnds: memo.backEnds.snapshot(),
   };
-  /** Of a node that is joined with others; one alone has neither these sets nor their rule. */
-  readonly #fabric = { segment: new Map<string, string>(), peer: new Map<string, string>() };
+}
 
-  constructor(backEndsOf: BackEnds, notReached: ReadonlySet<string>) {
-    this.#backEndsOf = backEndsOf;
-    this.#outOfReach = notReached;
-  }
+/** What `nodeRules` with the same memo has to do for services, done before. */
+export function followServices(
+  { view, spans, groups = groupServices(view) }: Pick<ShownNetworks, 'view' | 'spans' | 'groups'>,
+  memo: NodeRulesMemo,
+): void {
+  const { networks, nodes, nodeId } = view;
+  const remotesOf = new Map(spans.map(({ bridge, remotes }) => [bridge, remotes]));
+  const reaches = (task: CatalogTask, networkId: string): boolean =>
+    task.nodeId === nodeId ||
+    task.addresses.some(
+      (one) =>
+        one.networkId === networkId &&
+        remotesOf.get(bridgeName(networkId))?.has(withoutPrefix(one.address)) === true,
+    );
+  const { contexts } = memo;
+  const contextOf = (key: string, inputs: readonly unknown[]): object =>
+    contexts.get(key, inputs, () => ({}));
+  // Whom spans lead to follows from where nodes are.
+  const ofNodes = contextOf('', [nodeId, ...nodes.values()]);
+  const ofNetworks = new Map(
+    [...networks].map(([networkId, network]) => {
+      const inputs = [network, remotesOf.has(bridgeName(networkId))];
+      return [networkId, contextOf(networkId, inputs)] as const;
+    }),
+  );
+  contexts.endRound();
+  const { come, gone } = memo.services.follow(groups, {
+    context: [ofNodes, ...ofNetworks.values()],
+    inputsOf: ({ service }) => [
+      ofNodes,
+      ...(service?.networks.map(({ networkId }) => ofNetworks.get(networkId)) ?? []),
+    ],
+    compute: (group) => serviceRules(group, { networks, nodeId, reaches }),
+  });
+  for (const one of gone) countService(memo, { rules: one, by: -1 });
+  for (const one of come) countService(memo, { rules: one, by: 1 });
+}
 
-  addNetwork(network: NetworkAssignment, dnsPort: number | undefined): void {
-    const device = bridgeName(network.networkId);
-    const bridge = `"${device}"`;
-    const gateway = withoutPrefix(network.gateway);
-    this.#virtualAddresses.set(device, []);
-    this.#elements.own.set(gateway, '');
-    this.#elements.inside.set(network.subnet, '');
-    if (dnsPort !== undefined) {
-      this.#elements.gateway.set(`${bridge} . ${gateway}`, '');
-      this.#elements.dns.set(bridge, `${gateway} . ${dnsPort}`);
-      this.#elements.answering.set(`${gateway} . ${dnsPort}`, '');
-    }
-    if (network.ingress) this.#elements.closed.set(bridge, '');
-    if (network.internal) this.#elements.inward.set(bridge, '');
-  }
-
-  addService(service: CatalogService, networks: DiscoveryView['networks']): void {
-    for (const { networkId, virtualAddress } of service.networks) {
-      const network = networks.get(networkId);
-      // The ingress network belongs to nobody: services meet there that share no other network.
-      if (virtualAddress === undefined || network === undefined || network.ingress) continue;
-      this.#addVirtualAddress(virtualAddress, {
-        device: bridgeName(networkId),
-        backEnds: this.#backEndsOf
-          .addresses(service.serviceId, networkId)
-          .filter((address) => !this.#outOfReach.has(`${networkId} ${address}`)),
-      });
-    }
-  }
-
-  #addVirtualAddress(
-    address: string,
-    on: { readonly device: string; readonly backEnds: readonly string[] },
-  ): void {
-    const { device, backEnds } = on;
-    this.#virtualAddresses.get(device)?.push(address);
-    this.#elements.own.set(address, '');
-    this.#elements.virtual.set(address, '');
-    if (backEnds.length === 0) return;
-    this.#vipCounts.add(backEnds.length);
-    this.#elements.vip.set(`"${device}" . ${address}`, `goto vip-${backEnds.length}`);
-    for (const [slot, backEnd] of backEnds.entries()) {
-      this.#elements['vip-slot'].set(`${address} . ${slot}`, backEnd);
-      this.#backEnds.add(backEnd);
-    }
-  }
-
-  addPort({ protocol, port, backEnds }: PortForward): void {
-    const key = `${protocol} . ${port}`;
-    this.#elements.held.set(key, '');
-    if (backEnds.length === 0) {
-      this.#elements.idle.set(key, '');
-      return;
-    }
-    this.#portCounts.add(backEnds.length);
-    this.#elements.port.set(key, `goto port-${backEnds.length}`);
-    for (const [slot, backEnd] of backEnds.entries()) {
-      // Every task of a service listens on the same port.
-      this.#elements['port-target'].set(key, String(backEnd.port));
-      this.#elements['port-slot'].set(`${key} . ${slot}`, backEnd.address);
-      this.#backEnds.add(backEnd.address);
-      if (!this.#fabric.peer.has(backEnd.address)) continue;
-      this.#elements.relay.set(backEnd.address, '');
-      this.#elements.relayed.set(key, '');
-    }
-  }
-
-  /** A task may be led to itself, and comes by any of its networks. */
-  addTask({ addresses }: CatalogTask): void {
-    const own = addresses.map((one) => withoutPrefix(one.address));
-    for (const from of own) for (const to of own) this.#elements.self.set(`${from} . ${to}`, '');
-  }
-
-  /** Nothing on the engine's own bridge is sent back by the way that it came: sockets lead it. */
-  addPublication({ ports, engineAddress }: HostPublication): void {
-    if (engineAddress === undefined) return;
-    for (const { protocol, publishedPort } of ports) {
-      this.#elements['by-socket'].set(`${protocol} . ${publishedPort} . ${engineAddress}`, '');
-    }
-  }
-
-  addSpan({ port, vxlanId }: Span): void {
-    this.#fabric.segment.set(`${port} . 0x${vxlanId.toString(16)}`, '');
-  }
-
-  addPeer({ address }: CatalogNode): void {
-    this.#fabric.peer.set(address, '');
-  }
-
-  build(): NodeRules {
-    const chains = new Map<string, readonly string[]>();
-    for (const count of ascending(this.#vipCounts)) {
-      chains.set(`vip-${count}`, [`dnat to ip daddr . numgen random mod ${count} map @vip-slot`]);
-    }
-    for (const count of ascending(this.#portCounts)) {
-      chains.set(`port-${count}`, [
-        setMark,
-        `dnat ip to meta l4proto . th dport . numgen random mod ${count} map @port-slot` +
-          ' : meta l4proto . th dport map @port-target',
-      ]);
-    }
-    const isJoined = this.#fabric.segment.size > 0;
-    for (const [name, rules] of hooks) {
-      const [hook = '', ...others] = rules;
-      chains.set(name, name === 'input' && isJoined ? [hook, foreignFrames, ...others] : rules);
-    }
-    const collections = new Map<string, Collection>();
-    const all = { ...this.#elements, ...(isJoined && this.#fabric) };
-    for (const [name, elements] of Object.entries(all)) {
-      const declaration = declarations[name as keyof typeof declarations];
-      collections.set(name, { ...declaration, elements });
-    }
-    return {
-      ruleset: { table: tableName, chains, collections },
-      virtualAddresses: this.#virtualAddresses,
-      backEnds: this.#backEnds,
-    };
+function countService(
+  memo: NodeRulesMemo,
+  { rules, by }: { readonly rules: ServiceRules; readonly by: number },
+): void {
+  for (const one of rules.backEnds) count(memo.backEnds, { key: one, by });
+  for (const one of rules.choices) count(memo.vipChoices, { key: one, by });
+  for (const { bridge, address } of rules.virtualAddresses) {
+    const known = memo.virtualAddresses.get(bridge) ?? new LayeredMap<string, number>();
+    memo.virtualAddresses.set(bridge, known);
+    count(known, { key: address, by });
+    if (known.size === 0) memo.virtualAddresses.delete(bridge);
   }
 }
 
-function ascending(counts: ReadonlySet<number>): readonly number[] {
-  return [...counts].toSorted((left, right) => left - right);
+function count<Key>(
+  counts: Pick<Map<Key, number>, 'get' | 'delete'> & { set(key: Key, value: number): unknown },
+  { key, by }: { readonly key: Key; readonly by: number },
+): void {
+  const now = (counts.get(key) ?? 0) + by;
+  if (now > 0) counts.set(key, now);
+  else counts.delete(key);
 }
 
-const declarations = {
-  /** Bridge and virtual address: only members of the network find it. */
-  vip: { kind: 'map', type: 'typeof iifname . ip daddr : verdict' },
-  'vip-slot': { kind: 'map', type: 'typeof ip daddr . numgen random mod 65536 : ip daddr' },
-  port: { kind: 'map', type: 'typeof meta l4proto . th dport : verdict' },
-  'port-target': { kind: 'map', type: 'type inet_proto . inet_service : inet_service' },
-  'port-slot': {
-    kind: 'map',
-    type: 'typeof meta l4proto . th dport . numgen random mod 65536 : ip daddr',
-  },
-  /** Each bridge with its own gateway. */
-  gateway: { kind: 'set', type: 'typeof iifname . ip daddr' },
-  dns: { kind: 'map', type: 'type ifname : ipv4_addr . inet_service' },
-  /** Gateways and virtual addresses: of this host, but no place for published ports. */
-  own: { kind: 'set', type: 'typeof ip daddr' },
-  virtual: { kind: 'set', type: 'typeof ip daddr' },
-  /** Each address of a task with each of the same task. */
-  self: { kind: 'set', type: 'typeof ip saddr . ip daddr' },
-  /** A published port with the address of its only task, which comes to itself by a socket. */
-  'by-socket': { kind: 'set', type: 'typeof meta l4proto . th dport . ip saddr' },
-  /** Published ports, and those of them that lead nowhere now. */
-  held: { kind: 'set', type: 'typeof meta l4proto . th dport' },
-  idle: { kind: 'set', type: 'typeof meta l4proto . th dport' },
-  /** Nodes to which callers of published ports are led on, and those ports. */
-  relay: { kind: 'set', type: 'typeof ip daddr' },
-  relayed: { kind: 'set', type: 'typeof meta l4proto . th dport' },
-  /** Where queries are answered; only the redirect of a network's own gateway leads there. */
-  answering: { kind: 'set', type: 'typeof ip daddr . th dport' },
-  /** Bridges whose members do not see each other. */
-  closed: { kind: 'set', type: 'typeof iifname' },
-  /** Bridges that lead nowhere. */
-  inward: { kind: 'set', type: 'typeof iifname' },
-  /** Subnets of the networks. */
-  inside: { kind: 'set', type: 'typeof ip saddr; flags interval' },
-  /** Port and number of each network that is joined with other nodes (RFC 7348: 24 bits). */
-  segment: { kind: 'set', type: 'typeof udp dport . @th,96,24' },
-  /** Nodes that live, this one among them. */
-  peer: { kind: 'set', type: 'typeof ip saddr' },
-} as const;
+function followPorts(
+  forwards: readonly PortForward[],
+  { isPeer, memo }: { readonly isPeer: IsPeer; readonly memo: NodeRulesMemo },
+): void {
+  const byPort = new Map(forwards.map((one) => [`${one.protocol} ${one.port}`, one]));
+  const { come, gone } = memo.ports.follow(byPort, {
+    context: [isPeer],
+    inputsOf: () => [isPeer],
+    compute: (forward) => portRules(forward, isPeer),
+  });
+  for (const [all, by] of [
+    [gone, -1],
+    [come, 1],
+  ] as const) {
+    for (const { backEnds, choice } of all) {
+      for (const one of backEnds) count(memo.backEnds, { key: one, by });
+      if (choice !== undefined) count(memo.portChoices, { key: choice, by });
+    }
+  }
+}
 
-const mark = `0x${acceptMark.value.toString(16)}`;
-const markMask = `0x${acceptMark.mask.toString(16)}`;
-const othersMask = `0x${(~acceptMark.mask >>> 0).toString(16).padStart(8, '0')}`;
-const setMark = `ct mark set ct mark & ${othersMask} | ${mark}`;
+type IsPeer = (address: string) => boolean;
 
-/** Of the first packet to another node on behalf of a caller; a code point that nobody uses. */
-const ledOnMark = '0x2d';
+function peersOf({ nodes }: DiscoveryView): IsPeer {
+  const addresses = new Set([...nodes.values()].map(({ address }) => address));
+  return (address) => addresses.has(address);
+}
 
-/**
- * Who is no node of the catalog reaches no network: neither a stranger, nor a node that was removed
- * and whose addresses others have by now.
- */
-const foreignFrames = 'udp dport . @th,96,24 @segment ip saddr != @peer drop';
+/** What follows from networks, nodes and the tasks of this node. */
+function commonPart({ view, dnsPorts, forwards, spans }: ShownNetworks, isPeer: IsPeer): OwnPart {
+  const networks = [...view.networks.values()]
+    .filter(({ predefined }) => !predefined)
+    .map((network) => ({
+      ...network,
+      bridge: `"${bridgeName(network.networkId)}"`,
+      gateway: withoutPrefix(network.gateway),
+      dnsPort: dnsPorts.get(network.networkId),
+    }));
+  const answered = networks.filter(({ dnsPort }) => dnsPort !== undefined);
+  const relays = forwards.flatMap(({ backEnds }) =>
+    backEnds.map(({ address }) => address).filter(isPeer),
+  );
+  // Nothing on the engine's own bridge is sent back by the way that it came: sockets lead it.
+  const bySocket = view.publications.flatMap(({ engineAddress, ports }) =>
+    engineAddress === undefined
+      ? []
+      : ports.map((one) => `${one.protocol} . ${one.publishedPort} . ${engineAddress}`),
+  );
+  return {
+    own: keys(networks.map(({ gateway }) => gateway)),
+    inside: keys(networks.map(({ subnet }) => subnet)),
+    gateway: keys(answered.map(({ bridge, gateway }) => `${bridge} . ${gateway}`)),
+    dns: new Map(answered.map((one) => [one.bridge, `${one.gateway} . ${one.dnsPort}`])),
+    answering: keys(answered.map(({ gateway, dnsPort }) => `${gateway} . ${dnsPort}`)),
+    closed: keys(networks.filter(({ ingress }) => ingress).map(({ bridge }) => bridge)),
+    inward: keys(networks.filter(({ internal }) => internal).map(({ bridge }) => bridge)),
+    relay: keys(relays),
+    'by-socket': keys(bySocket),
+    segment: keys(spans.map(({ port, vxlanId }) => segmentOf({ id: vxlanId, port }))),
+    peer: keys([...view.nodes.values()].map(({ address }) => address)),
+    sealed: keys(
+      networks.flatMap((network) =>
+        network.vxlan !== undefined && isEncrypted(network) ? [segmentOf(network.vxlan)] : [],
+      ),
+    ),
+  };
+}
 
-const hooks: ReadonlyMap<string, readonly string[]> = new Map([
-  [
-    'prerouting',
-    [
-      // Before the container engine's own rules (-100).
-      'type nat hook prerouting priority -105; policy accept;',
-      `meta l4proto { tcp, udp } th dport 53 iifname . ip daddr @gateway ${setMark} ` +
-        'dnat ip to iifname map @dns',
-      'iifname . ip daddr vmap @vip',
-      'ip daddr @own return',
-      'iifname @inward return',
-      'meta l4proto . th dport . ip saddr @by-socket return',
-      // Where two nodes took each other for the one that serves, a caller would go to and fro.
-      `ip dscp ${ledOnMark} meta l4proto . th dport @relayed return`,
-      'fib daddr type local meta l4proto . th dport vmap @port',
-    ],
-  ],
-  [
-    'postrouting',
-    [
-      'type nat hook postrouting priority 95; policy accept;',
-      // A task that is led to itself would answer itself past us.
-      'ip saddr . ip daddr @self masquerade',
-      // A reply of another node would go past us.
-      `ip daddr @relay ct mark & ${markMask} == ${mark} ip dscp set ${ledOnMark} masquerade`,
-      // Where caller and called share a network, a reply could go past us.
-      `ip saddr @inside ct mark & ${markMask} == ${mark} masquerade`,
-    ],
-  ],
-  [
-    'forward',
-    [
-      'type filter hook forward priority -5; policy accept;',
-      // Services that share only the ingress network reach each other by published ports alone.
-      `iifname @closed oifname @closed ct mark & ${markMask} != ${mark} drop`,
-    ],
-  ],
-  [
-    'input',
-    [
-      'type filter hook input priority 0; policy accept;',
-      'ct state established,related accept',
-      `ip daddr . th dport @answering ct mark & ${markMask} != ${mark} reject`,
-      // What is still meant for a virtual address has no task to go to: say so at once.
-      'ip daddr @virtual meta l4proto tcp reject with tcp reset',
-      'ip daddr @virtual reject',
-      'meta l4proto tcp meta l4proto . th dport @idle reject with tcp reset',
-      'meta l4proto . th dport @idle reject',
-      'meta l4proto . th dport . ip saddr @by-socket accept',
-      // Else the sockets that hold published ports are for this machine's own processes.
-      'iifname != "lo" meta l4proto tcp meta l4proto . th dport @held reject with tcp reset',
-      'iifname != "lo" meta l4proto . th dport @held reject',
-    ],
-  ],
-]);
+function segmentOf({ id, port }: { readonly id: number; readonly port: number }): string {
+  return `${port} . 0x${id.toString(16)}`;
+}
+
+function keys(elements: readonly string[]): Elements {
+  return new Map(elements.map((one) => [one, '']));
+}
+
+function virtualAddressesOf(
+  { networks }: DiscoveryView,
+  { virtualAddresses }: NodeRulesMemo,
+): NodeRules['virtualAddresses'] {
+  const bridges = [...networks.values()]
+    .filter(({ predefined }) => !predefined)
+    .map(({ networkId }) => bridgeName(networkId));
+  return new Map(
+    bridges.map((bridge) => [bridge, virtualAddresses.get(bridge)?.snapshot() ?? new Map()]),
+  );
+}
+
+function chainsOf(of: {
+  readonly vipChoices: ReadonlyMap<Choice, number>;
+  readonly portChoices: ReadonlyMap<Choice, number>;
+  readonly isJoined: boolean;
+  readonly mesh: MeshPlace | undefined;
+  /** Undefined: no network is encrypted. */
+  readonly tunnel: string | undefined;
+}): Ruleset['chains'] {
+  const chains = new Map<string, readonly string[]>();
+  const ofMeshAlone = of.mesh === undefined ? undefined : meshChains(of.mesh);
+  const inOthers = of.mesh === undefined ? undefined : meshRules(of.mesh);
+  for (const [name, rules] of ofMeshAlone ?? []) chains.set(name, rules);
+  for (const choice of inOrder(of.vipChoices)) {
+    chains.set(`vip-${choice}`, [`dnat to ip daddr . ${slotBy(choice)} map @vip-slot`]);
+  }
+  for (const choice of inOrder(of.portChoices)) {
+    chains.set(`port-${choice}`, [
+      setMark,
+      `dnat ip to meta l4proto . th dport . ${slotBy(choice)} map @port-slot` +
+        ' : meta l4proto . th dport map @port-target',
+    ]);
+  }
+  for (const [name, rules] of hooks) {
+    const [hook = '', ...others] = rules;
+    const first = name === 'forward' && of.tunnel !== undefined ? [ledThrough(of.tunnel)] : [];
+    const guard = name === 'input' ? guardOf(of) : [];
+    // What comes by the mesh is no frame.
+    chains.set(name, [hook, ...first, ...(inOthers?.get(name) ?? []), ...guard, ...others]);
+  }
+  if (of.tunnel !== undefined) {
+    for (const [name, rules] of tunnelHooks(of.tunnel)) chains.set(name, rules);
+  }
+  return chains;
+}
+
+/** The same on every node: whichever takes a caller in leads it to the same task. */
+const stickySeed = 0x7475;
+
+function slotBy(choice: Choice): string {
+  return choice === 'sticky'
+    ? `jhash ip saddr mod ${stickySlotCount} seed 0x${stickySeed.toString(16)}`
+    : `numgen random mod ${choice}`;
+}
+
+function inOrder(choices: ReadonlyMap<Choice, number>): readonly Choice[] {
+  const rank = (choice: Choice): number => (choice === 'sticky' ? Infinity : choice);
+  return [...choices.keys()].toSorted((left, right) => rank(left) - rank(right));
+}
+
+/** Frames of ours are let in, and those of others dropped, before anything else. */
+function guardOf(of: {
+  readonly isJoined: boolean;
+  readonly mesh: MeshPlace | undefined;
+  readonly tunnel: string | undefined;
+}): readonly string[] {
+  const sealed = of.tunnel === undefined ? [] : [clearFrames(of.tunnel).input];
+  const callers = of.mesh === undefined ? [] : [callersFrames];
+  return of.isJoined ? [...sealed, knownFrames, ...callers, foreignFrames] : sealed;
+}
+
+/** Only a node that is joined with others has the sets about them, and their rule. */
+const ofJoined: ReadonlySet<CollectionName> = new Set(['segment', 'peer']);
+
+function collectionsOf(has: {
+  readonly isJoined: boolean;
+  readonly isMeshed: boolean;
+  readonly isSealed: boolean;
+}): ReadonlyMap<string, Collection> {
+  const collections = new Map<string, Collection>();
+  for (const name of Object.keys(declarations) as readonly CollectionName[]) {
+    if (ofJoined.has(name) && !has.isJoined) continue;
+    if (ofMesh.has(name) && !has.isMeshed) continue;
+    if (name === 'sealed' && !has.isSealed) continue;
+    collections.set(name, declarations[name]);
+  }
+  return collections;
+}

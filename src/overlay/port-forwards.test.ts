@@ -4,6 +4,7 @@ import type { DiscoveryView, HostPublication } from '../host/node-network.ts';
 import type { NetworkAssignment } from '../model/assignment.ts';
 import { nodeRules } from './node-rules.ts';
 import { portForwards } from './port-forwards.ts';
+import { elementsOf } from './ruleset.ts';
 
 function network(networkId: string, changes: Partial<NetworkAssignment> = {}) {
   const assignment: NetworkAssignment = {
@@ -120,7 +121,7 @@ test('a task on the engine’s own bridge comes to itself by the socket of its p
   const view = viewOf(publication({ addresses: [], engineAddress: '172.17.0.2' }));
   const forwards = portForwards(view).wanted.map(({ forward }) => forward);
   const { ruleset } = nodeRules({ view, dnsPorts: new Map(), forwards, spans: [] });
-  const keys = (name: string) => [...(ruleset.collections.get(name)?.elements.keys() ?? [])];
+  const keys = (name: string) => [...elementsOf(ruleset, name).keys()];
   assert.deepEqual(keys('by-socket'), ['tcp . 8090 . 172.17.0.2']);
   assert.deepEqual(keys('port-slot'), ['tcp . 8090 . 0']);
   const rules = ruleset.chains.get('prerouting') ?? [];
@@ -149,7 +150,7 @@ test('a port whose tasks are elsewhere leads to their nodes, until one of this n
     };
     const forwards = portForwards(view).wanted.map(({ forward }) => forward);
     const { ruleset } = nodeRules({ view, dnsPorts: new Map(), forwards, spans: [] });
-    const keys = (name: string) => [...(ruleset.collections.get(name)?.elements.keys() ?? [])];
+    const keys = (name: string) => [...elementsOf(ruleset, name).keys()];
     const to = forwards.flatMap(({ backEnds }) => backEnds);
     return [to.map(({ address, port }) => `${address}:${port}`), keys('relay'), keys('relayed')];
   };
@@ -162,4 +163,53 @@ test('a port whose tasks are elsewhere leads to their nodes, until one of this n
   ]);
   assert.deepEqual(led({ ...far, ready: false }), [[], [], []]);
   assert.deepEqual(led(task('dddd', 'node4')), [[], [], []], 'its node is down');
+});
+
+test('who can be led to all tasks elsewhere is, and else on to their nodes, as in an upgrade', () => {
+  const nodes = ['node1', 'node2', 'node3'].map((nodeId, index) => ({
+    nodeId,
+    address: `192.0.2.${index + 1}`,
+  }));
+  const task = (last: number, ready = true) => ({
+    taskId: `t${last}`,
+    serviceId: 'web',
+    nodeId: `node${last}`,
+    name: `web.${last}`,
+    ready,
+    addresses: [{ networkId: 'in', address: `10.0.0.${last}/24` }],
+  });
+  const view = {
+    ...viewOf(),
+    nodes: new Map(nodes.map((one) => [one.nodeId, one])),
+    tasks: new Map([task(2), task(3)].map((one) => [one.taskId, one])),
+  };
+  const ledBy = (reached: readonly string[], of: DiscoveryView = view) => {
+    const remotes = new Map(reached.map((address) => [address, '192.0.2.9']));
+    const mesh = {
+      bridge: 'tt-in',
+      device: 'tt-in-x',
+      vxlanId: 4_097,
+      port: 4_789,
+      localAddress: '192.0.2.1',
+      mtu: 1_450,
+      remotes,
+      ways: new Map(),
+      callers: [],
+    };
+    const [web] = portForwards(of, { mesh }).wanted;
+    return web?.forward.backEnds.map(({ address, port }) => `${address}:${port}`);
+  };
+  assert.deepEqual(ledBy(['10.0.0.2', '10.0.0.3']), ['10.0.0.2:80', '10.0.0.3:80']);
+  assert.deepEqual(ledBy(['10.0.0.2']), ['192.0.2.2:8080', '192.0.2.3:8080']);
+  const waiting = { ...view, tasks: new Map([task(2), task(3, false)].map((t) => [t.taskId, t])) };
+  assert.deepEqual(ledBy(['10.0.0.2'], waiting), ['10.0.0.2:80'], 'others are asked later');
+  const own = { ...view, tasks: new Map([task(1), task(2)].map((t) => [t.taskId, t])) };
+  assert.deepEqual(ledBy(['10.0.0.2'], own), ['10.0.0.1:80']);
+  const [, web] = [...view.services][0] ?? assert.fail();
+  const sticky = {
+    ...own,
+    services: new Map([['web', { ...web, affinity: 'client-ip' as const }]]),
+  };
+  assert.deepEqual(ledBy(['10.0.0.2'], sticky), ['10.0.0.1:80', '10.0.0.2:80'], 'by any node');
+  assert.deepEqual(ledBy([], sticky), ['10.0.0.1:80'], 'while another one cannot');
 });

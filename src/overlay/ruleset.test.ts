@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { renderDifference, renderWhole, type Collection, type Ruleset } from './ruleset.ts';
+import { LayeredMap } from '../lib/layered-map.ts';
+import {
+  renderDifference,
+  renderWhole,
+  type Collection,
+  type Elements,
+  type Part,
+  type Ruleset,
+  type Source,
+} from './ruleset.ts';
 
 /** What the kernel would hold: rules by chain, elements by map or set. */
 interface Loaded {
@@ -105,12 +114,38 @@ class Kernel {
   }
 }
 
-function collection(
-  kind: 'map' | 'set',
-  entries: readonly (readonly [string, string])[],
-): Collection {
-  const type = kind === 'map' ? 'typeof ip daddr : verdict' : 'typeof ip daddr';
-  return { kind, type, elements: new Map(entries) };
+/** Parts of one content are one object, as those are of which nothing changed. */
+function partOf(part: Readonly<Record<string, Elements>>): { readonly part: Part } {
+  const key = JSON.stringify(Object.entries(part).map(([name, elements]) => [name, ...elements]));
+  const known = knownParts.get(key) ?? { part };
+  knownParts.set(key, known);
+  return known;
+}
+
+const knownParts = new Map<string, { readonly part: Part }>();
+
+function collection(kind: 'map' | 'set'): Collection {
+  return { kind, type: kind === 'map' ? 'typeof ip daddr : verdict' : 'typeof ip daddr' };
+}
+
+type Pairs = readonly (readonly [string, string])[];
+
+/** Two sources, of which each has a part for each half of the elements. */
+function sourcesOf(vip: Pairs, own: Pairs): readonly Source[] {
+  const halves = (pairs: Pairs): readonly [Elements, Elements] => [
+    new Map(pairs.slice(0, pairs.length / 2)),
+    new Map(pairs.slice(pairs.length / 2)),
+  ];
+  const [firstVip, lastVip] = halves(vip);
+  const [firstOwn, lastOwn] = halves(own);
+  return [
+    new Map([['both', partOf({ vip: firstVip, own: firstOwn })]]),
+    new LayeredMap([
+      ['vip', partOf({ vip: lastVip })] as const,
+      ['own', partOf({ own: lastOwn })] as const,
+      ...(own.length > 2 ? [['nothing', partOf({ absent: firstOwn })] as const] : []),
+    ]),
+  ];
 }
 
 const hook: readonly [string, readonly string[]] = [
@@ -125,24 +160,20 @@ const anyRuleset: fc.Arbitrary<Ruleset> = fc.nat({ max: 4 }).chain((count) => {
   const verdict = fc.constantFrom(...chains.map((at) => `goto vip-${at}`));
   const pairs = <T>(value: fc.Arbitrary<T>) =>
     fc.uniqueArray(fc.tuple(key, value), { selector: ([one]) => one, maxLength: 8 });
-  return fc.record({
-    table: fc.constant('ip tutti'),
-    chains: fc.constant(
-      new Map([
+  return fc.tuple(pairs(verdict), pairs(fc.constant(''))).map(
+    ([vip, own]): Ruleset => ({
+      table: 'ip tutti',
+      chains: new Map([
         ...chains.map((at) => [`vip-${at}`, [`dnat to numgen random mod ${at}`]] as const),
         hook,
       ]),
-    ),
-    collections: fc
-      .tuple(pairs(verdict), pairs(fc.constant('')))
-      .map(
-        ([vip, own]) =>
-          new Map([
-            ['vip', collection('map', vip)] as const,
-            ['own', collection('set', own)] as const,
-          ]),
-      ),
-  });
+      collections: new Map([
+        ['vip', collection('map')],
+        ['own', collection('set')],
+      ]),
+      sources: sourcesOf(vip, own),
+    }),
+  );
 });
 
 test('a difference brings the kernel to where loading the whole would', () => {
@@ -165,7 +196,8 @@ test('loading the whole takes away whatever was there', () => {
   const one: Ruleset = {
     table: 'ip tutti',
     chains: new Map([hook]),
-    collections: new Map([['vip', collection('map', [])]]),
+    collections: new Map([['vip', collection('map')]]),
+    sources: [],
   };
   const kernel = new Kernel().load('add table ip tutti\nadd chain ip tutti strange');
   kernel.load(renderWhole(one));
@@ -174,10 +206,10 @@ test('loading the whole takes away whatever was there', () => {
 
 test('what elements cannot express asks for the whole', () => {
   const chains = new Map([hook]);
-  const collections = new Map([['vip', collection('map', [])]]);
-  const one: Ruleset = { table: 'ip tutti', chains, collections };
+  const collections = new Map([['vip', collection('map')]]);
+  const one: Ruleset = { table: 'ip tutti', chains, collections, sources: [] };
   const otherRule = new Map([['prerouting', [...hook[1], 'drop']]]);
-  const otherType = new Map([['vip', collection('set', [])]]);
+  const otherType = new Map([['vip', collection('set')]]);
   const furtherHook = new Map([
     ...chains,
     ['input', ['type filter hook input priority 0;']] as const,

@@ -1,3 +1,5 @@
+import { changedKeys } from '../lib/layered-map.ts';
+
 /**
  * A table of nftables as data: chains with their rules, and named maps and sets with their
  * elements. Maps are global; none belongs to one service (10,000 services then load in half a
@@ -9,25 +11,53 @@ export interface Ruleset {
   /** In order: a chain stands after those that it jumps to. */
   readonly chains: ReadonlyMap<string, readonly string[]>;
   readonly collections: ReadonlyMap<string, Collection>;
+  /**
+   * Elements, in parts that follow from one thing each: what is the same object in the same source
+   * of another ruleset has not changed. Elements of a map that the table does not have count for
+   * nothing.
+   */
+  readonly sources: readonly Source[];
 }
 
 export interface Collection {
   readonly kind: 'map' | 'set';
   /** `typeof iifname . ip daddr : verdict`. */
   readonly type: string;
-  /** Value by key; the empty string in sets. */
-  readonly elements: ReadonlyMap<string, string>;
+}
+
+/** Elements of some of the maps and sets: value by key (the empty string in sets). */
+export type Part = Readonly<Record<string, Elements | undefined>>;
+
+export type Elements = ReadonlyMap<string, string>;
+
+/** What has a part of the elements, by what it is. No key is in two parts. */
+export type Source = ReadonlyMap<string, { readonly part: Part }>;
+
+/** All elements of one map or set. */
+export function elementsOf({ collections, sources }: Ruleset, name: string): Elements {
+  const all = new Map<string, string>();
+  if (!collections.has(name)) return all;
+  for (const source of sources) {
+    for (const { part } of source.values()) addAll(all, part[name]);
+  }
+  return all;
+}
+
+function addAll(all: Map<string, string>, elements: Elements | undefined): void {
+  if (elements === undefined) return;
+  for (const [key, value] of elements) all.set(key, value);
 }
 
 /** A script that makes the table be exactly this, whatever is there; one transaction. */
 export function renderWhole(ruleset: Ruleset): string {
-  const { table } = ruleset;
+  const { table, collections } = ruleset;
   const lines = [`add table ${table}`, `delete table ${table}`, `add table ${table}`];
-  for (const [name, collection] of ruleset.collections) {
+  for (const [name, collection] of collections) {
     lines.push(`add ${collection.kind} ${table} ${name} { ${collection.type}; }`);
   }
   for (const [name, rules] of ruleset.chains) lines.push(...renderChain(table, { name, rules }));
-  for (const [name, { elements }] of ruleset.collections) {
+  for (const name of collections.keys()) {
+    const elements = elementsOf(ruleset, name);
     if (elements.size > 0) lines.push(renderAddition({ table, name, elements }));
   }
   return `${lines.join('\n')}\n`;
@@ -55,7 +85,7 @@ function renderChain(
 interface ElementsOf {
   readonly table: string;
   readonly name: string;
-  readonly elements: ReadonlyMap<string, string>;
+  readonly elements: Elements;
 }
 
 function renderAddition({ table, name, elements }: ElementsOf): string {
@@ -70,26 +100,56 @@ function renderRemoval({ table, name, elements }: ElementsOf): string {
 /**
  * A script that turns one table into the other, one transaction; empty when they are the same,
  * undefined when more differs than elements and the chains that elements lead to, and the whole has
- * to be loaded.
+ * to be loaded. Costs what differs.
  */
 export function renderDifference(before: Ruleset, after: Ruleset): string | undefined {
-  if (before.table !== after.table) return undefined;
+  const { table, collections } = after;
+  if (before.table !== table || before.sources.length !== after.sources.length) return undefined;
   const chains = chainDifference(before, after);
-  if (chains === undefined || before.collections.size !== after.collections.size) return undefined;
+  if (chains === undefined || before.collections.size !== collections.size) return undefined;
+  for (const [name, { type }] of collections) {
+    if (before.collections.get(name)?.type !== type) return undefined;
+  }
+  const changed = changedParts(before, after);
   const removals: string[] = [];
   const additions: string[] = [];
-  for (const [name, collection] of after.collections) {
-    const known = before.collections.get(name);
-    if (known?.type !== collection.type) return undefined;
-    const target = { table: after.table, name };
-    const gone = without(known.elements, collection.elements);
-    const come = without(collection.elements, known.elements);
-    if (gone.size > 0) removals.push(renderRemoval({ ...target, elements: gone }));
-    if (come.size > 0) additions.push(renderAddition({ ...target, elements: come }));
+  for (const name of collections.keys()) {
+    const old = ofParts(changed.old, name);
+    const recent = ofParts(changed.recent, name);
+    const gone = without(old, recent);
+    const come = without(recent, old);
+    if (gone.size > 0) removals.push(renderRemoval({ table, name, elements: gone }));
+    if (come.size > 0) additions.push(renderAddition({ table, name, elements: come }));
   }
   // An element stands between the chain that it leads to being made and being removed.
   const all = [...chains.additions, ...removals, ...additions, ...chains.removals];
   return all.length === 0 ? '' : `${all.join('\n')}\n`;
+}
+
+/** The parts that only one of the two has. */
+function changedParts(
+  before: Ruleset,
+  after: Ruleset,
+): { readonly old: readonly Part[]; readonly recent: readonly Part[] } {
+  const old: Part[] = [];
+  const recent: Part[] = [];
+  for (const [index, source] of after.sources.entries()) {
+    const known = before.sources[index] ?? new Map<string, { readonly part: Part }>();
+    for (const key of changedKeys(known, source)) {
+      const gone = known.get(key)?.part;
+      const come = source.get(key)?.part;
+      if (gone === come) continue;
+      if (gone !== undefined) old.push(gone);
+      if (come !== undefined) recent.push(come);
+    }
+  }
+  return { old, recent };
+}
+
+function ofParts(parts: readonly Part[], name: string): Elements {
+  const all = new Map<string, string>();
+  for (const part of parts) addAll(all, part[name]);
+  return all;
 }
 
 function chainDifference(
@@ -114,9 +174,6 @@ function chainDifference(
 }
 
 /** The elements that the other does not have with the same value. */
-function without(
-  elements: ReadonlyMap<string, string>,
-  other: ReadonlyMap<string, string>,
-): ReadonlyMap<string, string> {
+function without(elements: Elements, other: Elements): Elements {
   return new Map([...elements].filter(([key, value]) => other.get(key) !== value));
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { CatalogTask, NetworkAssignment } from '../model/assignment.ts';
-import { networkMtu, spansOf, type Spanned } from './spans.ts';
+import type { CatalogNode, CatalogTask, NetworkAssignment } from '../model/assignment.ts';
+import { networkMtu, type Span, spansOf, type Spanned } from './spans.ts';
 
 const here = 'node-a';
+const encrypted = { encrypted: '' };
 const nodes = new Map(
   [
     { nodeId: here, address: '192.0.2.1' },
@@ -46,13 +47,18 @@ function spanned(tasks: readonly CatalogTask[], others: Partial<Spanned> = {}): 
   };
 }
 
+/** With maps that can be compared. */
+function plain(spans: readonly Span[]): readonly Span[] {
+  return spans.map((span) => ({ ...span, remotes: new Map(span.remotes) }));
+}
+
 test('a network with tasks here and elsewhere spans nodes, and leads to each task at its node', () => {
   const tasks = [
     task(here, '10.0.1.2'),
     task('node-b', '10.0.1.3'),
     { ...task('node-c', '10.0.1.4'), ready: false },
   ];
-  assert.deepEqual(spansOf(spanned(tasks)), [
+  assert.deepEqual(plain(spansOf(spanned(tasks))), [
     {
       bridge: 'tt-abcdefgh',
       device: 'tt-abcdefgh-x',
@@ -71,7 +77,7 @@ test('a network with tasks here and elsewhere spans nodes, and leads to each tas
 test('no network spans nodes that has all of its tasks on one', () => {
   const own = [task(here, '10.0.1.2'), task(here, '10.0.1.3')];
   const others = [task('node-b', '10.0.1.2'), task('node-b', '10.0.1.3')];
-  for (const tasks of [[], own, others]) assert.deepEqual(spansOf(spanned(tasks)), []);
+  for (const tasks of [[], own, others]) assert.deepEqual(plain(spansOf(spanned(tasks))), []);
 });
 
 test('nothing leads to nodes that are down, and nothing from a node that is not known', () => {
@@ -87,28 +93,44 @@ test('a node that has the address of this one is not sent to', () => {
   assert.deepEqual(spansOf(spanned(tasks, { nodes: same })), []);
 });
 
-test('networks without a number or a bridge here, encrypted ones and the ingress network stay on each node', () => {
+test('networks without a number or a bridge here and the ingress network stay on each node', () => {
   const tasks = [task(here, '10.0.1.2'), task('node-b', '10.0.1.3')];
   const { vxlan: _, ...unnumbered } = network('abcdefghijk');
-  const others = [
-    [],
-    [unnumbered],
-    [network('abcdefghijk', { ingress: true })],
-    [network('abcdefghijk', { driverOptions: { encrypted: '' } })],
-  ];
+  const others = [[], [unnumbered], [network('abcdefghijk', { ingress: true })]];
   for (const list of others) {
     const networks = new Map(list.map((one) => [one.networkId, one]));
     assert.deepEqual(spansOf(spanned(tasks, { networks })), []);
   }
 });
 
+test('what is encrypted leads through the tunnel, to nodes whose key is known, or nowhere', () => {
+  const tasks = [task(here, '10.0.1.2'), task('node-b', '10.0.1.3'), task('node-c', '10.0.1.4')];
+  const end = { publicKey: 'c=', port: 7_946 };
+  const nodeC = { nodeId: 'node-c', address: '192.0.2.3', tunnel: end };
+  const sealed = {
+    networks: new Map([['abcdefghijk', network('abcdefghijk', { driverOptions: encrypted })]]),
+    nodes: new Map<string, CatalogNode>(nodes).set('node-c', nodeC),
+  };
+  assert.deepEqual(spansOf(spanned(tasks, sealed)), [], 'this node cannot encrypt');
+  const [span, ...others] = spansOf(spanned(tasks, { ...sealed, tunnel: 'tt-node-a-w' }));
+  assert.deepEqual(others, []);
+  assert.equal(span?.tunnel, 'tt-node-a-w');
+  assert.deepEqual([...span.remotes], [['10.0.1.4', '192.0.2.3']]);
+  const [plain] = spansOf(spanned(tasks, { tunnel: 'tt-node-a-w' }));
+  assert.equal(plain?.tunnel, undefined, 'what is not encrypted does not take the tunnel');
+  assert.deepEqual(spansOf(spanned(tasks, { ...sealed, nodes, tunnel: 'tt-node-a-w' })), []);
+});
+
 test('packets are as large as declared, or as the link lets pass', () => {
   const declared = network('n', { driverOptions: { 'com.docker.network.driver.mtu': '1280' } });
   assert.deepEqual(
-    [network('n'), declared].map((one) => [1_400, 1_500, 9_000].map((mtu) => networkMtu(one, mtu))),
+    [network('n'), declared, network('n', { driverOptions: encrypted })].map((one) =>
+      [1_400, 1_500, 9_000].map((mtu) => networkMtu(one, mtu)),
+    ),
     [
       [1_350, 1_450, 1_450],
       [1_280, 1_280, 1_280],
+      [1_290, 1_390, 1_390],
     ],
   );
 });

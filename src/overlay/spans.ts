@@ -1,10 +1,12 @@
 import type { CatalogNode, CatalogTask, NetworkAssignment } from '../model/assignment.ts';
-import { encryptedOption, mtuOption } from '../model/network.ts';
-import { withoutPrefix } from './back-ends.ts';
+import { mtuOption } from '../model/network.ts';
 import { bridgeName, spanName } from './bridge-name.ts';
+import { FollowedPlaces, isEncrypted } from './span-places.ts';
 
 /** What VXLAN over IPv4 adds to each packet. */
 const headerBytes = 50;
+/** What WireGuard over IPv4 adds to each packet: 20 of IP, 8 of UDP, 32 of its own. */
+const tunnelHeaderBytes = 60;
 /** Links may be wider, but not all of a cluster's need be. */
 const commonLinkMtu = 1_500;
 
@@ -18,8 +20,15 @@ export interface Span {
   /** Of this node. */
   readonly localAddress: string;
   readonly mtu: number;
+  /** The device by which it reaches other nodes, encrypted; undefined: in clear text. */
+  readonly tunnel?: string;
   /** The address of each task elsewhere, and that of its node. */
   readonly remotes: ReadonlyMap<string, string>;
+  /**
+   * Only of one that is no port of its bridge, but a link of its own to the other nodes: the number
+   * of each by its address.
+   */
+  readonly ways?: ReadonlyMap<string, number>;
 }
 
 /** What spans follow from. The networks are those that have a bridge here, and no others. */
@@ -28,23 +37,29 @@ export interface Spanned {
   readonly networks: ReadonlyMap<string, NetworkAssignment>;
   readonly tasks: ReadonlyMap<string, CatalogTask>;
   readonly nodes: ReadonlyMap<string, CatalogNode>;
+  readonly downNodes?: ReadonlyMap<string, CatalogNode>;
   /** Of the link by which this node reaches the others. */
   readonly linkMtu: number;
+  /** The device that encrypts; undefined: this node has none. */
+  readonly tunnel?: string;
 }
 
 /**
  * The networks that have to be joined with other nodes: those with tasks here and on other nodes
  * that live. A network that has all of its tasks on one node, or none on this one, needs nothing.
- * The ingress network leads to tasks of this node alone. What is to be encrypted does not leave a
- * node, for nothing encrypts it yet.
+ * The ingress network is joined in a way of its own (`mesh.ts`). What is to be encrypted leads to
+ * nodes whose key is known, and by the tunnel, or nowhere.
  */
-export function spansOf(spanned: Spanned): readonly Span[] {
+export function spansOf(spanned: Spanned, places = new FollowedPlaces()): readonly Span[] {
   const localAddress = spanned.nodes.get(spanned.nodeId)?.address;
   if (localAddress === undefined) return [];
-  const { here, elsewhere } = sortTasks(spanned, localAddress);
+  const { here, elsewhere } = places.of(spanned);
+  const { tunnel } = spanned;
   return [...elsewhere].flatMap(([networkId, remotes]) => {
     const network = spanned.networks.get(networkId);
-    if (network?.vxlan === undefined || staysHere(network) || !here.has(networkId)) return [];
+    if (network?.vxlan === undefined || network.ingress || !here.has(networkId)) return [];
+    const isSealed = isEncrypted(network);
+    if (isSealed && tunnel === undefined) return [];
     return {
       bridge: bridgeName(networkId),
       device: spanName(networkId),
@@ -52,33 +67,15 @@ export function spansOf(spanned: Spanned): readonly Span[] {
       port: network.vxlan.port,
       localAddress,
       mtu: networkMtu(network, spanned.linkMtu),
+      ...(isSealed && tunnel !== undefined && { tunnel }),
       remotes,
     };
   });
 }
 
-function staysHere({ ingress, driverOptions }: NetworkAssignment): boolean {
-  return ingress || driverOptions[encryptedOption] !== undefined;
-}
-
-/** By network: that it has a task here, and the tasks that it has elsewhere. */
-function sortTasks({ nodeId, tasks, nodes }: Spanned, localAddress: string) {
-  const here = new Set<string>();
-  const elsewhere = new Map<string, Map<string, string>>();
-  for (const task of tasks.values()) {
-    if (task.nodeId === nodeId) {
-      for (const { networkId } of task.addresses) here.add(networkId);
-      continue;
-    }
-    const node = nodes.get(task.nodeId);
-    // Nothing leaves this node to come to this node.
-    if (node === undefined || node.address === localAddress) continue;
-    for (const { networkId, address } of task.addresses) {
-      const remotes = elsewhere.get(networkId) ?? new Map<string, string>();
-      elsewhere.set(networkId, remotes.set(withoutPrefix(address), node.address));
-    }
-  }
-  return { here, elsewhere };
+/** The size of packets that fit into the tunnel. */
+export function tunnelMtu(linkMtu: number): number {
+  return Math.min(linkMtu, commonLinkMtu) - tunnelHeaderBytes;
 }
 
 /**
@@ -88,5 +85,11 @@ function sortTasks({ nodeId, tasks, nodes }: Spanned, localAddress: string) {
  */
 export function networkMtu(network: NetworkAssignment, linkMtu: number): number {
   const declared = Number(network.driverOptions[mtuOption]);
-  return declared > 0 ? declared : Math.min(linkMtu, commonLinkMtu) - headerBytes;
+  if (declared > 0) return declared;
+  return isEncrypted(network) ? tunnelMtu(linkMtu) - headerBytes : fullPacketBytes(linkMtu);
+}
+
+/** Of the packets of containers on networks that declare no size of their own. */
+export function fullPacketBytes(linkMtu: number): number {
+  return Math.min(linkMtu, commonLinkMtu) - headerBytes;
 }

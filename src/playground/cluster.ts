@@ -50,9 +50,10 @@ export async function joinCluster(
 interface NodeReply {
   readonly Description: { readonly Hostname: string };
   readonly Status: { readonly State: string };
+  readonly ManagerStatus?: { readonly Reachability?: string };
 }
 
-/** Waits until every host is a node of the cluster that is ready. */
+/** Waits until every host is a node of the cluster that is ready, and managers are reachable. */
 export async function untilReady(
   machine: PlaygroundMachine,
   { state, signal }: { readonly state: PlaygroundState; readonly signal: AbortSignal },
@@ -62,9 +63,13 @@ export async function untilReady(
   const peer = peerOf(machine, state, first);
   const waitsFor = async (): Promise<readonly string[]> => {
     const nodes = await call<readonly NodeReply[]>(peer, { path: '/nodes', signal });
-    const ready = nodes.filter(({ Status }) => Status.State === 'ready');
-    const names = ready.map(({ Description }) => Description.Hostname);
-    return state.hosts.map(({ name }) => name).filter((name) => !names.includes(name));
+    const byName = new Map(nodes.map((node) => [node.Description.Hostname, node]));
+    const isThere = ({ name, role }: PlaygroundHost): boolean => {
+      const node = byName.get(name);
+      const isReachable = node?.ManagerStatus?.Reachability === 'reachable';
+      return node?.Status.State === 'ready' && (role === 'worker' || isReachable);
+    };
+    return state.hosts.filter((host) => !isThere(host)).map(({ name }) => name);
   };
   await until(machine, {
     look: async () => ((await waitsFor()).length === 0 ? true : undefined),

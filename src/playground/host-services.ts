@@ -57,7 +57,8 @@ export async function startEngine(machine: PlaygroundMachine, host: PoweredHost)
         pidFile: insideHost.enginePidFile,
         socket: insideHost.engineSocket,
         containerdSocket: insideHost.containerdSocket,
-        liveRestore: true,
+        // Swarm refuses engines whose containers outlive them.
+        liveRestore: host.state.orchestrator !== 'swarm',
         cgroupParent: hostCgroup(host.state, host.host.name),
       }),
       logFile: places.engineLog,
@@ -66,8 +67,11 @@ export async function startEngine(machine: PlaygroundMachine, host: PoweredHost)
   await untilAnswers(machine, host, { part: 'engine', socketPath: places.engineSocket });
 }
 
-/** Starts the host's `tutti daemon` where none runs, and waits until it answers. */
+/**
+ * Starts the host's `tutti daemon` where none runs and one shall, and waits until it answers.
+ */
 export async function startDaemon(machine: PlaygroundMachine, host: PoweredHost): Promise<void> {
+  if (host.state.orchestrator === 'swarm') return;
   const places = hostPlaces(host.state, host.host);
   if (!(await runningParts(machine, host)).has('daemon')) {
     const [program, ...first] = machine.tuttiCommand;

@@ -1,5 +1,6 @@
 import type { PlaygroundMachine } from '../host/playground-machine.ts';
 import { TuttiError } from '../lib/error.ts';
+import type { Orchestrator } from './state.ts';
 
 /** Programs, each with the package of Debian and Ubuntu that brings it. */
 const needed = [
@@ -20,6 +21,9 @@ const needed = [
 
 type Machine = Pick<PlaygroundMachine, 'findProgram' | 'isRoot'>;
 
+/** Where there are several managers. */
+const neededByManagers = [['etcd', 'etcd-server']] as const;
+
 /** Namespaces, links and the processes of others are root's alone. */
 export function requireRoot({ isRoot }: Pick<Machine, 'isRoot'>): void {
   if (isRoot) return;
@@ -33,8 +37,13 @@ export function requireRoot({ isRoot }: Pick<Machine, 'isRoot'>): void {
 /**
  * @throws TuttiError `failed-precondition` that names missing programs, and their packages.
  */
-export function requirePrograms(machine: Machine): void {
-  const missing = needed.filter(([program]) => findProgram(machine, program) === undefined);
+export function requirePrograms(
+  machine: Machine,
+  request: { readonly managers: number; readonly orchestrator?: Orchestrator },
+): void {
+  const takesEtcd = request.managers > 1 && request.orchestrator !== 'swarm';
+  const all = [...needed, ...(takesEtcd ? neededByManagers : [])];
+  const missing = all.filter(([program]) => findProgram(machine, program) === undefined);
   if (missing.length === 0) return;
   const programs = missing.map(([program]) => program).join(', ');
   const packages = [...new Set(missing.map(([, debianPackage]) => debianPackage))].join(' ');

@@ -32,6 +32,7 @@ export interface HostPlaces {
   readonly runDirectory: string;
   /** Its disk. */
   readonly dataDirectory: string;
+  /** Takes the words of the docker command that are about a cluster. */
   readonly apiSocket: string;
   readonly engineSocket: string;
   readonly hostLog: string;
@@ -47,17 +48,18 @@ export interface HostPlaces {
 }
 
 export function hostPlaces(
-  { name: playground }: Pick<PlaygroundState, 'name'>,
+  { name: playground, orchestrator }: Pick<PlaygroundState, 'name' | 'orchestrator'>,
   { name }: Pick<PlaygroundHost, 'name'>,
 ): HostPlaces {
   const { runDirectory: playgroundRun, dataDirectory: playgroundData } = placesOf(playground);
   const runDirectory = `${playgroundRun}/${name}`;
   const dataDirectory = `${playgroundData}/${name}`;
+  const engineSocket = `${runDirectory}/docker.sock`;
   return {
     runDirectory,
     dataDirectory,
-    apiSocket: `${runDirectory}/tutti.sock`,
-    engineSocket: `${runDirectory}/docker.sock`,
+    apiSocket: orchestrator === 'swarm' ? engineSocket : `${runDirectory}/tutti.sock`,
+    engineSocket,
     hostLog: `${dataDirectory}/host.log`,
     daemonLog: `${dataDirectory}/daemon.log`,
     engineLog: `${dataDirectory}/engine.log`,

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TuttiError } from '../lib/error.ts';
+import { hostPlaces } from './places.ts';
 import { type PlaygroundRequest, planPlayground, subnetsOfRoutes } from './plan.ts';
+import type { PlaygroundState } from './state.ts';
 
 const small: PlaygroundRequest = { name: 'demo', managers: 1, workers: 2 };
 
@@ -14,6 +16,17 @@ test('managers come first, and every host has an address of the subnet', () => {
     ['manager-1 manager 198.18.0.2', 'worker-1 worker 198.18.0.3', 'worker-2 worker 198.18.0.4'],
   );
   assert.equal(state.phase, 'making');
+});
+
+test('hosts of Docker Swarm have their engine for an API, without a daemon beside it', () => {
+  const swarm = planPlayground({ ...small, orchestrator: 'swarm' }, { id: 'abc', taken: [] });
+  const tutti = planPlayground(small, { id: 'abc', taken: [] });
+  const socketsOf = (state: PlaygroundState) => {
+    const { apiSocket, engineSocket } = hostPlaces(state, { name: 'worker-1' });
+    return [apiSocket, engineSocket].map((path) => path.split('/').at(-1));
+  };
+  assert.deepEqual(socketsOf(swarm), ['docker.sock', 'docker.sock']);
+  assert.deepEqual(socketsOf(tutti), ['tutti.sock', 'docker.sock']);
 });
 
 test('a subnet that the machine has, also as a part or a whole of it, is not taken', () => {
@@ -36,7 +49,7 @@ test('what is no plan is refused by the name of its option', () => {
     [{ name: '../etc' }, /--name/],
     [{ name: 'a-name-of-21-letters-' }, /--name/],
     [{ managers: 0 }, /--managers: .* at least 1, found 0/],
-    [{ managers: 3 }, /--managers: .* one manager for now, found 3/],
+    [{ managers: 8 }, /--managers: .* at most 7 managers, found 8/],
     [{ workers: -1 }, /--workers: .* at least 0/],
     [{ workers: 1.5 }, /--workers/],
     [{ workers: 100 }, /--workers: .* at most 100 hosts, found 101/],

@@ -1,3 +1,4 @@
+import { mostManagers } from '../model/known-manager.ts';
 import { TuttiError } from '../lib/error.ts';
 import {
   formatAddress,
@@ -7,7 +8,7 @@ import {
   subnetAt,
   subnetsOverlap,
 } from '../lib/ipv4.ts';
-import type { HostRole, PlaygroundHost, PlaygroundState } from './state.ts';
+import type { HostRole, Orchestrator, PlaygroundHost, PlaygroundState } from './state.ts';
 
 /**
  * 198.18.0.0/15 is set aside for trying networks out (RFC 2544): no network of people has it, and
@@ -25,6 +26,8 @@ export interface PlaygroundRequest {
   readonly name: string;
   readonly managers: number;
   readonly workers: number;
+  /** Default `tutti`. */
+  readonly orchestrator?: Orchestrator;
 }
 
 export interface PlanContext {
@@ -51,6 +54,7 @@ export function planPlayground(request: PlaygroundRequest, context: PlanContext)
     id: context.id,
     name: request.name,
     phase: 'making',
+    ...(request.orchestrator !== undefined && { orchestrator: request.orchestrator }),
     subnet: formatSubnet(subnet),
     machineAddress: formatAddress(subnet.first + 1),
     hosts,
@@ -75,11 +79,11 @@ function checkRequest({ name, managers, workers }: PlaygroundRequest): void {
   checkPlaygroundName(name);
   checkCount('--managers', managers, 1);
   checkCount('--workers', workers, 0);
-  if (managers > 1) {
+  if (managers > mostManagers) {
     throw new TuttiError(
-      'unimplemented',
-      `--managers: clusters have one manager for now, found ${managers}`,
-      { field: '--managers', hint: 'Take --managers 1; workers may be many.' },
+      'invalid-argument',
+      `--managers: a cluster has at most ${mostManagers} managers, found ${managers}`,
+      { field: '--managers', hint: 'Three survive the loss of one, five that of two.' },
     );
   }
   if (managers + workers > mostHosts) {

@@ -23,7 +23,7 @@ import { checkPlaygroundName, planPlayground, subnetsOfRoutes } from './plan.ts'
 import { hostVariable, idVariable } from './processes.ts';
 import { succeed } from './programs.ts';
 import { type PlaygroundReport, reportPlayground } from './report.ts';
-import { findHost, type PlaygroundState } from './state.ts';
+import { findHost, type Orchestrator, type PlaygroundState } from './state.ts';
 import { removeFiles, removePlayground } from './take-down.ts';
 
 const idLength = 8;
@@ -41,6 +41,8 @@ export interface UpRequest {
   readonly archives: readonly string[];
   /** Whether the hosts become one cluster; else each is left by itself. */
   readonly cluster: boolean;
+  /** Default `tutti`. */
+  readonly orchestrator?: Orchestrator;
 }
 
 export interface PlaygroundCall {
@@ -78,7 +80,7 @@ export class Playgrounds {
         hint: `Remove it with: tutti playground down --name ${name}`,
       });
     }
-    requirePrograms(this.#machine);
+    requirePrograms(this.#machine, request);
     for (const archive of request.archives) await this.#machine.checkArchive(archive);
     const taken = await this.#takenSubnets();
     const id = toBase36(this.#machine.random.bytes(idBytes), idLength);
@@ -122,7 +124,13 @@ export class Playgrounds {
     if (!request.cluster) return;
     await initCluster(machine, { state, signal });
     const [, ...others] = state.hosts;
-    await eachOf(others, (host) => joinCluster(machine, { state, host, signal }));
+    // Managers become such one after the other.
+    for (const host of others.filter(({ role }) => role === 'manager')) {
+      await joinCluster(machine, { state, host, signal });
+      note(`${host.name} is a manager`);
+    }
+    const workers = others.filter(({ role }) => role === 'worker');
+    await eachOf(workers, (host) => joinCluster(machine, { state, host, signal }));
     await untilReady(machine, { state, signal });
     note(state.hosts.length === 1 ? 'a cluster of one' : `a cluster of ${state.hosts.length}`);
   }
@@ -175,11 +183,13 @@ export class Playgrounds {
       throw withoutPower(where);
     }
     const [program, ...parameters] = command;
+    const bySwarm = state.orchestrator === 'swarm';
+    const socket = bySwarm ? insideHost.engineSocket : insideHost.apiSocket;
     const environment = {
       [idVariable]: state.id,
       [hostVariable]: host,
-      DOCKER_HOST: `unix://${insideHost.apiSocket}`,
-      TUTTI_SOCKET: insideHost.apiSocket,
+      DOCKER_HOST: `unix://${socket}`,
+      TUTTI_SOCKET: socket,
     };
     const call: ProgramRun = onHost(first.pid, { program, parameters, environment });
     return await this.#machine.runOnTerminal(call);
@@ -205,7 +215,7 @@ export class Playgrounds {
     { verb, hosts, target }: HostsRequest,
     call: Pick<PlaygroundCall, 'signal'>,
   ): Promise<PlaygroundReport> {
-    if (verb === 'start') requirePrograms(this.#machine);
+    if (verb === 'start') requirePrograms(this.#machine, { managers: 1 });
     return await this.#inTurn(name, call, async (state) => {
       const chosen = hosts.map((one) => findHost(state, one));
       if (verb === 'start') await ensureFabric(this.#machine, state);

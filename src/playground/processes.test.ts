@@ -33,6 +33,7 @@ const processes: readonly MachineProcess[] = [
   process(39, { command: 'setsid --fork node /x/src/main.ts daemon', parentPid: 21, ...inside }),
   process(40, { command: 'node /x/src/main.ts daemon --data-dir=/x', parentPid: 21, ...inside }),
   process(41, { command: 'node /x/src/main.ts manager /x', parentPid: 21, ...inside }),
+  process(46, { command: '/usr/bin/etcd --name=x', parentPid: 41, pidNamespace: 'pid:[2]' }),
   process(42, { command: 'node /x/src/main.ts make-certificates', parentPid: 41, ...inside }),
   process(43, { command: 'bash -c daemon', parentPid: 21, ...inside }),
   process(44, {
@@ -72,7 +73,7 @@ test('hosts are found by their mark, and what runs on them by its namespace', ()
   assert.equal(host?.first.pid, 21);
   assert.deepEqual(
     Object.entries(host.parts).map(([part, { pid }]) => `${part} ${pid}`),
-    ['daemon 40', 'manager 41', 'engine 30', 'containerd 31'],
+    ['daemon 40', 'manager 41', 'etcd 46', 'engine 30', 'containerd 31'],
   );
   assert.deepEqual(
     found.marked.map(({ pid }) => pid),
@@ -88,6 +89,6 @@ test('of another playground nothing is found', () => {
 test('what stands below a process is found at any depth', () => {
   assert.deepEqual(
     treeOf(21, processes).map(({ pid }) => pid),
-    [21, 22, 30, 31, 50, 39, 40, 41, 42, 43, 44, 45],
+    [21, 22, 30, 31, 50, 39, 40, 41, 46, 42, 43, 44, 45],
   );
 });

@@ -7,7 +7,7 @@ export const marks = [idVariable, hostVariable] as const;
 /** What holds the fabric has this for a host: no host is called so. */
 export const fabricMark = '';
 
-export const parts = ['daemon', 'manager', 'engine', 'containerd'] as const;
+export const parts = ['daemon', 'manager', 'etcd', 'engine', 'containerd'] as const;
 /** What runs on a host. */
 export type HostPart = (typeof parts)[number];
 
@@ -68,6 +68,7 @@ function partOf({ words }: Pick<MachineProcess, 'words'>): HostPart | undefined 
   const program = path.split('/').at(-1);
   if (program === 'dockerd') return 'engine';
   if (program === 'containerd') return 'containerd';
+  if (program === 'etcd') return 'etcd';
   if (isLauncher({ words })) return undefined;
   // `node … main.ts daemon --data-dir DIR`, `node … main.ts manager DIR`
   const entry = words.findIndex((word) => /\/main\.[cm]?[jt]s$/.test(word));

@@ -2,7 +2,7 @@ import type { PlaygroundMachine } from '../host/playground-machine.ts';
 import { lookAt } from './host-changes.ts';
 import { hostPlaces } from './places.ts';
 import { type HostPart, parts } from './processes.ts';
-import type { Cut, HostRole, Loss, PlaygroundState } from './state.ts';
+import type { Cut, HostRole, Loss, Orchestrator, PlaygroundState } from './state.ts';
 
 /** A host as it is now. */
 export interface HostReport {
@@ -17,7 +17,7 @@ export interface HostReport {
   readonly engineSocket: string;
   /** Where its data stands: logs, the engine's images, the daemon's data directory. */
   readonly directory: string;
-  /** `init`, the first process of the host, and what runs of daemon, manager, engine, containerd. */
+  /** `init`, the first process of the host, and what runs of its parts. */
   readonly pids: Readonly<Record<string, number>>;
 }
 
@@ -33,7 +33,10 @@ export interface PlaygroundReport {
 }
 
 /** Every host runs these; a manager process runs where the cluster has one. */
-const expectedParts: readonly HostPart[] = ['daemon', 'engine', 'containerd'];
+const expectedParts = {
+  tutti: ['daemon', 'engine', 'containerd'],
+  swarm: ['engine', 'containerd'],
+} as const satisfies Record<Orchestrator, readonly HostPart[]>;
 
 /** Looks at what runs of a playground. */
 export function reportPlayground(
@@ -50,7 +53,8 @@ export function reportPlayground(
       const process = running.parts[part];
       return process === undefined ? [] : [{ part, process }];
     });
-    const isWhole = expectedParts.every((part) => running.parts[part] !== undefined);
+    const expected = expectedParts[state.orchestrator ?? 'tutti'];
+    const isWhole = expected.every((part) => running.parts[part] !== undefined);
     const isFrozen = there.some(({ process }) => process.isStopped);
     return {
       ...base,

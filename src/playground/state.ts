@@ -2,6 +2,12 @@ import { TuttiError } from '../lib/error.ts';
 
 export type HostRole = 'manager' | 'worker';
 
+/**
+ * What makes the hosts a cluster: Tutti, whose daemon runs on each, or their container engines by
+ * themselves (Docker Swarm), which are then without `live-restore`. For comparisons.
+ */
+export type Orchestrator = 'tutti' | 'swarm';
+
 /** A host as it was planned. */
 export interface PlaygroundHost {
   readonly name: string;
@@ -34,6 +40,8 @@ export interface PlaygroundState {
   readonly id: string;
   readonly name: string;
   readonly phase: 'making' | 'up' | 'leaving';
+  /** Default `tutti`. */
+  readonly orchestrator?: Orchestrator;
   /** Of the fabric, such as `198.18.0.0/24`. */
   readonly subnet: string;
   /** Of this machine on the fabric. */

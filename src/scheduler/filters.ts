@@ -1,10 +1,12 @@
 import type { Constraint } from '../model/constraint.ts';
 import { meetsConstraint, parseConstraint } from '../model/constraint.ts';
+import { encryptedOption } from '../model/network.ts';
 import type { Observed } from '../model/observed.ts';
 import { runsPlatform } from '../model/platform.ts';
 import type { ReasonCode } from '../model/reason.ts';
 import type { Service } from '../model/service.ts';
 import type { TaskTemplate } from '../model/template.ts';
+import type { View } from '../store/view.ts';
 import type { Needs } from './needs.ts';
 import { needsOf } from './needs.ts';
 import type { NodeLoad } from './node-load.ts';
@@ -18,6 +20,7 @@ export type FilterCode = Extract<
   | 'platform-mismatch'
   | 'host-port-in-use'
   | 'max-replicas-per-node'
+  | 'encryption-missing'
 >;
 
 /** Says whether a node may take a task, and how to say that it may not. */
@@ -35,15 +38,26 @@ export interface Demand {
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];
   readonly observed: Observed;
+  /** It is on a network that is encrypted between nodes, and there are several of them. */
+  readonly needsEncryption: boolean;
 }
 
 export function demandOf(of: {
   readonly service: Service;
   readonly template: TaskTemplate;
   readonly observed: Observed;
+  readonly view: Pick<View, 'networks' | 'nodes'>;
 }): Demand {
+  const { service, template, observed, view } = of;
+  const isOnEncrypted = template.spec.networks.some(({ networkId }) => {
+    const options = view.networks.get(networkId)?.spec.driverOptions;
+    return options?.[encryptedOption] !== undefined;
+  });
   return {
-    ...of,
+    service,
+    template,
+    observed,
+    needsEncryption: isOnEncrypted && view.nodes.size > 1,
     needs: needsOf(of.template.spec),
     constraints: of.service.spec.placement.constraints.map(parseConstraint),
   };
@@ -62,6 +76,7 @@ export function filtersFor(demand: Demand): readonly Filter[] {
     ...(placement.platforms.length > 0 ? [platformFilter(demand)] : []),
     ...(needs.hostPorts.length > 0 ? [hostPortFilter(demand)] : []),
     ...(placement.maxReplicasPerNode > 0 ? [maxReplicasFilter(demand)] : []),
+    ...(demand.needsEncryption ? [encryptionFilter] : []),
   ];
 }
 
@@ -116,6 +131,13 @@ function maxReplicasFilter({ service }: Demand): Filter {
     explain: () => 'max replicas per node limit exceed',
   };
 }
+
+/** Ours alone. A node of a version that does not say it takes such tasks, as it did. */
+const encryptionFilter: Filter = {
+  code: 'encryption-missing',
+  allows: ({ node }) => node.description.encryption?.kind !== 'unable',
+  explain: (nodes) => `encryption not available on ${countOf(nodes)}`,
+};
 
 function countOf(nodes: number): string {
   return nodes === 1 ? '1 node' : `${nodes} nodes`;

@@ -41,7 +41,7 @@ export function balancingOf(
   const kept = whyKept(service, template === undefined ? [] : localData(template.spec));
   if (kept !== undefined) return { kind: 'kept', why: kept };
   if (template === undefined) return { kind: 'kept', why: 'it has no template' };
-  const demand = demandOf({ service, template, observed });
+  const demand = demandOf({ service, template, observed, view });
   const movable = new Map<string, Task[]>();
   let waits = whyItWaits(service, view);
   for (const task of view.tasks.by('current', template.id)) {

@@ -66,9 +66,23 @@ function hintFor(cause: Refused, demand: Demand): string {
         `At most ${demand.service.spec.placement.maxReplicasPerNode} tasks of ` +
         `${demand.service.spec.name} may run on one node; raise the limit or add nodes.`
       );
+    case 'encryption-missing':
+      return encryptionHint(cause.loads);
     default:
       return unreachable(cause.filter.code);
   }
+}
+
+/** What each of the machines lacks: `node worker-1: there is no program wg on it.` */
+function encryptionHint(loads: readonly NodeLoad[]): string {
+  const lacks = loads.slice(0, namedAtMost).flatMap(({ node: { description } }) => {
+    const { encryption, hostname } = description;
+    return encryption?.kind === 'unable' ? [`${hostname}: ${encryption.message}.`] : [];
+  });
+  return (
+    `${lacks.join(' ')} Install wireguard-tools there, and wireguard-go where the kernel has no ` +
+    'WireGuard: it is noticed within a minute.'
+  );
 }
 
 function readyHint(loads: readonly NodeLoad[], demand: Demand): string {

@@ -1,3 +1,4 @@
+import type { Attachment } from '../model/attachment.ts';
 import type { Cluster } from '../model/cluster.ts';
 import { stackLabel } from '../model/labels.ts';
 import type { Network } from '../model/network.ts';
@@ -17,6 +18,7 @@ export interface Rows {
   readonly templates: TaskTemplate;
   readonly tasks: Task;
   readonly networks: Network;
+  readonly attachments: Attachment;
   readonly secrets: Secret;
   readonly configs: Config;
 }
@@ -72,6 +74,8 @@ export const tableIndexes = {
     /** Services that a rebalance has not done with. */
     rebalancing: (service: Service) =>
       service.rebalance?.state === 'running' && service.removing !== true ? ['yes'] : [],
+    /** Services that go without something that is declared. */
+    lacking: (service: Service) => (service.update?.lacks === undefined ? [] : ['yes']),
     dependsOn: (service: Service) => service.spec.dependsOn.map((one) => nameKey(one.service)),
     /** Services and jobs with a slot on every node. */
     global: (service: Service) =>
@@ -97,6 +101,11 @@ export const tableIndexes = {
       holdsAddresses(task)
         ? task.addresses.map((one) => addressKey(one.networkId, one.address))
         : [],
+    /** Addresses that tasks had on their nodes until their ends were recorded, as above. */
+    endedAddress: (task: Task) =>
+      holdsAddresses(task) || task.nodeId === undefined
+        ? []
+        : task.addresses.map((one) => addressKey(one.networkId, one.address)),
     /** Networks on which a task holds an address, as above. */
     network: (task: Task) =>
       holdsAddresses(task) ? task.addresses.map((one) => one.networkId) : [],
@@ -115,15 +124,25 @@ export const tableIndexes = {
     /** Tasks of a service that have to leave their nodes and wait for their turn. */
     evicted: (task: Task) =>
       task.evicted === true && isCurrent(task) && isLive(task) ? [task.serviceId] : [],
-    /** Tasks of a service that are on the move and hold a turn. */
-    moving: (task: Task) => (task.move?.turn === 'held' && isLive(task) ? [task.serviceId] : []),
-    /** By template, the tasks whose start an update waits for. */
-    rollout: (task: Task) => (task.rollout === 'starting' && isLive(task) ? [task.templateId] : []),
+    /** Tasks of a service that are on the move and hold a turn; a successor takes it over. */
+    moving: (task: Task) =>
+      task.move?.turn === 'held' && isCurrent(task) && isLive(task) ? [task.serviceId] : [],
+    /** By template, the tasks whose start an update waits for; a successor takes that over. */
+    rollout: (task: Task) =>
+      task.rollout === 'starting' && isCurrent(task) && isLive(task) ? [task.templateId] : [],
   },
   networks: {
     name: (network: Network) => [nameKey(network.spec.name)],
     stack: (network: Network) => present(network.spec.labels[stackLabel]),
     ingress: (network: Network) => (network.spec.ingress ? ['yes'] : []),
+  },
+  attachments: {
+    node: (attachment: Attachment) => [attachment.nodeId],
+    network: (attachment: Attachment) => [attachment.networkId],
+    /** See `addressKey`. */
+    address: (attachment: Attachment) => [addressKey(attachment.networkId, attachment.address)],
+    /** By the id of the container, once there is one. */
+    container: (attachment: Attachment) => present(attachment.container?.containerId),
   },
   secrets: {
     name: (secret: Secret) => [nameKey(secret.spec.name)],
@@ -134,6 +153,8 @@ export const tableIndexes = {
     stack: (config: Config) => present(config.spec.labels[stackLabel]),
   },
 } as const satisfies IndexTable;
+
+export const tableNames = Object.keys(tableIndexes) as readonly TableName[];
 
 export type IndexName<T extends TableName> = keyof (typeof tableIndexes)[T] & string;
 

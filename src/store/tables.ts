@@ -1,11 +1,9 @@
 import type { AnyRow, Indexes, Layer } from './layer.ts';
 import { Overlay } from './overlay.ts';
 import type { TableName } from './schema.ts';
-import { tableIndexes } from './schema.ts';
+import { tableIndexes, tableNames } from './schema.ts';
 import { Table } from './table.ts';
 import type { Change, Transaction, View } from './view.ts';
-
-const tableNames = Object.keys(tableIndexes) as readonly TableName[];
 
 const knownTables: ReadonlySet<string> = new Set(tableNames);
 

@@ -41,13 +41,15 @@ export interface Situation {
   readonly healthSince: Instant | undefined;
   /** Discovery leads nobody to the task any more. */
   readonly released: boolean;
+  /** Other nodes may lead callers to it, until then at most; undefined: they do not. */
+  readonly departsUntil: Instant | undefined;
   /** Why this agent decided to stop it, before the manager asked. */
   readonly condemned: Reason | undefined;
   /**
-   * The lease of the node is over and the task must not run twice: another may run elsewhere. Since
-   * when; undefined: it may run.
+   * Why the task, which must not run twice, may not run: the lease of the node is over, so that
+   * another may run elsewhere, or nothing would stop it once it is. Undefined: it may run.
    */
-  readonly fenced?: Instant;
+  readonly fenced?: 'lease-over' | 'unguarded';
   /** A task that stood in for its slot is told to go, and did not end yet. */
   readonly heldUp: boolean;
   readonly setback: Setback | undefined;

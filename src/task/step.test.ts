@@ -46,6 +46,7 @@ function situation(changes: Partial<Situation>): Situation {
     container: undefined,
     started: false,
     released: false,
+    departsUntil: undefined,
     condemned: undefined,
     heldUp: false,
     setback: undefined,
@@ -152,6 +153,16 @@ test('nobody is led to a task before it is told to stop', () => {
   }
 });
 
+test('a task is told to stop once other nodes lead nobody to it, or when they took too long', () => {
+  const up = { assignment: assigned('shutdown'), started: true, container: container({}) };
+  const released = { ...up, released: true, departsUntil: 3_000 };
+  assert.match(told({ ...released, now: 2_999 }), /→ wait$/);
+  assert.match(told({ ...released, now: 3_000 }), /→ stop$/);
+  assert.match(told({ ...released, departsUntil: undefined, now: 2_999 }), /→ stop$/);
+  const over = container({ state: 'exited', exitCode: 0 });
+  assert.match(told({ ...released, container: over, now: 2_999 }), /→ end shutdown$/);
+});
+
 test('a task that never ran is stopped without a container', () => {
   const assignment = assigned('shutdown');
   assert.equal(told({ assignment, prepared: false }), 'shutdown / stopped → end shutdown');
@@ -216,7 +227,7 @@ test('whatever the situation, whoever is not running has a reason', () => {
 });
 
 test('a task that must not run twice is killed, not stopped, when the lease of its node is over', () => {
-  const fenced = 1_000;
+  const fenced = 'lease-over' as const;
   const running = { container: container({}), started: true, fenced };
   assert.equal(told(running), 'starting / fenced → kill');
   const stopping = { ...running, assignment: assigned('shutdown'), released: true };
@@ -228,9 +239,11 @@ test('a task that must not run twice is killed, not stopped, when the lease of i
 });
 
 test('while the lease is over a task that must not run twice is prepared and not started', () => {
-  const fenced = 1_000;
+  const fenced = 'lease-over' as const;
   const created = { container: container({ state: 'created' }) };
   assert.equal(told({ ...created, fenced }), 'ready / fenced → wait');
+  const waiting = step(situation({ ...created, fenced: 'unguarded' }));
+  assert.match(waiting.reason?.message ?? '', /the process that would stop it/);
   assert.equal(told(created), 'starting / starting-container → start');
   assert.equal(told({ fenced, prepared: false }), 'preparing / pulling-image → prepare');
 });

@@ -38,13 +38,23 @@ function wanted(situation: Situation, desired: DesiredState): Decision {
   }
 }
 
+const fenceWords = {
+  'lease-over': {
+    message: 'the node has not reached a manager in time, and the task must not run twice',
+    hint: 'It runs again, here or elsewhere, once managers and nodes reach each other.',
+  },
+  unguarded: {
+    message: 'waiting for the process that would stop it if the daemon could not',
+    hint: 'If it does not start within seconds, the log of the daemon says why `tutti guard-fence` does not run.',
+  },
+} as const satisfies Readonly<Record<NonNullable<Situation['fenced']>, object>>;
+
 /** Nothing runs and nothing is started while another task may have the slot elsewhere. */
 function fenced(situation: Situation): Decision {
   const { assignment, container } = situation;
   const reason = because(situation, {
     code: 'fenced',
-    message: 'the node has not reached a manager in time, and the task must not run twice',
-    hint: 'It runs again, here or elsewhere, once managers and nodes reach each other.',
+    ...fenceWords[situation.fenced ?? 'lease-over'],
   });
   if (container !== undefined && isAlive(container.state)) {
     return { state: 'starting', reason, action: { kind: 'kill', reason } };
@@ -88,8 +98,15 @@ function isAlive(state: ContainerState): boolean {
 }
 
 function stopping(situation: Situation): Decision {
-  const { container } = situation;
+  const { container, departsUntil } = situation;
   if (container !== undefined && isAlive(container.state)) {
+    if (departsUntil !== undefined && situation.now < departsUntil) {
+      const reason = because(situation, {
+        code: 'stopping',
+        message: 'other nodes are told to lead nobody to it any more; then it is told to stop',
+      });
+      return { state: 'starting', reason, action: { kind: 'wait', until: departsUntil } };
+    }
     const reason = because(situation, {
       code: 'stopping',
       message: 'the container was told to stop',

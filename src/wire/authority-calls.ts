@@ -1,4 +1,5 @@
 import { TuttiError } from '../lib/error.ts';
+import type { KnownManager } from '../model/known-manager.ts';
 import type { NodeAvailability, NodeDescription, NodeRole } from '../model/node.ts';
 import { isDescription } from './parse.ts';
 
@@ -19,13 +20,6 @@ export interface WireRefusal {
   readonly hint: string;
 }
 
-/** Where a manager is to be found. */
-export interface KnownManager {
-  readonly nodeId: string;
-  /** `192.0.2.1:2377` */
-  readonly address: string;
-}
-
 /** The answer to `authority.root`. */
 export interface RootAnswer {
   /** PEM, byte by byte what tokens pin. */
@@ -44,12 +38,24 @@ export interface JoinCall {
   readonly proof: string;
   readonly availability: NodeAvailability;
   readonly description: NodeDescription;
+  /** Absent from nodes of older versions, which are no managers. */
+  readonly candidate?: ManagerCandidate;
+}
+
+/** What a joiner says of itself in case that its token is a manager's. */
+export interface ManagerCandidate {
+  /** An IP address that it chose; else it is the one that the manager sees. */
+  readonly address?: string;
+  /** What keeps its machine from being a manager's, in a sentence; absent: nothing. */
+  readonly obstacle?: string;
 }
 
 /** `authority.renew` */
 export interface RenewCall {
   readonly request: string;
   readonly proof: string;
+  /** The IP address by which the node is known, for the certificate of a manager. */
+  readonly address?: string;
 }
 
 /** A certificate, and what the node has to know to use it. */
@@ -77,6 +83,11 @@ export function parseJoinCall(value: unknown): JoinCall {
   const { availability } = call;
   if (!['active', 'pause', 'drain'].includes(String(availability))) throw malformed('availability');
   if (!isDescription(call['description'])) throw malformed('description');
+  const { candidate } = call;
+  if (candidate !== undefined) {
+    const { address, obstacle } = fields(candidate, 'a candidate');
+    if (!isOptionalText(address) || !isOptionalText(obstacle)) throw malformed('candidate');
+  }
   return value as JoinCall;
 }
 
@@ -84,6 +95,7 @@ export function parseJoinCall(value: unknown): JoinCall {
 export function parseRenewCall(value: unknown): RenewCall {
   const call = fields(value, 'a renewal');
   for (const name of ['request', 'proof'] as const) text(call, name);
+  if (!isOptionalText(call['address'])) throw malformed('address');
   return value as RenewCall;
 }
 
@@ -138,6 +150,10 @@ function fields(value: unknown, what: string): Fields {
 function text(from: Fields, name: string): void {
   const value = from[name];
   if (typeof value !== 'string' || value === '') throw malformed(name);
+}
+
+function isOptionalText(value: unknown): boolean {
+  return value === undefined || (typeof value === 'string' && value !== '');
 }
 
 function malformed(field: string): TuttiError {

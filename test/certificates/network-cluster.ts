@@ -181,6 +181,8 @@ export class TestMember {
   engineSays: string | undefined;
   /** Whether everything of the cluster was removed. */
   cleaned = 0;
+  /** What its manager thought of it when the last of its tasks was stopped. */
+  stateWhenCleaned: string | undefined;
   /** Sessions that managers opened so far. */
   sessions = 0;
   readonly #name: string;
@@ -233,6 +235,7 @@ export class TestMember {
 
   async #clean(): Promise<void> {
     this.cleaned += 1;
+    this.stateWhenCleaned = this.#cluster.stateOf(this.nodeId);
     await this.membership.forget();
     this.nodeId = `${this.nodeId}x`;
   }

@@ -276,6 +276,45 @@ export const badCommands: readonly BadCommand[] = [
     ],
   })),
   {
+    command: ['cluster', 'recover'],
+    cases: [
+      ...badOptions([]),
+      ...badSockets(['--yes']),
+      ...badSocketPaths,
+      { what: 'an argument', parameters: ['node-1'], says: /too many arguments for 'recover'/ },
+      {
+        what: 'a manager that works',
+        parameters: ['--yes'],
+        says: /this manager is the only one, and works: there is nothing to recover/,
+      },
+      {
+        what: 'a manager that works, for a plan',
+        parameters: ['--plan'],
+        says: /this manager is the only one, and works/,
+      },
+      {
+        what: 'a plan that is let happen',
+        parameters: ['--plan', '--yes'],
+        says: /--plan changes nothing, and --yes lets it: give one of them/,
+      },
+      {
+        what: 'a backup, which restore takes',
+        parameters: ['--from', 'x.backup'],
+        says: /unknown option '--from'/,
+      },
+      {
+        what: 'a timeout that is a word',
+        parameters: ['--yes', '--timeout', 'soon'],
+        says: /--timeout: expected a duration .* found "soon"/,
+      },
+      {
+        what: 'a negative timeout',
+        parameters: ['--yes', '--timeout=-1s'],
+        says: /--timeout: .* found "-1s"/,
+      },
+    ],
+  },
+  {
     command: ['rebalance'],
     cases: [
       ...badOptions([]),

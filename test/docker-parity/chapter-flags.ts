@@ -1,4 +1,5 @@
 import { type Chapter, run, type Step, type Track } from './step.ts';
+import { allocated } from './waits.ts';
 
 const prepared: Track = [
   run('network create -d overlay net4'),
@@ -35,6 +36,7 @@ const created: Track = [
       '--network name=net6,alias=f1,alias=f2 --publish published=18095,target=95,protocol=udp ' +
       '--constraint node.role==manager --constraint node.labels.a!=b bb:1 one two',
   ),
+  allocated('f'),
   run('service inspect f'),
   run('service inspect --pretty f'),
 ];

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { daemonRoutes } from '../../src/docker/daemon-routes.ts';
 import type { HttpPeer, HttpReply } from '../../src/host/http.ts';
 import { SystemClock } from '../../src/os/system-clock.ts';
+import { noAttachments } from './no-attachments.ts';
 
 const silent = () => undefined;
 
@@ -22,7 +23,14 @@ const asked = async () => Promise.reject(new Error('nobody joins here'));
 const handle = daemonRoutes({
   engine,
   manager: { ...engine, socketPath: '/manager.sock' },
-  membership: { state: { kind: 'fresh' }, join: asked, leave: asked },
+  membership: {
+    state: { kind: 'fresh' },
+    isLost: false,
+    join: asked,
+    findAgain: asked,
+    leave: asked,
+  },
+  attachments: noAttachments,
   resolveAddress: asked,
   clock: new SystemClock(),
   logger: { debug: silent, info: silent, warn: silent, error: silent },

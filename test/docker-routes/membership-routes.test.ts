@@ -5,6 +5,7 @@ import type { HttpPeer, HttpReply } from '../../src/host/http.ts';
 import type { JoinRequest, MembershipState } from '../../src/host/membership.ts';
 import { TuttiError } from '../../src/lib/error.ts';
 import { SystemClock } from '../../src/os/system-clock.ts';
+import { noAttachments } from './no-attachments.ts';
 
 /* What the daemon answers itself of `/swarm`: joining, and all of it on a worker. */
 
@@ -48,11 +49,14 @@ function world(state: MembershipState, swarm = 'inactive'): World {
     manager: { ...empty, socketPath: '/manager.sock' },
     membership: {
       state,
+      isLost: state.kind === 'worker' && state.trouble === 'lost',
+      findAgain: async (request) => void made.joined.push({ ...request, availability: 'active' }),
       join: async (request) => void made.joined.push(request),
       leave: async () => {
         made.left += 1;
       },
     },
+    attachments: noAttachments,
     resolveAddress: async (given) => {
       if (given === 'eth9') throw new TuttiError('invalid-argument', '"eth9" is no interface');
       return given ?? '127.0.0.1';
@@ -105,6 +109,30 @@ test('a join is compiled as the docker command sends it', async () => {
       advertiseAddress: '192.0.2.7',
     },
   ]);
+});
+
+test('where a node is to listen is kept where it is said, and found there', async () => {
+  const { ask, joined } = world({ kind: 'fresh' });
+  const said = { ...document, AdvertiseAddr: '', RemoteAddrs: ['192.0.2.1:2377'] };
+  const listen = ['192.0.2.7:4000', '0.0.0.0:4000', ':2377'];
+  for (const ListenAddr of listen) await ask('POST /swarm/join', { ...said, ListenAddr });
+  assert.deepEqual(
+    joined.map(({ advertiseAddress, listenAddress }) => [advertiseAddress, listenAddress]),
+    [
+      ['192.0.2.7', '192.0.2.7:4000'],
+      [undefined, '0.0.0.0:4000'],
+      [undefined, undefined],
+    ],
+  );
+});
+
+test('a node with which no manager speaks is told where one is; any other is in a cluster', async () => {
+  const member = { nodeId: 'n1', clusterId: 'c1', address: '192.0.2.7', managers: [] } as const;
+  const lost = world({ kind: 'worker', ...member, trouble: 'lost' });
+  assert.equal((await lost.ask('POST /swarm/join', document)).status, 200);
+  assert.deepEqual(lost.joined[0]?.addresses, ['192.0.2.1:2377', 'manager.example.org:2377']);
+  const found = world({ kind: 'worker', ...member, trouble: '' });
+  assert.match((await found.ask('POST /swarm/join', document)).text, /already part of a swarm/);
 });
 
 const bad: readonly (readonly [string, unknown, number, RegExp])[] = [

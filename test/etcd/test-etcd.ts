@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../src/host/logger.ts';
 import { EtcdClient } from '../../src/os/etcd-client.ts';
 import type { EtcdEndpoint } from '../../src/os/etcd-channel.ts';
@@ -16,6 +17,9 @@ import { decodeStatus, type EtcdStatus } from '../../src/os/etcd-member-messages
 import { EtcdMembers } from '../../src/os/etcd-members.ts';
 import { EtcdProcess } from '../../src/os/etcd-process.ts';
 import { SystemClock } from '../../src/os/system-clock.ts';
+
+const leaderRounds = 200;
+const leaderPollMs = 50;
 
 const silent: Logger = {
   debug: () => undefined,
@@ -150,14 +154,16 @@ export class TestEtcd {
     return new EtcdClient({ endpoints: [one, ...others], limitMs: 15_000 });
   }
 
-  /** The member that leads. */
+  /** The member that leads, once there is one. Who begins anew may not answer yet. */
   async leader(): Promise<TestMember> {
-    for (;;) {
+    for (let round = 0; round < leaderRounds; round += 1) {
       for (const member of this.members) {
-        const { memberId, leaderId } = await member.status();
-        if (memberId === leaderId) return member;
+        const status = await member.status().catch(() => undefined);
+        if (status !== undefined && status.memberId === status.leaderId) return member;
       }
+      await sleep(leaderPollMs);
     }
+    throw new Error(`no member of etcd leads after ${leaderRounds} looks at all of them`);
   }
 
   async stop(): Promise<void> {
@@ -166,7 +172,8 @@ export class TestEtcd {
   }
 }
 
-async function freePorts(count: number): Promise<readonly number[]> {
+/** Of TCP, on the loopback interface. */
+export async function freePorts(count: number): Promise<readonly number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
   const ports: number[] = [];
   for (const server of servers) {

@@ -92,6 +92,8 @@ export function registerDrift(world: () => World): void {
       () => outsider.call(atHost(takenPort)),
       ({ value }) => value?.host === hostname,
     );
+    // The socket alone serves it, too, before the table is back.
+    await untilServed();
   });
 }
 
@@ -108,6 +110,8 @@ export function registerRestarts(world: () => World): void {
     };
     const client = await stack.container('client');
     const vip = await stack.virtualAddress('web', 'front');
+    const gateway = vip.replace(/\d+$/, '1');
+    assert.match((await client.queryFrom(41_053, gateway)).value ?? '', /^beef/);
     await node.daemon.kill();
     await create('leftover', clusterId);
     await create('of-another-cluster', 'another');
@@ -118,6 +122,12 @@ export function registerRestarts(world: () => World): void {
     await until(
       () => client.query('web'),
       ({ value }) => value !== undefined,
+    );
+    // The kernel remembers to which port of the daemon before it led who asks from this one, until
+    // it is told to forget that: a moment after the new one is led to.
+    await until(
+      () => client.queryFrom(41_053, gateway),
+      ({ value }) => value?.startsWith('beef') === true,
     );
     const names = await until(
       async () => await engine('network', 'ls', '--format={{.Name}}'),
@@ -145,5 +155,41 @@ export function registerRestarts(world: () => World): void {
 
   test('the table of somebody else is as it was', async () => {
     assert.equal(await world().neighbourTable(), neighbourAsListed);
+  });
+}
+
+/** Who answers between two daemons. */
+export function registerHandOver(world: () => World): void {
+  test('a stopped daemon leaves its answers to another until the next one is up', async () => {
+    const { node, stack, outsider, insider } = world();
+    const client = await stack.container('client');
+    const over = new AbortController();
+    const failed: unknown[] = [];
+    const calls = {
+      'the name': () => client.query('web'),
+      'the names of tasks': () => client.query('tasks.web'),
+      'the port from elsewhere': () => outsider.call(atHost(8080)),
+      'the port from here': () => insider.call('127.0.0.1:8080'),
+    };
+    const startedAt = performance.now();
+    const ask = async (what: keyof typeof calls): Promise<number> => {
+      let asked = 0;
+      for (; !over.signal.aborted; asked += 1) {
+        const answer = await calls[what]();
+        const afterMs = Math.round(performance.now() - startedAt);
+        if (answer.value === undefined) failed.push({ what, afterMs, ...answer });
+      }
+      return asked;
+    };
+    const asking = Promise.all((Object.keys(calls) as (keyof typeof calls)[]).map(ask));
+    await node.daemon.stop();
+    await node.daemon.start();
+    await until(
+      () => node.docker('node', 'ls', '--format={{.Status}}'),
+      (status) => status === 'Ready',
+    );
+    over.abort();
+    assert.ok((await asking).every((asked) => asked > 0));
+    assert.deepEqual(failed, []);
   });
 }

@@ -25,6 +25,7 @@ export function registerNames(world: () => World): void {
       ['net_web', [vip]],
       ['www', [vip]],
       ['web.net_front', [vip]],
+      ['web.net', [vip]],
       ['tasks.web', await addressesOf('web', 'front')],
       ['tasks.www', await addressesOf('web', 'front')],
       ['api', await addressesOf('api', 'front')],
@@ -39,6 +40,11 @@ export function registerNames(world: () => World): void {
     for (const name of ['web', 'net_web', first.name, 'tasks.web', 'web.net_front']) {
       assert.deepEqual(await lone.lookup(name), { error: 'ENOTFOUND' }, name);
     }
+    const port = { name: 'net_web.net_front', port: 80, priority: 0, type: 'SRV', weight: 1 };
+    for (const name of ['_80._tcp.web', '_8080._udp.web.net']) {
+      assert.deepEqual(await client.query(name, { type: 'SRV' }), { value: [port] }, name);
+    }
+    assert.deepEqual(await client.query('_81._tcp.web', { type: 'SRV' }), { error: 'ENOTFOUND' });
     const reverse = `${own.split('.').toReversed().join('.')}.in-addr.arpa`;
     assert.deepEqual(await client.query(reverse, { type: 'PTR' }), {
       value: [`${first.name}.net_front`],

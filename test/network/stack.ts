@@ -52,6 +52,12 @@ export class Peer {
     return this.#ask('send', { to, from: String(from) });
   }
 
+  /** A query for an address of `web` by one datagram from that port; the answer, hexadecimal. */
+  queryFrom(port: number, server: string): Promise<Answer<string>> {
+    const bytes = 'beef01000001000000000000037765620000010001';
+    return this.#ask('send', { to: `${server}:53`, from: String(port), bytes });
+  }
+
   /** What a stream says until its end. */
   follow(to: string): Promise<Answer<string>> {
     return this.#ask('follow', { to });

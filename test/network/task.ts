@@ -59,15 +59,24 @@ function follow(to: string): Promise<Answer> {
   return promise;
 }
 
-function send(to: string, from: number): Promise<Answer> {
+/** One datagram; the answer to a text is JSON, to other bytes (hexadecimal) bytes. */
+function send(
+  to: string,
+  { from, bytes }: { readonly from: number; readonly bytes: string },
+): Promise<Answer> {
   const { promise, resolve } = Promise.withResolvers<Answer>();
   const [host = '', toPort = ''] = to.split(':');
   const socket = createSocket('udp4');
   const timer = setTimeout(() => resolve({ error: 'no-answer' }), callLimitMs);
-  socket.on('message', (message) => resolve({ value: JSON.parse(message.toString()) as unknown }));
+  socket.on('message', (message) => {
+    const value =
+      bytes === '' ? (JSON.parse(message.toString()) as unknown) : message.toString('hex');
+    resolve({ value });
+  });
   socket.on('error', (error) => resolve({ error: codeOf(error) }));
   // A connected socket hears of refusals.
-  socket.bind(from, () => socket.connect(Number(toPort), host, () => socket.send('who?')));
+  const said = bytes === '' ? 'who?' : Buffer.from(bytes, 'hex');
+  socket.bind(from, () => socket.connect(Number(toPort), host, () => socket.send(said)));
   return promise.finally(() => {
     clearTimeout(timer);
     socket.close();
@@ -102,7 +111,10 @@ async function answer(url: URL): Promise<Answer> {
     case '/follow':
       return await follow(argument('to'));
     case '/send':
-      return await send(argument('to'), Number(argument('from')));
+      return await send(argument('to'), {
+        from: Number(argument('from')),
+        bytes: argument('bytes'),
+      });
     case '/healthy':
       writeFileSync('/tmp/healthy', '');
       return { value: true };

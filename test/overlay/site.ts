@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { tuttiCommand } from '../../tools/daemon/start-daemon.ts';
 import { type Finished, runApart } from '../fixture/run-apart.ts';
+import { bridgePrefix } from '../../src/overlay/bridge-name.ts';
 import { TestPlayground } from '../fixture/test-playground.ts';
 import { type Answer, until, type Who } from '../network/stack.ts';
 
@@ -56,17 +57,16 @@ export class OverlaySite implements AsyncDisposable {
   /** The tasks of a service that run now, of all hosts. */
   async tasks(service: string): Promise<readonly PlacedTask[]> {
     const all = await this.#running(service);
-    // A container runs before its program listens.
-    await Promise.all(
-      all.map(
-        async (task) =>
-          await until(
-            () => this.#ask(task, 'who'),
-            ({ code }) => code === 0,
-          ),
-      ),
-    );
+    await Promise.all(all.map((task) => this.untilListening(task)));
     return all;
+  }
+
+  /** A container runs before its program listens. */
+  async untilListening(task: PlacedTask): Promise<void> {
+    await until(
+      () => this.#ask(task, 'who'),
+      ({ code }) => code === 0,
+    );
   }
 
   async task(service: string): Promise<PlacedTask> {
@@ -178,14 +178,23 @@ export class OverlaySite implements AsyncDisposable {
       .toSorted();
   }
 
+  /** Numbers and names of the devices that encrypt. */
+  async tunnels(host: string): Promise<readonly string[]> {
+    const { stdout } = await this.hosts.enter(host, ['ip', '-o', 'link', 'show']);
+    return stdout.split('\n').flatMap((line) => /^\d+: tt-\w+-w(?=:)/.exec(line)?.[0] ?? []);
+  }
+
   /** What a host has of networks of the cluster. */
   async remains(host: string): Promise<readonly string[]> {
     const label = 'label=dev.tutti.network';
     const networks = await this.hosts.engine(host, 'network', 'ls', '--quiet', '--filter', label);
     const permanent = ['ip', 'neighbour', 'show', 'nud', 'permanent'];
     const { stdout: neighbours } = await this.hosts.enter(host, permanent);
-    const lines = [networks, neighbours].flatMap((text) => text.split('\n'));
-    return [...(await this.spans(host)), ...lines.filter((line) => line !== '')];
+    const { stdout: rules } = await this.hosts.enter(host, ['ip', 'rule', 'show']);
+    const ofBridges = rules.split('\n').filter((rule) => rule.includes(bridgePrefix));
+    const lines = [networks, neighbours].flatMap((text) => text.split('\n')).concat(ofBridges);
+    const devices = [...(await this.spans(host)), ...(await this.tunnels(host))];
+    return [...devices, ...lines.filter((line) => line !== '')];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -15,8 +15,23 @@ import { testImages } from '../../tools/images/catalog.ts';
 import { repositoryRoot } from '../../tools/root.ts';
 import { proveEtcdFaults } from '../etcd/etcd-faults.ts';
 import { measureFailovers } from '../etcd/etcd-failover.ts';
+import type { LossResult } from '../cluster/loss.ts';
+import type { ClusterResult } from '../cluster/run.ts';
+import type { DoctorResult } from '../doctor/run.ts';
+import type { ChurnResult } from '../churn/run.ts';
 import type { EpisodeResult } from '../faults/episode.ts';
+import type { PartitionRecord } from '../partitions/run.ts';
+import type { TrafficResult } from '../traffic/run.ts';
+import type { UpgradeResult } from '../upgrade/run.ts';
+import type { CaseResult } from '../disasters/case.ts';
+import { describeChurn } from './describe-churn.ts';
+import { describeCluster } from './describe-cluster.ts';
+import { describeDisasters } from './describe-disasters.ts';
+import { describeDoctor } from './describe-doctor.ts';
 import { describeFaults } from './describe-faults.ts';
+import { describePartitions } from './describe-partitions.ts';
+import { describeTraffic } from './describe-traffic.ts';
+import { describeUpgrade } from './describe-upgrade.ts';
 import type { DiskFullResult } from './disk-full.ts';
 import { type ProofReport, type ProofResult, renderProof } from './proof-report.ts';
 import { proveStoreKill } from './store-kill.ts';
@@ -24,7 +39,7 @@ import { proveStoreKill } from './store-kill.ts';
 const usage = `npm run prove [-- [OPTIONS] PART …]
 
 Proves at length what "npm test" proves in short, and writes the figures to
-bench/results/prove.md. Without a part: all of them, which takes an hour and more.
+bench/results/prove.md. Without a part: all of them, which takes three hours and more.
 
 Parts:
   store-kill   kill -9 of a process that writes to the store, in 10,000 commits
@@ -34,18 +49,42 @@ Parts:
   disk-full    a node whose data directory has no space left
   faults       kill -9 of daemon, manager and container engine while stacks are
                deployed, and power failures; on a host of its own
+  cluster      nodes of a cluster killed, cut off, frozen, restarted, without power
+               and with a full disk, while it is written to and asked
+  upgrade      the next version of the program on one node of a cluster after the other,
+               while names are looked up, pages fetched, services changed, and
+               notes written through every manager
+  loss         every link of a cluster loses 10 % of its packets for 10 minutes,
+               and its manager is busy all the time: no node is declared down
+  traffic      a service updated, scaled, and its nodes drained, under 400 requests a second
+  partitions   workers, managers, and both cut off while services change: how soon every
+               name and port is right on every node once they are back
+  churn        stacks deployed and removed 1,000 times: nothing of them is left
+  doctor       networks broken in eight ways, and what tutti doctor net says of each
+  disasters    three managers and two workers lose all power, or most managers, or every
+               machine, or come back after their certificates have ended
 
 Options:
   --kills N    faults: each of the three processes is killed so often [50]
-  --seeds N    sim: how many [2000]
-  --seed N     faults: begin with this seed [1]; a run that fails names its own
+  --seeds N    sim: how many [20000]
+  --seed N     faults: begin with this seed [1]; cluster: this one; a run that
+               fails names its own
   --lanes N    faults: so many hosts side by side, seeds and kills shared out [1]
   --episodes N faults: so many seeds instead of a number of kills
+  --faults N   cluster: how many [100]
+  --managers N cluster, upgrade, traffic, partitions: of so many managers [3]
+  --workers N  cluster, upgrade, traffic, partitions: and so many workers [2]
+  --rounds N   traffic: each change so often [5]
+  --minutes N  loss: how long [10]
+  --seconds S  partitions: how long each, with commas [10,30,120]
+  --deploys N  churn: how many [1000]
+  --case NAME  disasters: this one alone, which is not kept: power-off, one-left, …
   --help       this text
 
 Examples:
   npm run prove -- faults --kills 5
   npm run prove -- faults --seed 12 --episodes 1     a failed seed again
+  npm run prove -- cluster --seed 12 --faults 20
 `;
 
 const results = join(repositoryRoot, 'bench/results');
@@ -59,6 +98,14 @@ interface Options {
   readonly seed: string;
   readonly lanes: string;
   readonly episodes: string | undefined;
+  readonly faults: string;
+  readonly managers: string;
+  readonly workers: string;
+  readonly minutes: string;
+  readonly rounds: string;
+  readonly seconds: string;
+  readonly deploys: string;
+  readonly case: string | undefined;
 }
 
 const parts: Readonly<Record<string, (options: Options) => Promise<ProofResult>>> = {
@@ -67,6 +114,14 @@ const parts: Readonly<Record<string, (options: Options) => Promise<ProofResult>>
   sim: proveSimulation,
   'disk-full': proveDisk,
   faults: proveFaults,
+  cluster: proveCluster,
+  upgrade: proveUpgrade,
+  loss: proveLoss,
+  traffic: proveTraffic,
+  partitions: provePartitions,
+  churn: proveChurn,
+  doctor: proveDoctor,
+  disasters: proveDisasters,
 };
 
 async function proveStore(): Promise<ProofResult> {
@@ -92,13 +147,11 @@ async function proveEtcd({ seed }: Options): Promise<ProofResult> {
 }
 
 async function proveSimulation({ seeds }: Options): Promise<ProofResult> {
-  const { code, output } = await runProgram(process.execPath, [
-    '--disable-warning=ExperimentalWarning',
-    fileOf('sim/main.ts'),
-    '--seeds',
-    seeds,
-  ]);
-  if (code !== 0) throw new Error(output);
+  const program = ['--disable-warning=ExperimentalWarning', fileOf('sim/main.ts')];
+  const { code, output } = await runProgram(process.execPath, [...program, '--seeds', seeds], {
+    onOutput: (text) => void process.stdout.write(text),
+  });
+  if (code !== 0) throw new Error('the simulation failed; see above');
   return { summary: output.trim().split('\n').at(-1) ?? '', figures: { seeds: Number(seeds) } };
 }
 
@@ -142,6 +195,71 @@ async function proveFaults(options: Options): Promise<ProofResult> {
     // One that fails does not take the other hosts away from under their tests.
     await Promise.allSettled(runs);
     return describeFaults((await Promise.all(runs)).flat());
+  });
+}
+
+async function proveCluster(options: Options): Promise<ProofResult> {
+  const { seed, faults } = options;
+  const request = ['--seed', seed, '--faults', faults, ...sizeWords(options)];
+  const result = await onHost<ClusterResult>('test/cluster/main.ts', request);
+  return describeCluster(result, sizeOf(options));
+}
+
+async function proveUpgrade(options: Options): Promise<ProofResult> {
+  const result = await onHost<UpgradeResult>('test/upgrade/main.ts', sizeWords(options));
+  return describeUpgrade(result, sizeOf(options));
+}
+
+async function proveLoss({ minutes }: Options): Promise<ProofResult> {
+  const figures = await onHost<LossResult>('test/cluster/loss.ts', ['--minutes', minutes]);
+  const summary =
+    `10 % of all packets lost on every link for ${figures.minutes} minutes, the manager busy ` +
+    `${Math.round(figures.busy * 100)} % of the time (${figures.requests} requests): no node ` +
+    `down, unreachable ${figures.unreachable} times, all ready at each of ${figures.looks} looks`;
+  return { summary, figures };
+}
+
+async function proveTraffic(options: Options): Promise<ProofResult> {
+  const request = [...sizeWords(options), '--rounds', options.rounds];
+  const result = await onHost<TrafficResult>('test/traffic/main.ts', request);
+  return describeTraffic(result, sizeOf(options));
+}
+
+async function provePartitions(options: Options): Promise<ProofResult> {
+  const request = [...sizeWords(options), '--seconds', options.seconds];
+  const records = await onHost<readonly PartitionRecord[]>('test/partitions/main.ts', request);
+  return describePartitions(records, sizeOf(options));
+}
+
+async function proveChurn({ deploys }: Options): Promise<ProofResult> {
+  return describeChurn(await onHost<ChurnResult>('test/churn/main.ts', ['--deploys', deploys]));
+}
+
+async function proveDoctor(): Promise<ProofResult> {
+  return describeDoctor(await onHost<readonly DoctorResult[]>('test/doctor/main.ts', []));
+}
+
+async function proveDisasters({ case: chosen }: Options): Promise<ProofResult> {
+  const cases = chosen === undefined ? [] : [chosen];
+  return describeDisasters(await onHost<readonly CaseResult[]>('test/disasters/main.ts', cases));
+}
+
+function sizeOf({ managers, workers }: Options): { managers: number; workers: number } {
+  return { managers: Number(managers), workers: Number(workers) };
+}
+
+function sizeWords({ managers, workers }: Options): readonly string[] {
+  return ['--managers', managers, '--workers', workers];
+}
+
+/** Runs a program on a host of its own with an engine that has the images; it writes JSON. */
+async function onHost<Result>(program: string, request: readonly string[]): Promise<Result> {
+  await ensureCommands(managerCommands, 'a store on several managers');
+  return await withScratch(async (directory) => {
+    const output = join(directory, 'result.json');
+    const run = [process.execPath, fileOf(program), '--output', output, ...request];
+    await show(process.execPath, [ownHost, ...prepare, '--', ...run]);
+    return JSON.parse(await readFile(output, 'utf8')) as Result;
   });
 }
 
@@ -194,16 +312,38 @@ function refuse(complaint: string): never {
   process.exit(2);
 }
 
+const numbers = [
+  'kills',
+  'seeds',
+  'seed',
+  'lanes',
+  'episodes',
+  'faults',
+  'managers',
+  'workers',
+  'minutes',
+  'rounds',
+  'deploys',
+] as const;
+
 function readCommandLine(): { readonly names: readonly string[]; readonly options: Options } {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
       options: {
         kills: { type: 'string', default: '50' },
-        seeds: { type: 'string', default: '2000' },
+        seeds: { type: 'string', default: '20000' },
         seed: { type: 'string', default: '1' },
         lanes: { type: 'string', default: '1' },
         episodes: { type: 'string' },
+        faults: { type: 'string', default: '100' },
+        managers: { type: 'string', default: '3' },
+        workers: { type: 'string', default: '2' },
+        minutes: { type: 'string', default: '10' },
+        rounds: { type: 'string', default: '5' },
+        seconds: { type: 'string', default: '10,30,120' },
+        deploys: { type: 'string', default: '1000' },
+        case: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
     });
@@ -211,16 +351,19 @@ function readCommandLine(): { readonly names: readonly string[]; readonly option
       process.stdout.write(usage);
       process.exit(0);
     }
-    for (const name of ['kills', 'seeds', 'seed', 'lanes', 'episodes'] as const) {
+    for (const name of numbers) {
       const given = values[name];
       if (given !== undefined && !/^[1-9]\d*$/.test(given)) {
         refuse(`--${name}: expected a whole number above 0, found "${given}"`);
       }
     }
+    if (!/^[1-9]\d*(,[1-9]\d*)*$/.test(values.seconds)) {
+      refuse(`--seconds: expected whole numbers with commas, found "${values.seconds}"`);
+    }
     const unknown = positionals.find((name) => parts[name] === undefined);
     if (unknown !== undefined) refuse(`there is no part "${unknown}"`);
     const names = positionals.length === 0 ? Object.keys(parts) : positionals;
-    return { names, options: { ...values, episodes: values.episodes } };
+    return { names, options: { ...values, episodes: values.episodes, case: values.case } };
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error));
   }
@@ -231,6 +374,6 @@ for (const name of names) {
   process.stdout.write(`prove ${name}: begins\n`);
   const result = await parts[name]?.(options);
   if (result === undefined) continue;
-  await writeReport(name, result);
+  if (options.case === undefined) await writeReport(name, result);
   process.stdout.write(`prove ${name}: ${result.summary}\n`);
 }

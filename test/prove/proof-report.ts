@@ -4,6 +4,8 @@ import type { Machine } from '../../bench/machine.ts';
 export interface ProofResult {
   readonly summary: string;
   readonly figures: object;
+  /** Lines of Markdown that say more than the summary. */
+  readonly table?: readonly string[];
 }
 
 /** The latest result of each part. */
@@ -14,6 +16,9 @@ export type ProofReport = Readonly<
 export function renderProof(report: ProofReport): string {
   const rows = Object.entries(report).map(
     ([name, { summary, date, machine }]) => `| ${name} | ${summary} | ${date}, ${machine.commit} |`,
+  );
+  const tables = Object.entries(report).flatMap(([name, { table }]) =>
+    table === undefined ? [] : [`## ${name}`, '', ...table, ''],
   );
   const [latest] = Object.values(report);
   const machine = latest?.machine;
@@ -28,5 +33,6 @@ export function renderProof(report: ProofReport): string {
     '| --- | --- | --- |',
     ...rows,
     '',
+    ...tables,
   ].join('\n');
 }

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -30,7 +31,8 @@ export class SpanHost implements AsyncDisposable {
   readonly container: string;
   /** Of the host. */
   readonly address: string;
-  readonly #inside: string;
+  /** The namespace of the container. */
+  readonly inside: string;
   readonly #holder: Running;
   readonly #lines: Interface;
   readonly #serving: Running;
@@ -45,20 +47,25 @@ export class SpanHost implements AsyncDisposable {
     this.name = made.name;
     this.address = made.address;
     this.container = made.container;
-    this.#inside = `${made.name}-inside`;
+    this.inside = `${made.name}-inside`;
     this.#holder = made.holder;
     this.#lines = createInterface({ input: made.holder.stdout });
     this.#serving = made.serving;
   }
 
-  /** `link`: this host's device to the other, which is in this host's namespace already. */
+  /**
+   * `link`: this host's device to the other, which is in this host's namespace already; `holder`:
+   * the program that holds its spans.
+   */
   static async start(of: {
     readonly name: string;
     readonly link: string;
     readonly address: string;
     readonly container: string;
+    readonly mtu: number;
+    readonly holder: readonly string[];
   }): Promise<SpanHost> {
-    const { name, link, address, container } = of;
+    const { name, link, address, container, mtu } = of;
     const inside = `${name}-inside`;
     const host = async (...order: readonly string[]) => await expectRun('ip', '-n', name, ...order);
     const within = async (...order: readonly string[]) =>
@@ -70,14 +77,15 @@ export class SpanHost implements AsyncDisposable {
     await host('address', 'add', `${gateway}/24`, 'dev', bridge);
     await host('link', 'set', bridge, 'up');
     await host('link', 'add', 'port', 'type', 'veth', 'peer', 'eth0', 'netns', inside);
-    await host('link', 'set', 'port', 'mtu', '1450', 'master', bridge, 'up');
-    await within('link', 'set', 'eth0', 'address', hardwareAddress(container), 'mtu', '1450');
+    await host('link', 'set', 'port', 'mtu', String(mtu), 'master', bridge, 'up');
+    const own = ['address', hardwareAddress(container), 'mtu', String(mtu)];
+    await within('link', 'set', 'eth0', ...own);
     await within('address', 'add', `${container}/24`, 'dev', 'eth0');
     await within('link', 'set', 'eth0', 'up');
     await within('route', 'add', 'default', 'via', gateway);
     const serving = startIn(inside, [program('bytes.ts'), 'serve']);
     await once(serving.stdout, 'data');
-    const holder = startIn(name, [program('holder.ts')]);
+    const holder = startIn(name, of.holder);
     return new SpanHost({ name, address, container, holder, serving });
   }
 
@@ -96,22 +104,24 @@ export class SpanHost implements AsyncDisposable {
 
   async show(...spans: readonly Span[]): Promise<void> {
     const given = spans.map((span) => ({ ...span, remotes: [...span.remotes] }));
-    await this.#order(`show ${JSON.stringify(given)}`);
+    await this.order(`show ${JSON.stringify(given)}`);
   }
 
   /** Returns how often drift was found until now. */
   async recheck(): Promise<number> {
-    return await this.#order('recheck');
+    return Number(await this.order('recheck'));
   }
 
   async remove(): Promise<void> {
-    await this.#order('remove');
+    await this.order('remove');
   }
 
-  async #order(line: string): Promise<number> {
+  /** What the program says that holds the spans. */
+  async order(line: string): Promise<string> {
     this.#holder.stdin.write(`${line}\n`);
     const [answer] = (await once(this.#lines, 'line')) as [string];
-    return Number(answer);
+    assert.doesNotMatch(answer, /^\{"error"/);
+    return answer;
   }
 
   async ip(...order: readonly string[]): Promise<string> {
@@ -123,19 +133,32 @@ export class SpanHost implements AsyncDisposable {
   }
 
   /** How many of as many bytes arrive from the container at an address; NaN: nobody is there. */
-  async push(to: string, count: number): Promise<number> {
-    const inside = ['netns', 'exec', this.#inside, process.execPath];
-    const order = [program('bytes.ts'), 'push', to, String(count)];
+  async push(
+    to: string,
+    count: number,
+    { said = '', limitMs = 2_000 }: { readonly said?: string; readonly limitMs?: number } = {},
+  ): Promise<number> {
+    const inside = ['netns', 'exec', this.inside, process.execPath];
+    const order = [program('bytes.ts'), 'push', to, String(count), said, String(limitMs)];
     const { stdout } = await runApart('ip', [...inside, ...order]);
     return Number(stdout.trim());
   }
 
   /** Packets that left by the device to the other host. */
   async sent(): Promise<number> {
+    return (await this.#counted()).tx.packets;
+  }
+
+  /** Packets that came by it. */
+  async received(): Promise<number> {
+    return (await this.#counted()).rx.packets;
+  }
+
+  async #counted() {
     const [link] = JSON.parse(await this.ip('-s', '-json', 'link', 'show', device)) as [
-      { readonly stats64: { readonly tx: { readonly packets: number } } },
+      { readonly stats64: Readonly<Record<'rx' | 'tx', { readonly packets: number }>> },
     ];
-    return link.stats64.tx.packets;
+    return link.stats64;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -144,13 +167,18 @@ export class SpanHost implements AsyncDisposable {
       child.kill('SIGKILL');
       await ended;
     }
-    await expectRun('ip', 'netns', 'delete', this.#inside);
+    await expectRun('ip', 'netns', 'delete', this.inside);
     await expectRun('ip', 'netns', 'delete', this.name);
   }
 }
 
-/** Two hosts, linked with each other. */
-export async function startHosts(): Promise<readonly [SpanHost, SpanHost]> {
+/** Two hosts, linked with each other; their containers send packets of that size. */
+export async function startHosts(
+  of: { readonly mtu: number; readonly holder: (name: string) => readonly string[] } = {
+    mtu: 1_450,
+    holder: () => [program('holder.ts')],
+  },
+): Promise<readonly [SpanHost, SpanHost]> {
   for (const name of ['host-a', 'host-b']) await expectRun('ip', 'netns', 'add', name);
   const ends = ['link', 'add', 'eth0', 'netns', 'host-a', 'type', 'veth', 'peer', 'eth0'];
   await expectRun('ip', ...ends, 'netns', 'host-b');
@@ -158,6 +186,8 @@ export async function startHosts(): Promise<readonly [SpanHost, SpanHost]> {
     await SpanHost.start({
       name,
       link: 'eth0',
+      mtu: of.mtu,
+      holder: of.holder(name),
       address: `192.168.88.${number}`,
       container: `10.0.9.${number + 10}`,
     });

@@ -12,6 +12,7 @@ export function runProgram(
     readonly env?: NodeJS.ProcessEnv;
     /** When it aborts, the program is asked to stop. */
     readonly signal?: AbortSignal;
+    readonly onOutput?: (text: string) => void;
   },
 ): Promise<ProgramResult>;
 

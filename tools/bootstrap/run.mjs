@@ -6,12 +6,14 @@ import { spawn } from 'node:child_process';
  *
  * @param {string} program
  * @param {readonly string[]} parameters
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, signal?: AbortSignal }} [options] When the
- *   signal aborts, the program is asked to stop.
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, signal?: AbortSignal,
+ *   onOutput?: (text: string) => void }} [options] When the signal aborts, the program is asked to
+ *   stop. `onOutput` gets what it writes as it comes.
  * @returns {Promise<{ code: number | null, output: string }>} `code` is null when a signal ended
  *   the program or when it could not be started; `output` then says why.
  */
-export function runProgram(program, parameters, { cwd, env, signal: stop } = {}) {
+export function runProgram(program, parameters, options = {}) {
+  const { cwd, env, signal: stop, onOutput } = options;
   return new Promise((resolve) => {
     const child = spawn(program, parameters, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const stopChild = () => child.kill('SIGTERM');
@@ -19,6 +21,7 @@ export function runProgram(program, parameters, { cwd, env, signal: stop } = {})
     let output = '';
     const keep = (chunk) => {
       output += chunk;
+      onOutput?.(chunk);
     };
     child.stdout.setEncoding('utf8').on('data', keep);
     child.stderr.setEncoding('utf8').on('data', keep);

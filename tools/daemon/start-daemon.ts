@@ -35,6 +35,8 @@ export interface TuttiDaemon {
   readonly kill: () => Promise<void>;
 }
 
+/** Of processes that belong to a daemon, and that may outlive it. */
+const roles = ['daemon', 'manager', 'take-care'];
 const readyLimitMs = 30_000;
 const pollMs = 20;
 
@@ -133,7 +135,7 @@ export function daemonProcesses(directory: string): readonly number[] {
     .filter((entry) => /^\d+$/.test(entry))
     .filter((pid) => {
       const words = wordsOf(pid);
-      const isOurs = words.includes('daemon') || words.includes('manager');
+      const isOurs = roles.some((role) => words.includes(role));
       return isOurs && words.some((word) => word.startsWith(`${directory}/`));
     })
     .map(Number);

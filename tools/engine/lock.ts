@@ -2,6 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const askEveryMs = 200;
 
 /** Disposing of it gives the lock back. */
 export interface Lock extends Disposable {
@@ -31,4 +34,13 @@ export async function takeLock(file: string): Promise<Lock | undefined> {
   if (!isHeld) return undefined;
   holder.unref();
   return { released, [Symbol.dispose]: () => holder.stdin.end() };
+}
+
+/** Takes a lock on a file once nobody has it. */
+export async function awaitLock(file: string): Promise<Lock> {
+  for (;;) {
+    const lock = await takeLock(file);
+    if (lock !== undefined) return lock;
+    await sleep(askEveryMs);
+  }
 }

@@ -19,7 +19,8 @@ export const agentCommands: readonly NeededCommand[] = [
   { command: 'nft', package: 'nftables' },
   { command: 'ip', package: 'iproute2' },
   { command: 'conntrack', package: 'conntrack' },
-  { command: 'conntrack', package: 'conntrack' },
+  { command: 'wg', package: 'wireguard-tools' },
+  { command: 'wireguard-go', package: 'wireguard-go' },
 ];
 
 /** What managers call once there are two of them. */
@@ -27,8 +28,19 @@ export const managerCommands: readonly NeededCommand[] = [
   { command: 'etcd', package: 'etcd-server' },
 ];
 
+/** What measures the network, and is measured beside it. */
+export const benchCommands: readonly NeededCommand[] = [
+  { command: 'wrk', package: 'wrk' },
+  { command: 'iperf3', package: 'iperf3' },
+  { command: 'dnsperf', package: 'dnsperf' },
+  { command: 'dnsmasq', package: 'dnsmasq-base' },
+];
+
 /** What judges in tests. */
-export const judgeCommands: readonly NeededCommand[] = [{ command: 'openssl', package: 'openssl' }];
+export const judgeCommands: readonly NeededCommand[] = [
+  { command: 'openssl', package: 'openssl' },
+  { command: 'tcpdump', package: 'tcpdump' },
+];
 
 /**
  * Installs what is missing from the distribution's packages, without starting any service.

@@ -41,6 +41,7 @@ const ownPlaces = [
   '/run/netns',
   '/run/tutti',
   '/run/tutti-playground',
+  '/run/wireguard',
   '/var/lib/tutti-playground',
 ];
 const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];

@@ -30,7 +30,8 @@ export async function rememberPacketFilter(file: string): Promise<PacketFilter> 
 export async function restorePacketFilter(before: PacketFilter): Promise<void> {
   const rules = new Set(before.rules);
   for (const family of families) {
-    const added = (await listRules(family)).filter(({ text }) => !rules.has(text));
+    const present = await listRules(family);
+    const added = present.filter(({ text }) => !rules.has(text));
     const isEngines = ({ rule }: FilterRule) => rule.some((word) => word.startsWith('DOCKER'));
     for (const { table, rule } of added.filter(isEngines)) {
       if (rule[0] === '-A') await change(family, ['-t', table, '-D', ...rule.slice(1)]);
@@ -39,7 +40,11 @@ export async function restorePacketFilter(before: PacketFilter): Promise<void> {
       if (rule[0] === '-N') await change(family, ['-t', table, '-X', ...rule.slice(1)]);
     }
     const policy = 'filter -P FORWARD ACCEPT';
-    if (rules.has(`${family} ${policy}`)) await change(family, policy.split(' ').slice(1));
+    const isAsBefore = present.some(({ text }) => text === `${family} ${policy}`);
+    // Saying it again would make a table where none was.
+    if (rules.has(`${family} ${policy}`) && !isAsBefore) {
+      await change(family, policy.split(' ').slice(1));
+    }
   }
   writeFileSync(forwardingFile, before.forwarding);
 }

@@ -9,6 +9,11 @@ test('a run without a test fails, though the runner says success', () => {
   assert.equal(judgeTestRun(0, '').passed, false);
 });
 
+test('where the runner ran several times, each has tests, and all are counted', () => {
+  assert.equal(judgeTestRun(0, `${counts(3)}${counts(4)}`).summary, '7 tests');
+  assert.equal(judgeTestRun(0, `${counts(3)}${counts(0)}`).passed, false);
+});
+
 test('a run fails when the runner does', () => {
   assert.equal(judgeTestRun(1, counts(3)).passed, false);
   assert.equal(judgeTestRun(null, counts(3)).passed, false);

@@ -19,17 +19,10 @@ export interface NodeTestOptions {
 
 /** Runs test files by Node's runner. No tests at all is a failure. */
 export async function runNodeTests(options: NodeTestOptions): Promise<StageResult> {
-  const { files, isolation = 'process', concurrency, timeoutMs = 120_000, wrapper = [] } = options;
   const [program = process.execPath, ...parameters] = [
-    ...wrapper,
+    ...(options.wrapper ?? []),
     process.execPath,
-    '--disable-warning=ExperimentalWarning',
-    '--test',
-    '--test-reporter=spec',
-    `--test-isolation=${isolation}`,
-    `--test-timeout=${timeoutMs}`,
-    ...(concurrency === undefined ? [] : [`--test-concurrency=${concurrency}`]),
-    ...files,
+    ...nodeTestParameters(options),
   ];
   const { code, output } = await runProgram(program, parameters, {
     cwd: repositoryRoot,
@@ -39,13 +32,32 @@ export async function runNodeTests(options: NodeTestOptions): Promise<StageResul
   return judgeTestRun(code, output);
 }
 
-/** Reads the counts that Node's runner prints in the end. */
+/** Of Node itself, to run test files. */
+export function nodeTestParameters({
+  files,
+  isolation = 'process',
+  concurrency,
+  timeoutMs = 120_000,
+}: Pick<NodeTestOptions, 'files' | 'isolation' | 'concurrency' | 'timeoutMs'>): readonly string[] {
+  return [
+    '--disable-warning=ExperimentalWarning',
+    '--test',
+    '--test-reporter=spec',
+    `--test-isolation=${isolation}`,
+    `--test-timeout=${timeoutMs}`,
+    ...(concurrency === undefined ? [] : [`--test-concurrency=${concurrency}`]),
+    ...files,
+  ];
+}
+
+/** Reads the counts that Node's runner prints in the end, once for each time that it ran. */
 export function judgeTestRun(code: number | null, output: string): StageResult {
-  const count = (what: string) =>
-    Number(new RegExp(`^\\S+ ${what} (\\d+)$`, 'm').exec(output)?.[1] ?? 0);
-  const tests = count('tests');
+  const counts = [...output.matchAll(/^\S+ tests (\d+)$/gm)].map(([, count]) => Number(count));
+  const tests = counts.reduce((sum, count) => sum + count, 0);
   const summary = [`${tests} tests`, ...skippedTests(output).map(describeSkipped)].join('; ');
-  if (tests === 0) return { passed: false, output: `${output}\nNo test ran.` };
+  if (counts.length === 0 || counts.includes(0)) {
+    return { passed: false, output: `${output}\nNo test ran.` };
+  }
   return { passed: code === 0, summary, output };
 }
 

@@ -11,7 +11,7 @@ import { canShareProcess, findTestFiles } from './test-files.ts';
 const rulesTests = ['tools/tidy.test.ts', 'tools/layers.test.ts'];
 const gateTests = ['tools/gates/gates.test.ts'];
 const simulation = 'sim/main.ts';
-const simulationSeeds = 200;
+const simulationSeeds = 1_000;
 
 /** What CI runs, in order. What does not exist yet in the repository has no stage. */
 export function listStages(): readonly Stage[] {

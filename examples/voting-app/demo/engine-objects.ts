@@ -1,6 +1,6 @@
 import { runProgram } from '../../../tools/bootstrap/run.mjs';
 import { requestEngine } from '../../../tools/engine/engine-request.ts';
-import { acceptMark, tableName } from '../../../src/overlay/node-rules.ts';
+import { acceptMark, tableName } from '../../../src/overlay/rule-table.ts';
 import { backingNetworkLabel, stackLabel } from '../../../src/model/labels.ts';
 import { TuttiError } from '../../../src/lib/error.ts';
 

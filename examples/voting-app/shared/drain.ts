@@ -1,6 +1,6 @@
 /** How long a server that was told to stop keeps its door open. */
 export interface DrainRules {
-  /** Close once no connection has arrived for this long. */
+  /** Close once no connection or request has arrived for this long. */
   readonly quietMs: number;
   /** Close after this long, whatever still arrives. */
   readonly limitMs: number;
@@ -10,7 +10,7 @@ export interface DrainRules {
 export interface DrainView {
   readonly nowMs: number;
   readonly stopRequestedAtMs: number;
-  readonly lastConnectionAtMs: number;
+  readonly lastArrivalAtMs: number;
 }
 
 /**
@@ -22,7 +22,7 @@ export interface DrainView {
  * any delay of a busy one.
  */
 export function drainDelayMs(view: DrainView, rules: DrainRules): number {
-  const quietSinceMs = Math.max(view.lastConnectionAtMs, view.stopRequestedAtMs);
+  const quietSinceMs = Math.max(view.lastArrivalAtMs, view.stopRequestedAtMs);
   const closeAtMs = Math.min(quietSinceMs + rules.quietMs, view.stopRequestedAtMs + rules.limitMs);
   return Math.max(0, closeAtMs - view.nowMs);
 }

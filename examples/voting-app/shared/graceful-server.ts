@@ -31,13 +31,16 @@ export interface GracefulServer {
 /** Starts to listen on all addresses; rejects when the port cannot be had. */
 export async function startServer(options: GracefulServerOptions): Promise<GracefulServer> {
   const stopping = new AbortController();
+  let lastArrivalAtMs = 0;
+  const arrived = (): void => {
+    lastArrivalAtMs = performance.now();
+  };
   const server = createServer((request, response) => {
+    // On a connection that is kept, too: whoever asks next is told to open another one.
+    arrived();
     void answer({ request, response, handler: options.handler, stopping: stopping.signal });
   });
-  let lastConnectionAtMs = 0;
-  server.on('connection', () => {
-    lastConnectionAtMs = performance.now();
-  });
+  server.on('connection', arrived);
   const port = await listen(server, options.port);
   return {
     port,
@@ -45,7 +48,7 @@ export async function startServer(options: GracefulServerOptions): Promise<Grace
       const stopRequestedAtMs = performance.now();
       stopping.abort();
       for (;;) {
-        const view = { nowMs: performance.now(), stopRequestedAtMs, lastConnectionAtMs };
+        const view = { nowMs: performance.now(), stopRequestedAtMs, lastArrivalAtMs };
         const delayMs = drainDelayMs(view, options.drain ?? defaultDrain);
         if (delayMs === 0) break;
         await sleep(delayMs);

@@ -1,0 +1,14 @@
+/** What one node with so many services took, in milliseconds. */
+export interface ScaleRun {
+  readonly services: number;
+  /** From when it is told of all of them until the kernel has them. */
+  readonly loadMs: number;
+  /** Processor time of that, of the programs that were started too. */
+  readonly loadProcessorMs: number;
+  /** The same of one change, the mean of all. */
+  readonly changeProcessorMs: number;
+  /** One back end of one service leaves, or comes back. */
+  readonly changeMs: readonly number[];
+  /** A new connection to a virtual address. */
+  readonly connectMs: readonly number[];
+}

@@ -1,0 +1,111 @@
+import type { ServiceGroup } from '../catalog/service-groups.ts';
+import type { PortForward } from '../host/network-devices.ts';
+import { withoutPrefix } from '../lib/ipv4.ts';
+import type { CatalogTask, NetworkAssignment } from '../model/assignment.ts';
+import type { Affinity } from '../model/affinity.ts';
+import { bridgeName } from './bridge-name.ts';
+import type { OwnPart } from './rule-table.ts';
+import { stickySlots } from './sticky-slots.ts';
+
+/** What the rules of a node have of one service. */
+export interface ServiceRules {
+  readonly part: OwnPart;
+  readonly virtualAddresses: readonly { readonly bridge: string; readonly address: string }[];
+  readonly backEnds: readonly string[];
+  /** How its virtual addresses choose. */
+  readonly choices: readonly Choice[];
+}
+
+/** One of so many back ends at random, or by the caller's address. */
+export type Choice = number | 'sticky';
+
+export interface ServiceWorld {
+  readonly networks: ReadonlyMap<string, NetworkAssignment>;
+  /** This node's own id. */
+  readonly nodeId: string;
+  /** Whether a way leads from this node to a task's address on a network. */
+  readonly reaches: (task: CatalogTask, networkId: string) => boolean;
+}
+
+export function serviceRules(
+  group: ServiceGroup,
+  { networks, nodeId, reaches }: ServiceWorld,
+): ServiceRules {
+  const elements = {
+    vip: new Map<string, string>(),
+    'vip-slot': new Map<string, string>(),
+    virtual: new Map<string, string>(),
+    self: new Map<string, string>(),
+  };
+  const virtualAddresses: { readonly bridge: string; readonly address: string }[] = [];
+  const found = new Set<string>();
+  const choices: Choice[] = [];
+  const ready = group.tasks.filter((task) => task.ready);
+  // A task elsewhere is led to itself by its own node.
+  for (const task of ready) if (task.nodeId === nodeId) addSelf(elements.self, task);
+  for (const { networkId, virtualAddress } of group.service?.networks ?? []) {
+    const network = networks.get(networkId);
+    // The ingress network belongs to nobody: services meet there that share no other network.
+    if (virtualAddress === undefined || network === undefined || network.ingress) continue;
+    const bridge = bridgeName(networkId);
+    virtualAddresses.push({ bridge, address: virtualAddress });
+    elements.virtual.set(virtualAddress, '');
+    const backEnds = ready
+      .filter((task) => reaches(task, networkId))
+      .flatMap((task) => task.addresses.filter((one) => one.networkId === networkId))
+      .map((one) => withoutPrefix(one.address));
+    if (backEnds.length === 0) continue;
+    const { choice, slots } = chooseFrom(backEnds, group.service?.affinity);
+    choices.push(choice);
+    elements.vip.set(`"${bridge}" . ${virtualAddress}`, `goto vip-${choice}`);
+    for (const [slot, backEnd] of slots.entries()) {
+      elements['vip-slot'].set(`${virtualAddress} . ${slot}`, backEnd);
+    }
+    for (const backEnd of backEnds) found.add(backEnd);
+  }
+  return { part: elements, virtualAddresses, backEnds: [...found], choices };
+}
+
+function chooseFrom(
+  backEnds: readonly string[],
+  affinity: Affinity | undefined,
+): { readonly choice: Choice; readonly slots: readonly string[] } {
+  return affinity === undefined
+    ? { choice: backEnds.length, slots: backEnds }
+    : { choice: 'sticky', slots: stickySlots(backEnds) };
+}
+
+/** A task may be led to itself, and comes by any of its networks. */
+function addSelf(self: Map<string, string>, { addresses }: CatalogTask): void {
+  const own = addresses.map((one) => withoutPrefix(one.address));
+  for (const from of own) for (const to of own) self.set(`${from} . ${to}`, '');
+}
+
+/** What the rules of a node have of one published port. */
+export interface PortRules {
+  readonly part: OwnPart;
+  readonly backEnds: readonly string[];
+  /** Undefined: it leads nowhere. */
+  readonly choice?: Choice;
+}
+
+export function portRules(
+  { protocol, port, backEnds, affinity }: PortForward,
+  isPeer: (address: string) => boolean,
+): PortRules {
+  const key = `${protocol} . ${port}`;
+  const held = new Map([[key, '']]);
+  const [first] = backEnds;
+  if (first === undefined) return { part: { held, idle: held }, backEnds: [] };
+  const addresses = backEnds.map(({ address }) => address);
+  const { choice, slots } = chooseFrom(addresses, affinity);
+  const part: OwnPart = {
+    held,
+    port: new Map([[key, `goto port-${choice}`]]),
+    // Every task of a service listens on the same port.
+    'port-target': new Map([[key, String(first.port)]]),
+    'port-slot': new Map(slots.map((address, slot) => [`${key} . ${slot}`, address] as const)),
+    ...(addresses.some(isPeer) && { relayed: held }),
+  };
+  return { part, backEnds: addresses, choice };
+}
