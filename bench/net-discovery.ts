@@ -118,7 +118,9 @@ async function running(playground: TestPlayground) {
   throw new Error(`${service} runs nowhere`);
 }
 
-/** When the engine of a host says that something happened, in ms since the epoch, with fractions. */
+/**
+ * When the engine of a host says that something happened, in ms since the epoch, with fractions.
+ */
 async function instant(
   playground: TestPlayground,
   of: { readonly host: string; readonly id: string; readonly what: 'StartedAt' | 'FinishedAt' },

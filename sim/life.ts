@@ -46,7 +46,9 @@ export class Life {
   }
 }
 
-/** Never resolves. Each caller has one of its own: a promise that stays keeps all who wait for it. */
+/**
+ * Never resolves. Each caller has one of its own: a promise that stays keeps all who wait for it.
+ */
 export function notAnyMore(): Promise<never> {
   return new Promise<never>(() => undefined);
 }

@@ -8,7 +8,10 @@ export interface NameLoad {
   readonly latenciesMs: readonly number[];
 }
 
-/** One process asks by so many sockets: the kernel gives each of them one of the processes that share a port. */
+/**
+ * One process asks by so many sockets: the kernel gives each of them one of the processes that
+ * share a port.
+ */
 const clients = 32;
 
 /**

@@ -20,7 +20,9 @@ const complain = (message: string, fields?: object) =>
   void process.stderr.write(`${message} ${JSON.stringify(fields ?? {})}\n`);
 const logger = { debug: quiet, info: quiet, warn: complain, error: complain };
 
-/** The code of a node's networks with a real kernel, and in place of an engine what makes bridges. */
+/**
+ * The code of a node's networks with a real kernel, and in place of an engine what makes bridges.
+ */
 export function networkOfNode(ownDirectory: string): LinuxNodeNetwork {
   const upstream = new UpstreamDns();
   return new LinuxNodeNetwork({
@@ -102,7 +104,9 @@ function address(block: number, index: number): string {
   return `10.${block + (place >> 16)}.${(place >> 8) & 255}.${place & 255}`;
 }
 
-/** Services of two back ends on one network; the first back end of the first one is on this node. */
+/**
+ * Services of two back ends on one network; the first back end of the first one is on this node.
+ */
 export class Catalog {
   readonly #services = new LayeredMap<string, CatalogService>();
   readonly #tasks = new LayeredMap<string, CatalogTask>();

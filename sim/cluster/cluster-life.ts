@@ -47,7 +47,9 @@ class ClusterLife {
   readonly #dice: Prng;
   readonly #tell: Tell;
   readonly #startedAt: number;
-  /** Drained and rebalanced in the end: a fifth of what a seed costs, so that a third of them are. */
+  /**
+   * Drained and rebalanced in the end: a fifth of what a seed costs, so that a third of them are.
+   */
   readonly #isMoved: boolean;
   #cuts = 0;
   readonly #faults: string[] = [];

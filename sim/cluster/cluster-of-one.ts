@@ -3,7 +3,9 @@ import { declare, initRequest } from '../manager-world.ts';
 import type { ClusterWorld } from './cluster-world.ts';
 import type { Machine } from './machine.ts';
 
-/** Makes a cluster of the world's only machine; resolves when all replicas of a service run there. */
+/**
+ * Makes a cluster of the world's only machine; resolves when all replicas of a service run there.
+ */
 export async function clusterOfOne(world: ClusterWorld, replicas: number): Promise<Machine> {
   const begin = async (): Promise<void> => {
     await world.startManager();

@@ -43,7 +43,10 @@ export interface ClusterSeams {
   readonly disk?: (disk: AgentDisk) => AgentDisk;
   /** Nobody stops fenced tasks where no agent does. */
   readonly withoutGuard?: boolean;
-  /** The clock by which a node and its guard count its lease, where it is not the one that nobody sets. */
+  /**
+   * The clock by which a node and its guard count its lease, where it is not the one that nobody
+   * sets.
+   */
   readonly leaseClock?: (clocks: { readonly own: Clock; readonly steady: Clock }) => Clock;
 }
 

@@ -144,7 +144,9 @@ export class SimulatedEtcd {
     this.#forgetOnWay(member);
   }
 
-  /** How long the member stands still yet; not as its machine's clock has it, which may be wrong. */
+  /**
+   * How long the member stands still yet; not as its machine's clock has it, which may be wrong.
+   */
   frozenForMs(member: EtcdMember): number {
     return Math.max(member.frozenUntil - this.#clock.now(), 0);
   }

@@ -77,7 +77,9 @@ export class LeaseKeeper {
     return this.#clock.now() >= this.#startedAt + startGraceMs;
   }
 
-  /** Until when fenced tasks that are assigned may run; undefined: they may not, as far as known. */
+  /**
+   * Until when fenced tasks that are assigned may run; undefined: they may not, as far as known.
+   */
   get until(): Instant | undefined {
     return this.isOver ? undefined : this.#lease.fencedFrom;
   }

@@ -13,7 +13,9 @@ import { assignableRange, reservedRange } from './subnet.ts';
 export class AddressReuse {
   readonly #next = new Map<string, number>();
   readonly #seenEnds = new Set<string>();
-  /** By `addressKey`, the last task that had it and whose row is gone, while its node may not know. */
+  /**
+   * By `addressKey`, the last task that had it and whose row is gone, while its node may not know.
+   */
   readonly #removed = new Map<string, { readonly taskId: string; readonly nodeId: string }>();
   readonly #keysOfRemoved = new Map<string, readonly string[]>();
 

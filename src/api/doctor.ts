@@ -5,7 +5,9 @@ import type { ControlPlane } from '../manager/control-plane.ts';
 import type { ExaminationStep } from '../model/network-examination.ts';
 import type { NetworkReportStep } from '../model/network-report.ts';
 
-/** How far the look at the network of every node is, one step a line, and in the end what it says. */
+/**
+ * How far the look at the network of every node is, one step a line, and in the end what it says.
+ */
 export function examineNetwork(controlPlane: ControlPlane, signal: AbortSignal): HttpReply {
   return {
     kind: 'stream',

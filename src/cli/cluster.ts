@@ -11,7 +11,9 @@ export async function readCluster(context: CliContext): Promise<{ readonly state
   return { state: info.Swarm?.LocalNodeState ?? 'inactive' };
 }
 
-/** Makes a cluster of this one machine, which no other reaches, where there is none yet; says so. */
+/**
+ * Makes a cluster of this one machine, which no other reaches, where there is none yet; says so.
+ */
 export async function ensureCluster(context: CliContext): Promise<void> {
   const { state } = await readCluster(context);
   if (state !== 'inactive') return;

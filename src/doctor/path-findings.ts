@@ -142,7 +142,9 @@ function smallLink({ from, toName, path }: Pair): NetworkFinding {
   };
 }
 
-/** Containers of different nodes have packets of different sizes: TCP agrees on one, UDP does not. */
+/**
+ * Containers of different nodes have packets of different sizes: TCP agrees on one, UDP does not.
+ */
 function linksDiffer(seen: SeenNodes): readonly NetworkFinding[] {
   const byMtu = Map.groupBy(seen.all, ({ examined }) => examined.linkMtu);
   const [smallest, ...larger] = [...byMtu.keys()].toSorted((left, right) => left - right);

@@ -18,7 +18,9 @@ export interface OwnTask {
   readonly notReady?: string;
 }
 
-/** A task of this node that has ports of the node itself (mode `host`), from its start to its end. */
+/**
+ * A task of this node that has ports of the node itself (mode `host`), from its start to its end.
+ */
 export interface HostPublication {
   readonly taskId: string;
   /** `<service>.<slot>.<task id>`. */

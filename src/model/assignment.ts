@@ -105,7 +105,9 @@ export interface CatalogTask {
   readonly hostname?: string;
   readonly addresses: readonly TaskAddress[];
   readonly ready: boolean;
-  /** It stands for a container that is no task; its id, and that of its service, is the container's. */
+  /**
+   * It stands for a container that is no task; its id, and that of its service, is the container's.
+   */
   readonly isContainer?: true;
 }
 

@@ -90,7 +90,9 @@ export function isLost(view: View, task: Task): boolean {
   return task.end === undefined && task.nodeId !== undefined && hasLeft(view, task.nodeId);
 }
 
-/** Whether the node is none of the cluster any more. Who says that it leaves has stopped its tasks. */
+/**
+ * Whether the node is none of the cluster any more. Who says that it leaves has stopped its tasks.
+ */
 export function hasLeft(view: View, nodeId: string): boolean {
   const node = view.nodes.get(nodeId);
   return node === undefined || node.leftAt !== undefined;

@@ -337,7 +337,9 @@ export class DockerRuntime implements ContainerRuntime {
     return orphans.length > 0;
   }
 
-  /** Names of endpoints by their id; the engine lists them by these, all others by their container. */
+  /**
+   * Names of endpoints by their id; the engine lists them by these, all others by their container.
+   */
   async #findOrphans(network: string, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
     const path = networkPath(network);
     const found = await this.#client.find<NetworkInspect>({ method: 'GET', path, signal });
@@ -425,7 +427,9 @@ function splitReference(reference: string): { readonly name: string; readonly ta
   return { name: reference, tag: 'latest' };
 }
 
-/** An engine that does not know the version says so of the client, who is nobody that people know. */
+/**
+ * An engine that does not know the version says so of the client, who is nobody that people know.
+ */
 function explainVersion(error: unknown): unknown {
   if (!TuttiError.from(error).message.includes('too new')) return error;
   const message =

@@ -36,7 +36,9 @@ export class EtcdMembers {
     });
   }
 
-  /** Waits until the learner knows what the others know. @throws TuttiError when it takes longer. */
+  /**
+   * Waits until the learner knows what the others know. @throws TuttiError when it takes longer.
+   */
   async giveVote(id: string, { limitMs }: { readonly limitMs: number }): Promise<EtcdMember> {
     const until = performance.now() + limitMs;
     for (;;) {

@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { MachineProcess, NamespaceKind } from '../host/playground-machine.ts';
 
-/** All processes of this machine (proc(5)) that are not over; what vanishes on the way is left out. */
+/**
+ * All processes of this machine (proc(5)) that are not over; what vanishes on the way is left out.
+ */
 export function listProcesses(variables: readonly string[]): readonly MachineProcess[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

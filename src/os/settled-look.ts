@@ -5,7 +5,9 @@ import { TuttiError } from '../lib/error.ts';
 /** Between the first sign of another address and the look at all of them. */
 const settleMs = 500;
 
-/** One look for however many changes, once they are over: addresses come and go in several steps. */
+/**
+ * One look for however many changes, once they are over: addresses come and go in several steps.
+ */
 export class SettledLook {
   readonly #on: { readonly clock: Clock; readonly logger: Logger; readonly signal: AbortSignal };
   readonly #look: () => Promise<void>;

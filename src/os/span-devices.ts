@@ -8,7 +8,9 @@ const usualMtu = 1_500;
 const ofLinks = /^(?:link|address) /;
 /** A device between nodes has the node's address, too. */
 const isOurs = /^tt-/;
-/** Values of `rp_filter`: a packet has to come in where its answer leaves, or where any way leads. */
+/**
+ * Values of `rp_filter`: a packet has to come in where its answer leaves, or where any way leads.
+ */
 const strict = '1';
 const loose = '2';
 /**

@@ -36,7 +36,9 @@ export interface UpstreamDnsOptions {
   readonly firstLimitMs?: number;
 }
 
-/** Asks the resolvers of this machine, or others, and keeps their answers for as long as they say. */
+/**
+ * Asks the resolvers of this machine, or others, and keeps their answers for as long as they say.
+ */
 export class UpstreamDns {
   readonly #path: string;
   readonly #port: number;

@@ -74,7 +74,9 @@ const ledOnMark = '0x2d';
  */
 export const foreignFrames = 'udp dport . @th,96,24 @segment drop';
 export const callersFrames = 'udp dport . @th,96,24 . ip saddr @calling accept';
-/** First, for of frames there are as many as packets, and to the kernel each is a new connection. */
+/**
+ * First, for of frames there are as many as packets, and to the kernel each is a new connection.
+ */
 export const knownFrames = 'udp dport . @th,96,24 @segment ip saddr @peer accept';
 
 /** What belongs to an encrypted network passes by the tunnel or not at all, either way. */

@@ -148,7 +148,9 @@ async function damage(
   return records;
 }
 
-/** Of the sort that was drawn; without a daemon it is the one with the fenced task, where it can be. */
+/**
+ * Of the sort that was drawn; without a daemon it is the one with the fenced task, where it can be.
+ */
 async function chooseHost(site: ClusterSite, { kind, victim, choice }: Fault): Promise<string> {
   const leader = await findLeader(site, site.managers);
   if (leader === undefined) throw new Error('no manager says who leads');

@@ -15,7 +15,9 @@ export function updated(service: string): Step {
   return until(`service inspect ${state} ${service}`, /completed|paused/);
 }
 
-/** Waits until a service has its addresses and ports; Swarm gives them a moment after it answered. */
+/**
+ * Waits until a service has its addresses and ports; Swarm gives them a moment after it answered.
+ */
 export function allocated(service: string): Step {
   return until(`service inspect --format '{{.Endpoint.Spec.Mode}}' ${service}`, /vip|dnsrr/);
 }

@@ -19,7 +19,9 @@ const image = 'tutti-test/busybox:1';
 
 type Report = NetworkReport & { readonly exitCode: number };
 
-/** Breaks the networks of a playground in one way after the other, and asks the doctor each time. */
+/**
+ * Breaks the networks of a playground in one way after the other, and asks the doctor each time.
+ */
 export async function runDoctor(say: (line: string) => void): Promise<readonly DoctorResult[]> {
   await using hosts = await TestPlayground.up({ name: 'doctor', workers, images: [image] });
   await hosts.docker(manager, 'network', 'create', '--driver=overlay', 'doctored');

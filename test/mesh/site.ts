@@ -26,7 +26,9 @@ export const addresses = {
   other: '192.0.2.4',
   near: '192.0.2.50',
 } as const;
-/** One that only the node that is asked reaches, by a narrow link; and that node's address there. */
+/**
+ * One that only the node that is asked reaches, by a narrow link; and that node's address there.
+ */
 export const far = { address: '198.51.100.50', gateway: '198.51.100.1', mtu: '1280' } as const;
 /** Another one of the node that has the task. */
 export const secondAddress = '203.0.113.2';

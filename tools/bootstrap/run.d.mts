@@ -1,5 +1,5 @@
 export interface ProgramResult {
-  /** Null when a signal ended the program or when it could not be started. */
+  /** Null when a signal ended the program, it reached its limit, or it could not be started. */
   readonly code: number | null;
   readonly output: string;
 }
@@ -12,6 +12,8 @@ export function runProgram(
     readonly env?: NodeJS.ProcessEnv;
     /** When it aborts, the program is asked to stop. */
     readonly signal?: AbortSignal;
+    /** After so long as well; one that does not stop is killed half a minute later. */
+    readonly limitMs?: number;
     readonly onOutput?: (text: string) => void;
   },
 ): Promise<ProgramResult>;

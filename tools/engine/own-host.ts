@@ -32,6 +32,7 @@ import { startEngine } from './start-engine.ts';
 const startDescriptor = 3;
 const startWord = 'start';
 const pollMs = 50;
+const endLimitMs = 25_000;
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Directories of which the host has its own. */
 const ownPlaces = [
@@ -174,8 +175,11 @@ function startOnTerminal(
     stdio: ['ignore', 'inherit', 'inherit', start],
     env,
   });
-  // The program ends by itself, and then this cleans up.
-  const forward = (signal: NodeJS.Signals) => passOn(child, signal);
+  // The program ends by itself, and then this cleans up; one that does not is ended.
+  const forward = (signal: NodeJS.Signals) => {
+    passOn(child, signal);
+    setTimeout(() => passOn(child, 'SIGKILL'), endLimitMs).unref();
+  };
   for (const signal of stopSignals) process.on(signal, forward);
   const ended = once(child, 'exit');
   const end = async () => {
@@ -191,8 +195,9 @@ function startOnTerminal(
 }
 
 /** `unshare` itself ignores signals: they are for the first process of the host, its child. */
-function passOn({ pid, spawnfile }: ChildProcess, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
+function passOn(child: ChildProcess, signal: NodeJS.Signals): void {
+  const { pid, spawnfile, exitCode, signalCode } = child;
+  if (pid === undefined || exitCode !== null || signalCode !== null) return;
   try {
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
     process.kill(spawnfile === 'unshare' && children !== '' ? Number(children) : pid, signal);
