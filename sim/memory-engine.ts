@@ -51,6 +51,7 @@ export class MemoryEngine implements StoreEngine {
 
   async load(): Promise<StoreSnapshot> {
     await this.#mustBeOpen();
+    this.#disk.sync();
     return { ...this.#disk.state, rows: this.#disk.rows() };
   }
 

@@ -88,6 +88,21 @@ describe('a store on a simulated disk that loses or tears what was not synced', 
     assert.deepEqual([...fates].toSorted(), ['kept', 'lost', 'torn']);
   });
 
+  it('shows no write that can still be lost, though its writer was killed and the disk is full', async () => {
+    const disk = new SimulatedDisk();
+    disk.append({
+      epoch: 1,
+      revision: 1,
+      changes: [{ kind: 'put', table: 'configs', id: 'c', value: '{}' }],
+    });
+    disk.full = true;
+    const { revision, rows } = await new MemoryEngine(disk).load();
+    const shown = Array.from(rows, ({ id }) => id);
+    disk.forgetTail();
+    assert.deepEqual({ revision, shown }, { revision: 1, shown: ['c'] });
+    assert.equal(disk.state.revision, 1);
+  });
+
   it('is caught when the disk says "synced" too early: the check can fail', async () => {
     const disk = new SimulatedDisk();
     disk.lying = true;

@@ -48,7 +48,10 @@ export type CommitOutcome =
  * engine.
  */
 export interface StoreEngine {
-  /** Throws `failed-precondition` when what is stored is damaged. */
+  /**
+   * What it returns is durable: others may be told of it, also where nothing can be written any
+   * more. Throws `failed-precondition` when what is stored is damaged.
+   */
   load(): Promise<StoreSnapshot>;
   /** Takes the next epoch, whoever held the last one; durable before it returns it. */
   takeEpoch(): Promise<number>;

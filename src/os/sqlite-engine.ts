@@ -12,7 +12,7 @@ import { assert, unreachable } from '../lib/assert.ts';
 import { TuttiError } from '../lib/error.ts';
 import { RowNumbers } from './row-numbers.ts';
 import { isDiskFull, sqliteError } from './sqlite-error.ts';
-import { openSqliteFile, pragma } from './sqlite-file.ts';
+import { openSqliteFile, pragma, syncLog } from './sqlite-file.ts';
 
 /** Commits between two looks at the file's free pages. */
 const vacuumEveryCommits = 256;
@@ -51,6 +51,7 @@ export class SqliteEngine implements StoreEngine {
 
   async load(): Promise<StoreSnapshot> {
     this.#mustBeOpen();
+    syncLog(this.#path);
     try {
       return { ...this.#meta(), rows: this.#rows() };
     } catch (reason) {

@@ -76,15 +76,37 @@ function createPrivately(path: string): void {
     }
     // Also what WAL and journal get: SQLite gives them the mode of the file.
     closeSync(openSync(path, 'wx', 0o600));
-    const handle = openSync(directory, 'r');
-    fsyncSync(handle);
-    closeSync(handle);
+    syncFile(directory, 'r');
   } catch (cause) {
     throw new TuttiError(
       'permission-denied',
       `the store ${path} cannot be made: ${TuttiError.from(cause).message}`,
       { cause },
     );
+  }
+}
+
+/**
+ * Makes durable what a process wrote to the store's log and was killed before it was synced; it can
+ * be read already. Needs no space. The log carries no locks, so it may be opened beside SQLite.
+ */
+export function syncLog(path: string): void {
+  const log = `${path}-wal`;
+  try {
+    if (!existsSync(log)) return;
+    syncFile(log, 'r+');
+    syncFile(dirname(path), 'r');
+  } catch (reason) {
+    throw sqliteError(reason, path);
+  }
+}
+
+function syncFile(path: string, flags: 'r' | 'r+'): void {
+  const handle = openSync(path, flags);
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
   }
 }
 
