@@ -35,8 +35,10 @@ export class BackingNetworks {
     this.#options = options;
   }
 
+  /** Less those that are being removed. */
   get made(): readonly NetworkAssignment[] {
-    return [...this.#made.values()].map(({ network }) => network);
+    const networks = [...this.#made.values()].map(({ network }) => network);
+    return networks.filter(({ networkId }) => !this.#removing.has(networkId));
   }
 
   /** Makes the network, or takes the one that is there; the engine's name for it. */

@@ -21,7 +21,6 @@ import type { Explanation } from '../model/report.ts';
 import type { ContainerSpec } from '../model/template.ts';
 import { withoutPrefix } from '../lib/ipv4.ts';
 import { BackEnds, type LeftBackEnds } from '../overlay/back-ends.ts';
-import { bridgeName } from '../overlay/bridge-name.ts';
 import { followServices, nodeRules, NodeRulesMemo } from '../overlay/node-rules.ts';
 import { portForwards, PortForwardsMemo, type RefusedPort } from '../overlay/port-forwards.ts';
 import type { Mesh } from '../overlay/mesh.ts';
@@ -29,16 +28,19 @@ import { BackingNetworks, type BackingNetworksOptions } from './backing-networks
 import { examineNetwork, ownOrder } from './network-examination.ts';
 import { Looks } from './looks.ts';
 import { JoinedNetworks, type JoinedNetworksOptions } from './joined-networks.ts';
+import { restoreBridges } from './lost-bridges.ts';
 import { PacketFilter } from './packet-filter.ts';
 import { Repairs } from './repairs.ts';
+import { UnwantedNetworks } from './unwanted-networks.ts';
 import { resolvConf } from './resolv-conf.ts';
-import { clusterLabel } from './task-labels.ts';
 import { plainView, readyHere } from './discovery-views.ts';
 
 /** Whatever events say, the kernel is looked at this often. */
 const recheckMs = 30_000;
 /** The rules of a daemon before this one stay so long while the networks are taken up. */
 const takeUpLimitMs = 5_000;
+/** A container engine that does not answer is not waited for any longer. */
+const engineLimitMs = 2_000;
 
 export interface LinuxNodeNetworkOptions extends BackingNetworksOptions, JoinedNetworksOptions {
   readonly devices: NetworkDevices;
@@ -92,11 +94,11 @@ export class LinuxNodeNetwork implements NodeNetwork {
   #backEnds = new BackEnds();
   /** Ids of the tasks of this node that connections may be led to. */
   #readyHere: ReadonlySet<string> = new Set();
-  /** Networks that a view had and a later one has not, while they are still made. */
-  readonly #unwanted = new Set<string>();
+  readonly #unwanted: UnwantedNetworks;
   /** Networks that were made and do not have their rules yet. */
   readonly #showing = new Map<string, Promise<void>>();
   #isRechecking = false;
+  #recheckingNetworks: Promise<void> | undefined;
   readonly #repairs: Repairs;
   /** Networks that are being made, or taken up. */
   readonly #ensuring = new Set<Promise<void>>();
@@ -110,6 +112,8 @@ export class LinuxNodeNetwork implements NodeNetwork {
     this.#options = options;
     this.#networks = new BackingNetworks(options);
     this.#repairs = new Repairs(options.clock);
+    const remove = (networkId: string) => this.#removeNetwork(networkId);
+    this.#unwanted = new UnwantedNetworks({ ...options, remove });
     this.#filter = new PacketFilter(options);
     this.#joints = new JoinedNetworks(options);
     this.#dns = options.listeners(this.#names);
@@ -127,8 +131,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
 
   async ensure(network: NetworkAssignment, signal: AbortSignal): Promise<string> {
     if (network.predefined) return network.name;
-    const { networkId } = network;
-    this.#unwanted.delete(networkId);
+    this.#unwanted.want(network.networkId);
     const ensuring = this.#ensure(network, signal);
     const over = ensuring.then(
       () => void this.#ensuring.delete(over),
@@ -140,6 +143,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
 
   async #ensure(network: NetworkAssignment, signal: AbortSignal): Promise<string> {
     const { networkId } = network;
+    await this.#unwanted.settled(networkId);
     const name = await this.#networks.ensure(network, signal);
     await this.#known.promise;
     if (!this.#dnsPorts.has(networkId)) {
@@ -190,8 +194,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
   }
 
   apply(view: DiscoveryView): Promise<void> {
-    for (const networkId of this.#view.networks.keys()) this.#unwanted.add(networkId);
-    for (const networkId of view.networks.keys()) this.#unwanted.delete(networkId);
+    this.#unwanted.compare(this.#view.networks.keys(), view.networks.keys());
     this.#showNames(view);
     this.#known.resolve();
     return this.#enqueue(async () => {
@@ -255,7 +258,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
       this.#moveFlows(this.#backEnds.change(rules.backEnds, view)),
       this.#allowHairpin(view, [...rules.virtualAddresses.keys()]),
     ]);
-    await this.#removeUnwanted();
+    this.#unwanted.remove();
   }
 
   /** Once the kernel's programs run: what comes next most likely, but not what came before. */
@@ -323,20 +326,16 @@ export class LinuxNodeNetwork implements NodeNetwork {
     }
   }
 
-  async #removeUnwanted(): Promise<void> {
-    const signal = new AbortController().signal;
-    for (const networkId of this.#unwanted) {
-      if (!(await this.#networks.remove(networkId, signal))) continue;
-      this.#unwanted.delete(networkId);
-      this.#dnsPorts.delete(networkId);
-      await this.#dns.close(networkId);
-    }
+  /** Returns whether it went. Names were answered there until it did. */
+  async #removeNetwork(networkId: string): Promise<boolean> {
+    if (!(await this.#networks.remove(networkId, new AbortController().signal))) return false;
+    this.#dnsPorts.delete(networkId);
+    await this.#dns.close(networkId);
+    return true;
   }
 
-  removeStrangers(signal: AbortSignal): Promise<void> {
-    return this.#enqueue(async () => {
-      await this.#networks.sweep((networkId) => this.#view.networks.has(networkId), signal);
-    });
+  async removeStrangers(signal: AbortSignal): Promise<void> {
+    await this.#networks.sweep((networkId) => this.#view.networks.has(networkId), signal);
   }
 
   choosePort(protocol: PortForward['protocol']): Promise<number> {
@@ -371,14 +370,20 @@ export class LinuxNodeNetwork implements NodeNetwork {
     return explainName(this.#view, { name, fromTaskId });
   }
 
+  /** Who asks while the engine is asked gets the next answer. */
   async recheckNetworks(): Promise<void> {
+    await this.#recheckingNetworks?.catch(() => undefined);
+    this.#recheckingNetworks ??= this.#recheckNetworks().finally(() => {
+      this.#recheckingNetworks = undefined;
+    });
+    await this.#recheckingNetworks;
+  }
+
+  async #recheckNetworks(): Promise<void> {
     const { logger } = this.#options;
     const signal = new AbortController().signal;
-    let lost: readonly NetworkAssignment[] = [];
-    await this.#enqueue(async () => {
-      lost = await this.#networks.forgetLost(signal);
-      for (const { networkId } of lost) this.#dnsPorts.delete(networkId);
-    });
+    const lost = await this.#networks.forgetLost(signal);
+    for (const { networkId } of lost) this.#dnsPorts.delete(networkId);
     for (const network of lost) {
       logger.warn('somebody removed a network of the cluster', { network: network.name });
       this.#repaired([`the network ${network.name} was gone from the container engine`]);
@@ -391,10 +396,10 @@ export class LinuxNodeNetwork implements NodeNetwork {
   }
 
   async #look(how: { readonly isBrief: boolean }): Promise<void> {
-    await this.recheckNetworks();
+    await this.#recheckNetworksSoon();
     await this.#enqueue(async () => {
       this.#options.devices.forgetAddresses();
-      await this.#restoreBridges();
+      this.#repaired(await restoreBridges({ ...this.#options, networks: this.#networks }));
       this.#repaired(await this.#filter.recheck(how));
       this.#repaired(inOneLine(await this.#joints.recheck(how)));
       this.#isRechecking = true;
@@ -402,6 +407,20 @@ export class LinuxNodeNetwork implements NodeNetwork {
         this.#isRechecking = false;
       });
     });
+  }
+
+  /** The kernel is looked at also while the container engine is frozen. */
+  async #recheckNetworksSoon(): Promise<void> {
+    const { clock, logger } = this.#options;
+    const timer = new AbortController();
+    const late = clock.sleep(engineLimitMs, timer.signal).catch(() => undefined);
+    const asked = this.recheckNetworks().catch((error: unknown) =>
+      logger.error('the networks of the container engine could not be checked', {
+        error: TuttiError.from(error).message,
+      }),
+    );
+    await Promise.race([asked, late]);
+    timer.abort();
   }
 
   #repaired(differences: readonly string[]): void {
@@ -418,24 +437,6 @@ export class LinuxNodeNetwork implements NodeNetwork {
       kernel: async () => await this.#repairs.look(async () => await this.recheck()),
     };
     await examineNetwork(network, { ...ask, order: ask.order ?? ownOrder(view) });
-  }
-
-  async #restoreBridges(): Promise<void> {
-    const { devices, runtime, logger } = this.#options;
-    if (this.#networks.made.length === 0) return;
-    const present = await devices.listBridges();
-    const gone = this.#networks.made.filter((one) => !present.has(bridgeName(one.networkId)));
-    if (gone.length === 0) return;
-    const label = `${clusterLabel}=${this.#options.clusterId()}`;
-    const containers = await runtime.listContainers(label, new AbortController().signal);
-    const members = containers.flatMap(({ pid }) => (pid === undefined || pid === 0 ? [] : [pid]));
-    for (const network of gone) {
-      logger.warn('a bridge is gone; making it again', { network: network.name });
-      this.#repaired([`the bridge of network ${network.name} was gone`]);
-      const [, prefixLength = ''] = network.subnet.split('/');
-      const address = `${withoutPrefix(network.gateway)}/${prefixLength}`;
-      await devices.restoreBridge({ bridge: bridgeName(network.networkId), address, members });
-    }
   }
 
   /** Looks at the kernel whenever somebody else changed it, and again and again, and repairs. */
@@ -471,6 +472,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
   }
 
   async removeAll(signal: AbortSignal): Promise<void> {
+    await this.#unwanted.clear();
     await this.#enqueue(async () => {
       await this.#options.ports.apply([]);
       this.#forwards = [];
@@ -480,7 +482,6 @@ export class LinuxNodeNetwork implements NodeNetwork {
       await this.#networks.removeAll(signal);
       await this.#filter.remove();
       this.#showNames(emptyView);
-      this.#unwanted.clear();
       this.#backEnds = new BackEnds();
       this.#readyHere = new Set();
       this.#refused = [];

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { UnwantedNetworks } from './unwanted-networks.ts';
+
+/** A container engine that answers when it is told to. */
+function frozenEngine() {
+  const asked: string[] = [];
+  const errors: string[] = [];
+  let answer = Promise.withResolvers<boolean>();
+  const quiet = () => undefined;
+  const networks = new UnwantedNetworks({
+    logger: { debug: quiet, info: quiet, warn: quiet, error: (text) => void errors.push(text) },
+    remove: async (networkId) => {
+      asked.push(networkId);
+      return await answer.promise;
+    },
+  });
+  const settle = async (outcome: boolean | Error): Promise<void> => {
+    if (outcome instanceof Error) answer.reject(outcome);
+    else answer.resolve(outcome);
+    answer = Promise.withResolvers();
+    await nextTurn();
+  };
+  return { networks, asked, errors, settle };
+}
+
+test('nobody waits for an engine that does not answer, but who wants that network', async () => {
+  const { networks, asked, settle } = frozenEngine();
+  networks.compare(['one', 'two'], ['two']);
+  networks.remove();
+  networks.remove();
+  assert.deepEqual(asked, ['one']);
+  await networks.settled('two');
+  let isSettled = false;
+  const settled = networks.settled('one').then(() => (isSettled = true));
+  await nextTurn();
+  assert.equal(isSettled, false);
+  await settle(true);
+  await settled;
+  networks.remove();
+  assert.deepEqual(asked, ['one']);
+});
+
+test('what could not go is tried again, unless somebody wants it', async () => {
+  const { networks, asked, errors, settle } = frozenEngine();
+  networks.compare(['one', 'two'], []);
+  networks.remove();
+  await settle(false);
+  networks.want('two');
+  networks.remove();
+  await settle(new Error('gone mad'));
+  networks.remove();
+  assert.deepEqual(asked, ['one', 'two', 'one', 'one']);
+  assert.equal(errors.length, 1);
+  const cleared = networks.clear();
+  await settle(false);
+  await cleared;
+  networks.remove();
+  assert.equal(asked.length, 4);
+});
