@@ -38,6 +38,12 @@ class FakeKernel implements NetworkDevices {
   }
 
   filterBridges = async (): Promise<void> => undefined;
+  forwardsPackets = true;
+  forwardPackets = async (): Promise<boolean> => {
+    const isChange = !this.forwardsPackets;
+    this.forwardsPackets = true;
+    return isChange;
+  };
   async removeRules(): Promise<void> {
     this.listing = undefined;
   }
@@ -128,6 +134,15 @@ test('a kernel that has what was loaded is left alone; another is loaded again',
   }
   assert.equal(filter.driftCount, harms.length);
   assert.ok(kernel.accepted > 3, 'the rule among those of the engine is looked at, too');
+});
+
+test('a kernel that somebody kept from forwarding forwards again, and it is said', async () => {
+  const { kernel, filter } = await loaded();
+  kernel.forwardsPackets = false;
+  const [difference, ...more] = await filter.recheck({ isBrief: true });
+  assert.match(difference ?? '', /ip_forward was 0/);
+  assert.deepEqual([more, kernel.forwardsPackets, kernel.loads], [[], true, ['whole']]);
+  assert.deepEqual(await filter.recheck(), []);
 });
 
 test('a brief look finds rules that somebody changed; elements wait for a whole one', async () => {

@@ -17,6 +17,11 @@ interface Loaded {
   readonly knownChains: Listing['chains'];
 }
 
+/** What sets the kernel's settings when a machine starts, or later, may not know of containers. */
+const notForwarding =
+  'net.ipv4.ip_forward was 0, so that no packet went from a container to another machine or to a ' +
+  'virtual address; look in /etc/sysctl.d for what sets it';
+
 /** Holds one table of the kernel's packet filter at what was asked for last. */
 export class PacketFilter {
   readonly #devices: NetworkDevices;
@@ -47,6 +52,7 @@ export class PacketFilter {
     const loaded = this.#loaded;
     if (loaded === undefined) {
       await this.#devices.filterBridges();
+      await this.#devices.forwardPackets();
       await this.#devices.acceptMarked(acceptMark);
       return await this.#loadWhole(ruleset);
     }
@@ -90,6 +96,16 @@ export class PacketFilter {
   ): Promise<readonly string[]> {
     const loaded = this.#loaded;
     if (loaded === undefined) return [];
+    const isForwardingAnew = await this.#devices.forwardPackets();
+    if (isForwardingAnew) this.#logger.warn(notForwarding);
+    const drift = await this.#recheckRules(loaded, how);
+    return isForwardingAnew ? [notForwarding, ...drift] : drift;
+  }
+
+  async #recheckRules(
+    loaded: Loaded,
+    how: { readonly isBrief: boolean },
+  ): Promise<readonly string[]> {
     await this.#devices.filterBridges();
     await this.#devices.acceptMarked(acceptMark);
     const listing = await this.#read(loaded.ruleset, { chainsOnly: how.isBrief });

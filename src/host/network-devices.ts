@@ -47,6 +47,8 @@ export interface NetworkDevices {
   refuseMarked(mark: { readonly value: number; readonly mask: number }): Promise<void>;
   /** Makes bridged packets pass the packet filter, which the replies of back ends need. */
   filterBridges(): Promise<void>;
+  /** Makes the kernel forward packets (IPv4); false: it did already. */
+  forwardPackets(): Promise<boolean>;
   /**
    * Says, each time that somebody else changed what we have in the kernel, what it was. An event
    * may get lost.

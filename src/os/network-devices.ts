@@ -10,6 +10,7 @@ import { watchKernel } from './kernel-watch.ts';
 import { nameProgram } from './named-program.ts';
 import { RuleSession } from './rule-session.ts';
 
+const forwardingPath = '/proc/sys/net/ipv4/ip_forward';
 const bridgeFilterPath = '/proc/sys/net/bridge/bridge-nf-call-iptables';
 const engineChain = 'DOCKER-USER';
 const inputChain = 'INPUT';
@@ -314,6 +315,12 @@ export class LinuxNetworkDevices implements NetworkDevices {
       );
     }
     if (value.trim() !== '1') await writeFile(bridgeFilterPath, '1');
+  }
+
+  async forwardPackets(): Promise<boolean> {
+    if ((await readFile(forwardingPath, 'utf8')).trim() === '1') return false;
+    await writeFile(forwardingPath, '1');
+    return true;
   }
 
   async watch(onChange: (what: string) => void, signal: AbortSignal): Promise<void> {

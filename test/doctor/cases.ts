@@ -97,6 +97,13 @@ export const cases: readonly DoctorCase[] = [
     exitCode: 0,
   },
   {
+    name: 'a kernel that forwards nothing',
+    harm: (hosts) => on(hosts, far, 'sysctl', '-w', 'net.ipv4.ip_forward=0'),
+    expected: [`repaired kernel-repaired ${far}`],
+    says: /net\.ipv4\.ip_forward was 0/,
+    exitCode: 0,
+  },
+  {
     name: 'a restarted container engine',
     harm: async (hosts) => {
       await hosts.change('kill', [near], 'engine');
