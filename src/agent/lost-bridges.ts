@@ -2,12 +2,13 @@ import type { ContainerRuntime } from '../host/container-runtime.ts';
 import type { Logger } from '../host/logger.ts';
 import type { NetworkDevices } from '../host/network-devices.ts';
 import { withoutPrefix } from '../lib/ipv4.ts';
+import type { NetworkAssignment } from '../model/assignment.ts';
 import { bridgeName } from '../overlay/bridge-name.ts';
-import type { BackingNetworks } from './backing-networks.ts';
 import { clusterLabel } from './task-labels.ts';
 
 export interface LostBridges {
-  readonly networks: Pick<BackingNetworks, 'made'>;
+  /** What is made and wanted now: asked for more than once. */
+  networks(): readonly NetworkAssignment[];
   readonly devices: Pick<NetworkDevices, 'listBridges' | 'restoreBridge'>;
   readonly runtime: Pick<ContainerRuntime, 'listContainers'>;
   readonly logger: Logger;
@@ -16,11 +17,11 @@ export interface LostBridges {
 
 /** Makes bridges again that somebody deleted, with their containers on them; says which. */
 export async function restoreBridges(from: LostBridges): Promise<readonly string[]> {
-  const { networks, devices, runtime, logger } = from;
-  if (networks.made.length === 0) return [];
+  const { devices, runtime, logger } = from;
+  if (from.networks().length === 0) return [];
   const present = await devices.listBridges();
-  // As it is now: what is being removed meanwhile has lost its bridge for good.
-  const gone = networks.made.filter(({ networkId }) => !present.has(bridgeName(networkId)));
+  // What is being removed meanwhile has lost its bridge for good.
+  const gone = from.networks().filter(({ networkId }) => !present.has(bridgeName(networkId)));
   if (gone.length === 0) return [];
   const label = `${clusterLabel}=${from.clusterId()}`;
   const containers = await runtime.listContainers(label, new AbortController().signal);

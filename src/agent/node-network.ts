@@ -24,9 +24,10 @@ import { BackEnds, type LeftBackEnds } from '../overlay/back-ends.ts';
 import { followServices, nodeRules, NodeRulesMemo } from '../overlay/node-rules.ts';
 import { portForwards, PortForwardsMemo, type RefusedPort } from '../overlay/port-forwards.ts';
 import type { Mesh } from '../overlay/mesh.ts';
+import { elementTexts } from '../overlay/ruleset.ts';
 import { BackingNetworks, type BackingNetworksOptions } from './backing-networks.ts';
 import { examineNetwork, ownOrder } from './network-examination.ts';
-import { Looks } from './looks.ts';
+import { keepLooking } from './looks.ts';
 import { JoinedNetworks, type JoinedNetworksOptions } from './joined-networks.ts';
 import { restoreBridges } from './lost-bridges.ts';
 import { PacketFilter } from './packet-filter.ts';
@@ -35,8 +36,6 @@ import { UnwantedNetworks } from './unwanted-networks.ts';
 import { resolvConf } from './resolv-conf.ts';
 import { plainView, readyHere } from './discovery-views.ts';
 
-/** Whatever events say, the kernel is looked at this often. */
-const recheckMs = 30_000;
 /** The rules of a daemon before this one stay so long while the networks are taken up. */
 const takeUpLimitMs = 5_000;
 /** A container engine that does not answer is not waited for any longer. */
@@ -239,7 +238,10 @@ export class LinuxNodeNetwork implements NodeNetwork {
     const groups = this.#groups;
     // Nobody is led to a task on another node before the way there is.
     const joined = await this.#joints.join(view, (spans) => {
-      this.#meanwhile(groups, () => followServices({ view, groups, spans }, this.#rulesMemo));
+      this.#meanwhile(groups, () => {
+        followServices({ view, groups, spans }, this.#rulesMemo);
+        if (!this.#filter.isLoaded) elementTexts(this.#rulesMemo.services.values);
+      });
     });
     const forwards = await this.#holdPorts(view, { groups, mesh: joined.mesh });
     const shown = { view, groups, dnsPorts: this.#dnsPorts, forwards, ...joined };
@@ -399,7 +401,9 @@ export class LinuxNodeNetwork implements NodeNetwork {
     await this.#recheckNetworksSoon();
     await this.#enqueue(async () => {
       this.#options.devices.forgetAddresses();
-      this.#repaired(await restoreBridges({ ...this.#options, networks: this.#networks }));
+      const networks = () =>
+        this.#networks.made.filter(({ networkId }) => this.#view.networks.has(networkId));
+      this.#repaired(await restoreBridges({ ...this.#options, networks }));
       this.#repaired(await this.#filter.recheck(how));
       this.#repaired(inOneLine(await this.#joints.recheck(how)));
       this.#isRechecking = true;
@@ -441,34 +445,14 @@ export class LinuxNodeNetwork implements NodeNetwork {
 
   /** Looks at the kernel whenever somebody else changed it, and again and again, and repairs. */
   async watch(signal: AbortSignal): Promise<void> {
-    const { clock, devices, logger } = this.#options;
-    let changed = Promise.withResolvers<boolean>();
-    const watching = devices.watch((what) => {
-      if (this.#filter.isLoaded) logger.debug('the kernel changed', { what });
-      changed.resolve(true);
-    }, signal);
-    const looks = new Looks();
-    while (!signal.aborted) {
-      const timer = new AbortController();
-      const period = clock
-        .sleep(recheckMs, AbortSignal.any([signal, timer.signal]))
-        .then(() => false)
-        .catch(() => false);
-      const isChanged = await Promise.race([changed.promise, period]);
-      timer.abort();
-      if (signal.aborted) break;
-      changed = Promise.withResolvers<boolean>();
-      const began = clock.now();
-      const isBrief = !isChanged && !looks.isWholeDue(began);
-      await this.#look({ isBrief }).catch((error: unknown) =>
-        logger.error('the networks could not be checked', {
-          error: TuttiError.from(error).message,
-        }),
-      );
-      const restMs = looks.restAfter({ began, ended: clock.now(), isBrief });
-      await clock.sleep(restMs, signal).catch(() => undefined);
-    }
-    await watching;
+    await keepLooking({
+      ...this.#options,
+      signal,
+      look: async (how) => await this.#look(how),
+      onChange: (what) => {
+        if (this.#filter.isLoaded) this.#options.logger.debug('the kernel changed', { what });
+      },
+    });
   }
 
   async removeAll(signal: AbortSignal): Promise<void> {

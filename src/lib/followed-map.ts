@@ -29,10 +29,14 @@ export class FollowedMap<Row, Value> {
   #rows: ReadonlyMap<string, Row> = new Map();
   #context: readonly unknown[] = [];
   readonly #followed = new Map<string, Followed<Value>>();
-  readonly #values = new LayeredMap<string, Value>();
+  /** Kept from when somebody asks for it. */
+  #values: LayeredMap<string, Value> | undefined;
 
   /** Of the rows that were followed last. */
   get values(): ReadonlyMap<string, Value> {
+    this.#values ??= new LayeredMap(
+      [...this.#followed].map(([key, { value }]) => [key, value] as const),
+    );
     return this.#values.snapshot();
   }
 
@@ -51,7 +55,7 @@ export class FollowedMap<Row, Value> {
         if (known === undefined) return;
         gone.push(known.value);
         this.#followed.delete(key);
-        this.#values.delete(key);
+        this.#values?.delete(key);
         return;
       }
       const inputs = following.inputsOf(row);
@@ -61,9 +65,11 @@ export class FollowedMap<Row, Value> {
       if (known !== undefined) gone.push(known.value);
       come.push(value);
       this.#followed.set(key, { inputs, value });
-      this.#values.set(key, value);
+      this.#values?.set(key, value);
     };
-    for (const key of isSameContext ? changed : new Set([...changed, ...rows.keys()])) step(key);
+    const isAllNew = before.size === 0;
+    const keys = isSameContext || isAllNew ? changed : new Set([...changed, ...rows.keys()]);
+    for (const key of keys) step(key);
     return { come, gone };
   }
 }

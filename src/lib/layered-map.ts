@@ -33,7 +33,7 @@ export class LayeredMap<Key, Value> implements ReadonlyMap<Key, Value> {
   get(key: Key): Value | undefined {
     const added = this.#added.get(key);
     if (added !== undefined || this.#added.has(key)) return added;
-    if (this.#removed.has(key)) return undefined;
+    if (this.#base.rows.size === 0 || this.#removed.has(key)) return undefined;
     const replaced = this.#replaced.get(key);
     if (replaced !== undefined || this.#replaced.has(key)) return replaced;
     return this.#base.rows.get(key);
@@ -76,6 +76,11 @@ export class LayeredMap<Key, Value> implements ReadonlyMap<Key, Value> {
     const { rows } = this.#base;
     const changes = this.#replaced.size + this.#removed.size + this.#added.size;
     if (changes <= fewestChanges || changes * changes <= rows.size) return;
+    if (rows.size === 0) {
+      this.#base = { rows: this.#added };
+      this.#beginAnew();
+      return;
+    }
     const before = { rows: new WeakRef(rows), keys: this.#changedKeys() };
     this.#base = { rows: new Map(this), before };
     this.#beginAnew();

@@ -29,6 +29,7 @@ export interface Collection {
 export type Part = Readonly<Record<string, Elements | undefined>>;
 
 export type Elements = ReadonlyMap<string, string>;
+type Element = readonly [key: string, value: string];
 
 /** What has a part of the elements, by what it is. No key is in two parts. */
 export type Source = ReadonlyMap<string, { readonly part: Part }>;
@@ -56,11 +57,40 @@ export function renderWhole(ruleset: Ruleset): string {
     lines.push(`add ${collection.kind} ${table} ${name} { ${collection.type}; }`);
   }
   for (const [name, rules] of ruleset.chains) lines.push(...renderChain(table, { name, rules }));
+  const texts = ruleset.sources.map(elementTexts);
   for (const name of collections.keys()) {
-    const elements = elementsOf(ruleset, name);
-    if (elements.size > 0) lines.push(renderAddition({ table, name, elements }));
+    const list = texts.flatMap((ofSource) => ofSource.get(name) ?? []);
+    if (list.length > 0) lines.push(`add element ${table} ${name} { ${list.join(', ')} }`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** What was asked for of sources that somebody still has. */
+const knownTexts = new WeakMap<Source, ReadonlyMap<string, string>>();
+
+/**
+ * The elements of a source as scripts have them, by the name of their map or set. A source that is
+ * asked for again costs nothing: `renderWhole` can be prepared so.
+ */
+export function elementTexts(source: Source): ReadonlyMap<string, string> {
+  const known = knownTexts.get(source);
+  if (known !== undefined) return known;
+  const lists = new Map<string, string[]>();
+  for (const { part } of source.values()) {
+    for (const [name, elements] of Object.entries(part)) {
+      if (elements === undefined || elements.size === 0) continue;
+      const list = lists.get(name) ?? [];
+      lists.set(name, list);
+      for (const element of elements) list.push(elementText(element));
+    }
+  }
+  const texts = new Map(Array.from(lists, ([name, list]) => [name, list.join(', ')]));
+  knownTexts.set(source, texts);
+  return texts;
+}
+
+function elementText([key, value]: Element): string {
+  return value === '' ? key : `${key} : ${value}`;
 }
 
 /** A chain that begins with `type …` hangs on a hook of the kernel. */
@@ -89,7 +119,7 @@ interface ElementsOf {
 }
 
 function renderAddition({ table, name, elements }: ElementsOf): string {
-  const list = [...elements].map(([key, value]) => (value === '' ? key : `${key} : ${value}`));
+  const list = Array.from(elements, elementText);
   return `add element ${table} ${name} { ${list.join(', ')} }`;
 }
 

@@ -31,25 +31,22 @@ export function serviceRules(
   group: ServiceGroup,
   { networks, nodeId, reaches }: ServiceWorld,
 ): ServiceRules {
-  const elements = {
-    vip: new Map<string, string>(),
-    'vip-slot': new Map<string, string>(),
-    virtual: new Map<string, string>(),
-    self: new Map<string, string>(),
-  };
+  const vip = new Map<string, string>();
+  const slotsOfAll = new Map<string, string>();
+  const virtual = new Map<string, string>();
   const virtualAddresses: { readonly bridge: string; readonly address: string }[] = [];
-  const found = new Set<string>();
+  const found: string[] = [];
   const choices: Choice[] = [];
   const ready = group.tasks.filter((task) => task.ready);
   // A task elsewhere is led to itself by its own node.
-  for (const task of ready) if (task.nodeId === nodeId) addSelf(elements.self, task);
+  const own = ready.filter((task) => task.nodeId === nodeId);
   for (const { networkId, virtualAddress } of group.service?.networks ?? []) {
     const network = networks.get(networkId);
     // The ingress network belongs to nobody: services meet there that share no other network.
     if (virtualAddress === undefined || network === undefined || network.ingress) continue;
     const bridge = bridgeName(networkId);
     virtualAddresses.push({ bridge, address: virtualAddress });
-    elements.virtual.set(virtualAddress, '');
+    virtual.set(virtualAddress, '');
     const backEnds = ready
       .filter((task) => reaches(task, networkId))
       .flatMap((task) => task.addresses.filter((one) => one.networkId === networkId))
@@ -57,13 +54,20 @@ export function serviceRules(
     if (backEnds.length === 0) continue;
     const { choice, slots } = chooseFrom(backEnds, group.service?.affinity);
     choices.push(choice);
-    elements.vip.set(`"${bridge}" . ${virtualAddress}`, `goto vip-${choice}`);
+    vip.set(`"${bridge}" . ${virtualAddress}`, `goto vip-${choice}`);
     for (const [slot, backEnd] of slots.entries()) {
-      elements['vip-slot'].set(`${virtualAddress} . ${slot}`, backEnd);
+      slotsOfAll.set(`${virtualAddress} . ${slot}`, backEnd);
     }
-    for (const backEnd of backEnds) found.add(backEnd);
+    found.push(...backEnds);
   }
-  return { part: elements, virtualAddresses, backEnds: [...found], choices };
+  const part: OwnPart = {
+    vip,
+    'vip-slot': slotsOfAll,
+    virtual,
+    ...(own.length > 0 && { self: selfOf(own) }),
+  };
+  const backEnds = choices.length > 1 ? [...new Set(found)] : found;
+  return { part, virtualAddresses, backEnds, choices };
 }
 
 function chooseFrom(
@@ -76,9 +80,13 @@ function chooseFrom(
 }
 
 /** A task may be led to itself, and comes by any of its networks. */
-function addSelf(self: Map<string, string>, { addresses }: CatalogTask): void {
-  const own = addresses.map((one) => withoutPrefix(one.address));
-  for (const from of own) for (const to of own) self.set(`${from} . ${to}`, '');
+function selfOf(tasks: readonly CatalogTask[]): ReadonlyMap<string, string> {
+  const self = new Map<string, string>();
+  for (const { addresses } of tasks) {
+    const own = addresses.map((one) => withoutPrefix(one.address));
+    for (const from of own) for (const to of own) self.set(`${from} . ${to}`, '');
+  }
+  return self;
 }
 
 /** What the rules of a node have of one published port. */

@@ -35,8 +35,6 @@ export class FollowedPlaces {
   /** How many tasks there are here, by network. */
   readonly #here = new Map<string, number>();
   readonly #elsewhere = new Map<string, LayeredMap<string, string>>();
-  /** How many tasks have an address, by network and address. */
-  readonly #owners = new Map<string, number>();
   /** Two tasks have one address for a moment: whose it is depends on their order. */
   #isContested = false;
   #shown: SpanPlaces = { here: new Set(), elsewhere: new Map() };
@@ -60,7 +58,6 @@ export class FollowedPlaces {
     this.#tasks = new Map();
     this.#here.clear();
     this.#elsewhere.clear();
-    this.#owners.clear();
     this.#isContested = false;
     this.#shown = { here: new Set(), elsewhere: new Map() };
   }
@@ -87,11 +84,9 @@ export class FollowedPlaces {
       this.#here.set(networkId, (this.#here.get(networkId) ?? 0) + 1);
       return;
     }
-    const key = `${networkId} ${address}`;
-    const count = (this.#owners.get(key) ?? 0) + 1;
-    this.#owners.set(key, count);
-    if (count > 1) this.#isContested = true;
-    this.#remotesOf(networkId).set(address, node);
+    const remotes = this.#remotesOf(networkId);
+    if (remotes.has(address)) this.#isContested = true;
+    remotes.set(address, node);
   }
 
   #remove({ networkId, address, node }: Place): void {
@@ -101,7 +96,6 @@ export class FollowedPlaces {
       else this.#here.delete(networkId);
       return;
     }
-    this.#owners.delete(`${networkId} ${address}`);
     const remotes = this.#remotesOf(networkId);
     remotes.delete(address);
     if (remotes.size === 0) this.#elsewhere.delete(networkId);
