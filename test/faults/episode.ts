@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Prng } from '../../src/lib/prng.ts';
 import { type MachineState, readMachineState } from '../fixture/machine-state.ts';
 import { type Action, drawAction } from './action.ts';
 import { findProblem } from './cluster-check.ts';
-import { keepEvidence } from './evidence.ts';
+import { keepEvidence, keepLogs } from './evidence.ts';
 import { FaultHost, type Process, processes, type StartFaultHost } from './fault-host.ts';
 import { type DeclaredStack, stackName } from './stack.ts';
 
@@ -75,6 +76,7 @@ export async function runEpisode(plan: EpisodePlan): Promise<EpisodeResult> {
       all.filter((line) => !engineLeft.includes(line)),
       [],
     );
+    await rm(plan.evidence, { recursive: true, force: true });
     for (const line of engineLeft) plan.report(`  the killed engine left something: ${line}`);
     return { records, engineLeft };
   } catch (error) {
@@ -206,6 +208,7 @@ class Run {
       [`${stackName}_kept`],
     );
     await host.removeVolume(`${stackName}_kept`);
+    await keepLogs(host, this.#plan.evidence);
     await host.node.removeDirectory();
   }
 
