@@ -148,7 +148,7 @@ test('every assignable address of a network is given once, and then none', () =>
   const given: (string | undefined)[] = [];
   for (let count = 0; count < 11; count += 1) {
     tables.update((tx) => {
-      const address = freeAddress(tx, network, addressReuse);
+      const address = freeAddress(tx, network, { addressReuse });
       given.push(address);
       if (address === undefined) return;
       const virtualAddresses = [{ networkId: 'net', address }];
@@ -168,7 +168,9 @@ test('an address that was freed is given again only after all others', () => {
   const network = tables.view.networks.get('net');
   assert.ok(network);
   const addressReuse = new AddressReuse();
-  const given = Array.from({ length: 11 }, () => freeAddress(tables.view, network, addressReuse));
+  const given = Array.from({ length: 11 }, () =>
+    freeAddress(tables.view, network, { addressReuse }),
+  );
   assert.equal(new Set(given).size, 10);
   assert.equal(given[10], given[0]);
 });

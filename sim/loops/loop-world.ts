@@ -129,7 +129,7 @@ export class LoopWorld {
       }
       row = { ...row, version: tx.revision, updatedAt: this.now };
       tx.services.put(row);
-      const { service, problem } = allocateService(tx, row, this.#reuse);
+      const { service, problem } = allocateService(tx, row, { addressReuse: this.#reuse });
       if (problem !== undefined) throw problem;
       tx.services.put(service);
     });
@@ -280,6 +280,7 @@ export class LoopWorld {
       observed: this.observed,
       newId: () => this.newId(),
       refusedSince: (taskId) => this.#refusedSince.get(taskId),
+      refusalCode: (taskId) => this.#refusals.get(taskId)?.code,
     };
   }
 
@@ -310,22 +311,22 @@ export class LoopWorld {
           this.#refuse(task, placement.reason);
           continue;
         }
-        const got = allocateTask(tx, { service, template, addressReuse: this.#reuse, now });
+        const where = { nodeId: placement.nodeId, addressReuse: this.#reuse, now };
+        const got = allocateTask(tx, { service, template, ...where });
         if (got.kind === 'refused') {
           trial.remove(task.id);
           this.#refuse(task, got.reason);
           continue;
         }
-        tx.tasks.put({ ...task, nodeId: placement.nodeId, addresses: got.addresses });
+        tx.tasks.put({ ...task, nodeId: where.nodeId, addresses: got.addresses });
       }
     }
   }
 
   #refuse(task: Task, reason: Reason): void {
-    if (!this.#refusals.has(task.id)) {
-      this.#refusedSince.set(task.id, this.now);
-      this.#mark([slotUnit(task)]);
-    }
+    const before = this.#refusals.get(task.id);
+    if (before === undefined) this.#refusedSince.set(task.id, this.now);
+    if (before?.code !== reason.code) this.#mark([slotUnit(task)]);
     this.#refusals.set(task.id, reason);
   }
 

@@ -1,6 +1,7 @@
 import { formatAddress, parseAddress, parseSubnet, withoutPrefix } from '../lib/ipv4.ts';
 import type { Network } from '../model/network.ts';
-import type { Task } from '../model/task.ts';
+import type { Node } from '../model/node.ts';
+import type { Task, TaskAddress } from '../model/task.ts';
 import { addressKey } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 import type { AssignableRange } from './subnet.ts';
@@ -76,19 +77,28 @@ function isOnNetwork(key: string, networkId: string): boolean {
   return key.startsWith(addressKey(networkId, ''));
 }
 
+/** What says which addresses may be chosen. */
+export interface AddressChoice {
+  readonly addressReuse: AddressReuse;
+  /** By `addressKey`, static addresses whose declarations are being written: not to be chosen. */
+  readonly reserved?: ReadonlySet<string>;
+}
+
 /**
  * A free address of the network, with its prefix length (`10.0.1.3/24`); `undefined` when there is
  * none. What is in use is what rows of the view hold, so write the row before you ask again.
  */
-export function freeAddress(view: View, network: Network, reuse: AddressReuse): string | undefined {
+export function freeAddress(view: View, network: Network, of: AddressChoice): string | undefined {
+  const { addressReuse: reuse, reserved } = of;
   const range = assignableRange(network);
-  if (range === undefined || isFull(view, { networkId: network.id, range })) return undefined;
+  if (range === undefined || isFull(view, network, range)) return undefined;
   const start = clamp(reuse.next(network.id) ?? range.first, range);
   for (let step = 0; step <= range.last - range.first; step += 1) {
     const address = wrap(start + step, range);
     const text = formatAddress(address);
     const key = addressKey(network.id, text);
-    if (address === range.gateway || isTaken(view, key) || isHeld(view, key, reuse)) continue;
+    if (address === range.gateway || reserved?.has(key) === true) continue;
+    if (isTaken(view, key) || isHeld(view, key, { reuse })) continue;
     reuse.setNext(network.id, address + 1);
     return `${text}/${range.prefixLength}`;
   }
@@ -117,39 +127,52 @@ export function claimAddress(
   if (!isInside || asked === range.gateway) return outside;
   const text = formatAddress(asked);
   const key = addressKey(network.id, text);
-  const held = isHeld(view, key, of.reuse) ? 'held' : 'free';
+  const held = isHeld(view, key, { reuse: of.reuse }) ? 'held' : 'free';
   return { kind: isTaken(view, key) ? 'taken' : held, address: `${text}/${range.prefixLength}` };
 }
 
 const outside = { kind: 'outside' } as const;
 
 /** Seen without looking at each address. Services' addresses are not counted. */
-function isFull(
-  view: View,
-  of: { readonly networkId: string; readonly range: AssignableRange },
-): boolean {
-  const { networkId, range } = of;
-  const free = range.size - view.tasks.count('network', networkId);
-  if (view.attachments.count('network', networkId) < free) return false;
+function isFull(view: View, network: Network, range: AssignableRange): boolean {
+  const { tasks, attachments } = view;
+  const { id } = network;
+  const free = range.size - tasks.count('network', id);
+  if (attachments.count('network', id) < free) return false;
   // What was asked for by its address may lie outside of a declared range.
-  const inside = [...view.attachments.by('network', networkId)].filter(({ address }) => {
+  const isInside = (address: string): boolean => {
     const number = parseAddress(withoutPrefix(address)) ?? 0;
     return number >= range.first && number <= range.last;
-  });
-  return inside.length >= free;
+  };
+  const attached = [...attachments.by('network', id)].filter((row) => isInside(row.address)).length;
+  if (attached < free) return false;
+  if (network.spec.subnets[0]?.ipRange === undefined) return true;
+  const isHere = ({ networkId, address }: TaskAddress): boolean =>
+    networkId === id && isInside(address);
+  const ofTasks = [...tasks.by('network', id)].filter((task) => task.addresses.some(isHere)).length;
+  return attached + ofTasks >= range.size;
 }
 
 function isTaken(view: View, key: string): boolean {
-  const { tasks, services, attachments } = view;
-  return [tasks, services, attachments].some((table) => table.count('address', key) > 0);
+  const { tasks, services, attachments, templates } = view;
+  return [tasks, services, attachments, templates].some((table) => table.count('address', key) > 0);
 }
 
-function isHeld(view: View, key: string, reuse: AddressReuse): boolean {
+/** The node that may yet make a task with the address, besides one that is to have it anyway. */
+export function nodeThatHolds(
+  view: View,
+  key: string,
+  of: { readonly reuse: AddressReuse; readonly exceptNodeId?: string | undefined },
+): Node | undefined {
+  const { reuse, exceptNodeId } = of;
   const ended = [...view.tasks.by('endedAddress', key)].filter(({ id }) => !reuse.isEndSeen(id));
-  return [reuse.holderOfRemoved(key), ...ended.map(({ nodeId }) => nodeId)].some((nodeId = '') => {
-    const node = view.nodes.get(nodeId);
-    return node !== undefined && node.leftAt === undefined;
-  });
+  return [reuse.holderOfRemoved(key), ...ended.map(({ nodeId }) => nodeId)]
+    .map((nodeId = '') => view.nodes.get(nodeId))
+    .find((node) => node !== undefined && node.leftAt === undefined && node.id !== exceptNodeId);
+}
+
+function isHeld(view: View, key: string, of: { readonly reuse: AddressReuse }): boolean {
+  return nodeThatHolds(view, key, of) !== undefined;
 }
 
 function clamp(address: number, range: AssignableRange): number {

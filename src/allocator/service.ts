@@ -3,10 +3,12 @@ import { sameJson } from '../lib/json.ts';
 import type { Network } from '../model/network.ts';
 import type { Service, VirtualAddress } from '../model/service.ts';
 import type { TaskTemplate } from '../model/template.ts';
+import { addressKey } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
-import type { AddressReuse } from './addresses.ts';
+import type { AddressChoice } from './addresses.ts';
 import { freeAddress } from './addresses.ts';
 import { allocatePorts } from './published-ports.ts';
+import { otherOwner } from './static-address.ts';
 
 export interface ServiceAllocation {
   /** The same row when nothing has to change. */
@@ -21,15 +23,11 @@ export interface ServiceAllocation {
 export function allocateService(
   view: View,
   service: Service,
-  addressReuse: AddressReuse,
+  choice: AddressChoice,
 ): ServiceAllocation {
   const { ports, problem: portProblem } = allocatePorts(view, service);
-  const { addresses, problem: addressProblem } = allocateVirtualAddresses(
-    view,
-    service,
-    addressReuse,
-  );
-  const problem = portProblem ?? addressProblem;
+  const { addresses, problem: addressProblem } = allocateVirtualAddresses(view, service, choice);
+  const problem = portProblem ?? addressProblem ?? staticAddressProblem(view, service);
   const unchanged =
     sameJson(ports, service.publishedPorts) && sameJson(addresses, service.virtualAddresses);
   const allocated = unchanged
@@ -59,19 +57,46 @@ export function networksOf(
 function allocateVirtualAddresses(
   view: View,
   service: Service,
-  addressReuse: AddressReuse,
+  choice: AddressChoice,
 ): { readonly addresses: readonly VirtualAddress[]; readonly problem?: TuttiError } {
   const template = view.templates.get(service.templateId);
   if (service.spec.endpointMode !== 'vip' || template === undefined) return { addresses: [] };
   const addresses: VirtualAddress[] = [];
   let problem: TuttiError | undefined;
   for (const { networkId, network } of networksOf(view, { service, template })) {
+    // Its names answer with the address itself.
+    if (staticAddressOn(template, networkId) !== undefined) continue;
     const kept = service.virtualAddresses.find((one) => one.networkId === networkId);
-    const address = kept?.address ?? (network && freeAddress(view, network, addressReuse));
+    const address = kept?.address ?? (network && freeAddress(view, network, choice));
     if (address !== undefined) addresses.push({ networkId, address });
     else problem ??= noAddress(service, network?.spec.name ?? networkId);
   }
   return problem === undefined ? { addresses } : { addresses, problem };
+}
+
+/** The address that the template declares on a network, without prefix length. */
+export function staticAddressOn(template: TaskTemplate, networkId: string): string | undefined {
+  return template.spec.networks.find((one) => one.networkId === networkId)?.ipv4Address;
+}
+
+/** A static address is one service's: who comes later is told whose. */
+function staticAddressProblem(view: View, service: Service): TuttiError | undefined {
+  const networks = view.templates.get(service.templateId)?.spec.networks ?? [];
+  for (const [index, { networkId, ipv4Address }] of networks.entries()) {
+    if (ipv4Address === undefined) continue;
+    const owner = otherOwner(view, service, addressKey(networkId, ipv4Address));
+    if (owner === undefined) continue;
+    const name = view.networks.get(networkId)?.spec.name ?? networkId;
+    return new TuttiError(
+      'conflict',
+      `the address ${ipv4Address} of network ${name} is already in use by ${owner}`,
+      {
+        field: `template.networks[${index}].ipv4Address`,
+        hint: 'Declare another address, or none; or take it from who has it.',
+      },
+    );
+  }
+  return undefined;
 }
 
 function noAddress(service: Service, network: string): TuttiError {

@@ -162,7 +162,12 @@ const container = z.strictObject({
 const template = z.strictObject({
   containers: z.array(container).min(1),
   networks: z.array(
-    z.strictObject({ networkId: text, aliases: z.array(text), driverOptions: names }),
+    z.strictObject({
+      networkId: text,
+      aliases: z.array(text),
+      driverOptions: names,
+      ipv4Address: text.optional(),
+    }),
   ),
   hostPorts: z.array(
     z.strictObject({ protocol, targetPort: port, publishedPort: port.optional() }),

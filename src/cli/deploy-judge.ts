@@ -26,6 +26,7 @@ const stuckCodes: ReadonlySet<ReasonCode> = new Set([
   'encryption-missing',
   'network-missing',
   'addresses-exhausted',
+  'address-in-use',
   'secret-missing',
   'config-missing',
   'secret-unavailable',

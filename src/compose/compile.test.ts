@@ -314,7 +314,7 @@ services:
     depends_on: { db: { condition: service_started, restart: true } }
     domainname: y
     gpus: all
-    networks: { default: { ipv4_address: 10.0.0.9, priority: 7 } }
+    networks: { default: { ipv6_address: 'fd00::9', priority: 7 } }
     ports: ["127.0.0.1:80:80"]
     pull_refresh_after: 1h
     tmpfs: /tmp:size=1m,noexec
@@ -339,7 +339,7 @@ networks:
     'services.web.deploy.resources.reservations.devices',
     'services.web.domainname',
     'services.web.gpus',
-    'services.web.networks.default.ipv4_address',
+    'services.web.networks.default.ipv6_address',
     'services.web.networks.default.priority',
     'services.web.ports[0]',
     'services.web.pull_refresh_after',

@@ -1,5 +1,7 @@
+import { parseAddress } from '../lib/ipv4.ts';
 import { stackLabel } from '../model/labels.ts';
 import { knownDriverOptions, type NetworkSpec, type SubnetSpec } from '../model/network.ts';
+import type { ServiceSpec } from '../model/service.ts';
 import type { NetworkAttachmentSpec } from '../model/template.ts';
 import type { Field } from './field.ts';
 import { type Scope, scopedName } from './scope.ts';
@@ -131,14 +133,16 @@ export function readAttachments(
       member.fail(`the network "${name}" is not declared; add it under the top-level "networks"`);
       return [];
     }
+    const ipv4Address = member.isMapping ? addressOf(member.at('ipv4_address')) : undefined;
     const own = member.isMapping ? aliasesOf(member) : [];
     const aliases = [...own, key, ...called].filter((alias, at, all) => all.indexOf(alias) === at);
-    return [{ networkId, aliases, driverOptions: {} }];
+    const address = ipv4Address === undefined ? {} : { ipv4Address };
+    return [{ networkId, aliases, driverOptions: {}, ...address }];
   });
 }
 
 function aliasesOf(member: Field): readonly string[] {
-  for (const unsupported of ['ipv4_address', 'ipv6_address', 'link_local_ips', 'mac_address']) {
+  for (const unsupported of ['ipv6_address', 'link_local_ips', 'mac_address']) {
     member.at(unsupported).warnIgnored('tasks get their addresses from the network');
   }
   for (const unsupported of ['priority', 'gw_priority', 'interface_name', 'driver_opts']) {
@@ -148,6 +152,33 @@ function aliasesOf(member: Field): readonly string[] {
   const names = aliases.absent ? [] : aliases.strings();
   member.refuseUnknown();
   return names;
+}
+
+function addressOf(field: Field): string | undefined {
+  const address = field.string();
+  if (address === undefined || parseAddress(address) !== undefined) return address;
+  return field.fail(`expected an IPv4 address such as 10.0.9.5, found "${address}"`);
+}
+
+/** Two tasks cannot have one address, not even while one takes the place of the other. */
+export function checkStaticAddresses(service: Field, spec: ServiceSpec): void {
+  const networks = service.at('networks');
+  if (!networks.isMapping) return;
+  const { mode } = spec;
+  for (const [, member] of networks.members()) {
+    const field = member.isMapping ? member.at('ipv4_address') : undefined;
+    if (field === undefined || field.absent) continue;
+    if (mode.kind !== 'replicated') {
+      field.fail(`one task has an address, a ${mode.kind} service more; leave it out`);
+    } else if (mode.replicas > 1) {
+      field.fail(`one task has an address, not ${mode.replicas}; leave it out, or run one replica`);
+    }
+    for (const settings of ['update', 'rollback'] as const) {
+      if (spec[settings]?.order !== 'start-first') continue;
+      const order = service.at('deploy').at(`${settings}_config`).at('order');
+      order.fail('the task before has the static address of the next; use stop-first');
+    }
+  }
 }
 
 function attachByMode(field: Field, mode: string): readonly NetworkAttachmentSpec[] {

@@ -10,7 +10,7 @@ import type { TaskTemplateSpec } from '../model/template.ts';
 import { readContainer } from './container.ts';
 import { readMode, readPlacement, readRestart, readUpdateSettings } from './deploy.ts';
 import type { Field } from './field.ts';
-import { readAttachments } from './networks.ts';
+import { checkStaticAddresses, readAttachments } from './networks.ts';
 import { readPorts } from './ports.ts';
 import { type Scope, scopedName } from './scope.ts';
 
@@ -95,6 +95,7 @@ export async function readService(
     ports,
     links: links.map((link) => link.service),
   });
+  checkStaticAddresses(service, spec);
   refuseUnknownDeploy(service.at('deploy'));
   service.refuseUnknown();
   return { spec, template, links };

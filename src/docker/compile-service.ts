@@ -7,6 +7,7 @@ import type {
   UpdateSettings,
 } from '../model/service.ts';
 import type { NetworkAttachmentSpec, RestartPolicy, TaskTemplateSpec } from '../model/template.ts';
+import { staticAddressOption } from '../model/network.ts';
 import { compileContainer, type FindData } from './compile-container.ts';
 import { fromNanoseconds } from './go-time.ts';
 import { checkDnsName } from './names.ts';
@@ -115,10 +116,12 @@ function compileNetworks(
     const networkId = options.context.resolveNetwork(reference);
     if (seen.has(networkId)) refuse(`${field}.Target`, `network ${reference} is named twice`);
     seen.add(networkId);
+    const { [staticAddressOption]: ipv4Address, ...driverOptions } = network.DriverOpts ?? {};
     return {
       networkId,
       aliases: network.Aliases ?? [],
-      driverOptions: network.DriverOpts ?? {},
+      driverOptions,
+      ...(ipv4Address !== undefined && { ipv4Address }),
     };
   });
 }

@@ -1,3 +1,5 @@
+import { staticAddressOption } from '../model/network.ts';
+
 /** Where a part of the model stands in Docker's documents (moby api/types/swarm). */
 const moved: readonly (readonly [ours: RegExp, dockers: string])[] = [
   [/^template\.containers\[0\]\.(limits|reservations)\b/, 'taskTemplate.resources.$1'],
@@ -20,6 +22,7 @@ const renamed: ReadonlyMap<string, string> = new Map([
   ['ipamDriver', 'IPAM.Driver'],
   ['networkId', 'Target'],
   ['enableIpv6', 'EnableIPv6'],
+  ['ipv4Address', `DriverOpts[${JSON.stringify(staticAddressOption)}]`],
 ]);
 
 /** `template.containers[0].stopGracePeriodMs` is `TaskTemplate.ContainerSpec.StopGracePeriod`. */

@@ -15,6 +15,7 @@ import {
   restartDefaults,
   type TaskTemplateSpec,
 } from '../model/template.ts';
+import { staticAddressOption } from '../model/network.ts';
 import { updateText } from '../model/update-text.ts';
 import { goTime, toNanoseconds } from './go-time.ts';
 import { showContainer } from './lens-container.ts';
@@ -110,7 +111,10 @@ export function showTaskSpec(
       template.networks.map((network) => ({
         Target: network.networkId,
         Aliases: unlessEmpty(network.aliases),
-        DriverOpts: unlessEmpty(network.driverOptions),
+        DriverOpts: unlessEmpty({
+          ...network.driverOptions,
+          ...(network.ipv4Address !== undefined && { [staticAddressOption]: network.ipv4Address }),
+        }),
       })),
     ),
     LogDriver:

@@ -17,6 +17,7 @@ const shownAsErrors: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
   'encryption-missing',
   'network-missing',
   'addresses-exhausted',
+  'address-in-use',
   'secret-missing',
   'config-missing',
   'secret-unavailable',

@@ -1,3 +1,4 @@
+import { refusalOfAddress } from '../allocator/static-address.ts';
 import type { Network } from '../model/network.ts';
 import type { PublishedPort, Service, ServiceDeclaration } from '../model/service.ts';
 import { nameKey, portKey } from '../store/schema.ts';
@@ -31,6 +32,7 @@ export function admitService(declaration: ServiceDeclaration, context: Admission
   checkIdentity(declaration, context);
   checkEngines(declaration, context.view);
   checkNetworks(declaration, context.view);
+  checkSoleTask(declaration);
   checkReferences(declaration, context.view);
   checkPlaceholders(declaration, context.view);
   checkPortConflicts(declaration, context);
@@ -91,6 +93,7 @@ function checkNetworks(declaration: ServiceDeclaration, view: View): void {
       });
     }
     checkAttachment(field, network, attachment.aliases);
+    checkStaticAddress(field, network, attachment.ipv4Address);
     const [option] = Object.keys(attachment.driverOptions);
     if (option !== undefined) {
       refuse(
@@ -138,6 +141,46 @@ function checkAttachment(field: string, network: Network, aliases: readonly stri
   for (const alias of aliases) {
     if (/^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$/.test(alias)) continue;
     refuse(`${field}.aliases`, `the alias ${show(alias)} is no DNS name; take letters and digits`);
+  }
+}
+
+/** Who has the address by now is looked at when the service is written. */
+function checkStaticAddress(field: string, network: Network, address: string | undefined): void {
+  if (address === undefined) return;
+  const refusal = refusalOfAddress(network, address);
+  if (refusal === undefined) return;
+  refuse(`${field}.ipv4Address`, `${refusal}; take another address of its subnet`);
+}
+
+/** Two tasks cannot have one address, not even while one takes the place of the other. */
+function checkSoleTask({ spec, template }: ServiceDeclaration): void {
+  const named = template.networks.find((one) => one.ipv4Address !== undefined);
+  if (named === undefined) return;
+  const { ipv4Address: address } = named;
+  const { mode } = spec;
+  if (mode.kind !== 'replicated') {
+    refuse(
+      'spec.mode',
+      `the static address ${address} is one task's, and a ${mode.kind} has more`,
+      {
+        hint: 'Leave the address out, or run the service as replicated, with one replica.',
+      },
+    );
+  }
+  if (mode.replicas > 1) {
+    refuse(
+      'spec.mode.replicas',
+      `the static address ${address} is one task's; ${mode.replicas} replicas cannot share it`,
+      { hint: 'Leave the address out, or run one replica.' },
+    );
+  }
+  for (const settings of ['update', 'rollback'] as const) {
+    if (spec[settings]?.order !== 'start-first') continue;
+    refuse(
+      `spec.${settings}.order`,
+      `the next task cannot start first: the task before has its static address ${address}`,
+      { hint: 'Use the order stop-first, or leave the address out.' },
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import { type AddressReuse, claimAddress, freeAddress } from '../allocator/addresses.ts';
+import { declarerOf, holderOf } from '../allocator/static-address.ts';
 import { TuttiError } from '../lib/error.ts';
 import { sameJson } from '../lib/json.ts';
 import { withoutPrefix } from '../lib/ipv4.ts';
@@ -46,7 +47,7 @@ export function attach(
   }
   const address =
     request.address === undefined
-      ? freeAddress(tx, network, context.addressReuse)
+      ? freeAddress(tx, network, context)
       : claimed(tx, network, { address: request.address, reuse: context.addressReuse });
   if (address === undefined) {
     const message = `network ${name} (${subnetOf(network)}) has no address left`;
@@ -153,9 +154,16 @@ function claimed(
     throw new TuttiError('already-exists', message, { hint });
   }
   if (claim.kind === 'taken') {
-    throw new TuttiError('already-exists', `the address ${address} of network ${name} is taken`, {
-      hint: 'Ask for another one, or for none: the network has one for it.',
-    });
+    const key = addressKey(network.id, address);
+    const holder = holderOf(view, key) ?? declarerOf(view, key);
+    const whose = holder === undefined ? 'taken' : `taken by ${holder}`;
+    throw new TuttiError(
+      'already-exists',
+      `the address ${address} of network ${name} is ${whose}`,
+      {
+        hint: 'Ask for another one, or for none: the network has one for it.',
+      },
+    );
   }
   const message = `${address} is no address of network ${name} (${subnetOf(network)}) to be given`;
   const hint = 'The gateway and the last addresses of the subnet are not.';

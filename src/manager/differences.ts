@@ -164,7 +164,8 @@ function mountText(mount: ContainerSpec['mounts'][number]): string {
 }
 
 function networksOf(declared: Declared, nameOf: NameOf): readonly string[] {
-  return declared.template.networks.map((one) =>
-    [nameOf(one.networkId), ...one.aliases].join(' as '),
-  );
+  return declared.template.networks.map(({ networkId, aliases, ipv4Address }) => {
+    const at = ipv4Address === undefined ? '' : ` at ${ipv4Address}`;
+    return [nameOf(networkId), ...aliases].join(' as ') + at;
+  });
 }

@@ -7,6 +7,7 @@ import type { Reason } from '../model/reason.ts';
 import { isEndState } from '../model/task-state.ts';
 import type { Unit } from '../orchestrator/unit.ts';
 import { allUnits, slotUnit, unitsOfChange, unitsOfObserved } from '../orchestrator/unit.ts';
+import { hasStaticAddress } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import type { Change, Commit, Transaction } from '../store/view.ts';
 import type { ObservedState } from './observed-state.ts';
@@ -160,7 +161,7 @@ export class Planner implements Writer {
       else addressReuse.endSeen(taskId);
     }
     const lacksAddress = [...this.#refusals.values()].some(
-      ({ reason }) => reason.code === 'addresses-exhausted',
+      ({ reason: { code } }) => code === 'addresses-exhausted' || code === 'address-in-use',
     );
     if (lacksAddress) this.#placeWaiting('anew');
     this.#kick();
@@ -298,6 +299,7 @@ export class Planner implements Writer {
       newId: this.#newId,
       placementRefusal: (taskId) => this.#refusals.get(taskId)?.reason,
       refusedSince: (taskId) => this.#refusals.get(taskId)?.since,
+      refusalCode: (taskId) => this.#refusals.get(taskId)?.reason.code,
       stepLimit: how.limit,
     };
     const ends = [...work.ends]
@@ -339,7 +341,9 @@ export class Planner implements Writer {
       const task = tasks.get(taskId);
       if (task === undefined || task.nodeId !== undefined) continue;
       const before = this.#refusals.get(taskId);
-      if (before === undefined) this.#work.addUnits([slotUnit(task)]);
+      // Who has its address goes for it as soon as that is all that is in the way.
+      const isNext = reason.code === 'address-in-use' && before?.reason.code !== reason.code;
+      if (before === undefined || isNext) this.#work.addUnits([slotUnit(task)]);
       // The cause may be another one each time, and the task still has waited all the while.
       this.#refusals.set(taskId, { reason, since: before?.since ?? reason.since });
     }
@@ -478,9 +482,10 @@ function makesRoom(change: Change): boolean {
       return true;
     case 'attachments':
       return change.after === undefined;
+    case 'templates':
+      return change.after === undefined && hasStaticAddress(change.before?.spec);
     case 'clusters':
     case 'roots':
-    case 'templates':
     case 'secrets':
     case 'configs':
       return false;

@@ -105,11 +105,12 @@ function carryOut(
   const plan = startMove(tx, { service, task: move.task }, { ...parts, stepsLeft: stepsOfMove });
   const made = plan.steps.find((step) => step.kind === 'create-task')?.task;
   if (made === undefined) return 'waits';
-  const got = allocateTask(tx, { service, template, addressReuse, now });
+  const nodeId = move.to.node.id;
+  const got = allocateTask(tx, { service, template, nodeId, addressReuse, now });
   if (got.kind === 'refused') return stop(tx, service, { at: now, message: got.reason.message });
   applySteps(tx, plan.steps);
   const row = tx.tasks.get(made.id) ?? made;
-  const placed = { ...row, nodeId: move.to.node.id, addresses: got.addresses };
+  const placed = { ...row, nodeId, addresses: got.addresses };
   tx.tasks.put(placed);
   trial.add(placed, needsOf(template.spec));
   follow.push(...plan.follow);

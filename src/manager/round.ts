@@ -4,7 +4,7 @@ import { allocateTask } from '../allocator/task.ts';
 import type { TuttiError } from '../lib/error.ts';
 import type { Instant } from '../model/instant.ts';
 import type { Observed } from '../model/observed.ts';
-import type { Reason } from '../model/reason.ts';
+import type { Reason, ReasonCode } from '../model/reason.ts';
 import type { Service } from '../model/service.ts';
 import type { ObservedTask, Task } from '../model/task.ts';
 import type { TaskTemplate } from '../model/template.ts';
@@ -42,6 +42,7 @@ export interface RoundContext {
   /** Why the task was refused a place when it was tried last. */
   placementRefusal(taskId: string): Reason | undefined;
   refusedSince(taskId: string): Instant | undefined;
+  refusalCode(taskId: string): ReasonCode | undefined;
   /**
    * Steps that the transaction may take; as many tasks again may get a node in it, or be refused.
    */
@@ -173,7 +174,7 @@ export class CoreRounds implements Rounds {
     for (const serviceId of serviceIds) {
       const row = tx.services.get(serviceId);
       if (row === undefined || row.removing === true) continue;
-      const { service, problem } = allocateService(tx, row, this.addressReuse);
+      const { service, problem } = allocateService(tx, row, this);
       const after = withLack(service, problem);
       if (after !== row) tx.services.put(after);
     }
@@ -248,13 +249,15 @@ export class CoreRounds implements Rounds {
         continue;
       }
       refusedByAll = false;
-      const got = allocateTask(tx, { service, template, addressReuse: this.addressReuse, now });
+      const { nodeId } = placement;
+      const { addressReuse } = this;
+      const got = allocateTask(tx, { service, template, nodeId, addressReuse, now });
       if (got.kind === 'refused') {
         trial.remove(task.id);
         context.refusals.set(task.id, keepSince(got.reason, task, context));
         continue;
       }
-      tx.tasks.put({ ...task, nodeId: placement.nodeId, addresses: got.addresses });
+      tx.tasks.put({ ...task, nodeId, addresses: got.addresses });
     }
     return refusedByAll;
   }

@@ -206,7 +206,7 @@ function putTemplate(
 
 /** Writes the row with its virtual addresses and ports; throws when it cannot have them. */
 function putAllocated(tx: Transaction, row: Service, context: WriteContext): Service {
-  const { service, problem } = allocateService(tx, row, context.addressReuse);
+  const { service, problem } = allocateService(tx, row, context);
   if (problem !== undefined) throw problem;
   tx.services.put(service);
   context.touched.service(service.id);

@@ -7,7 +7,7 @@ import type { Service, ServiceDeclaration } from '../model/service.ts';
 import type { StackChange, StackDeclaration, StackObjectKind } from '../model/stack.ts';
 import type { FileReference } from '../model/template.ts';
 import { isPaused } from '../orchestrator/update-settings.ts';
-import { nameKey } from '../store/schema.ts';
+import { nameKey, staticAddresses } from '../store/schema.ts';
 import type { Transaction } from '../store/view.ts';
 import { findService } from './admission.ts';
 import { refuse } from './admission-check.ts';
@@ -41,8 +41,10 @@ export function applyStack(
       changes.push(within(`${kind}s`, one.spec.name, apply));
     }
   }
+  const reserved = addressesOf(tx, declaration.services);
   for (const service of declaration.services) {
-    const apply = (): StackChange => applyService(tx, { stack, service, siblings, context });
+    const parts = { stack, service, siblings, context: { ...context, reserved } };
+    const apply = (): StackChange => applyService(tx, parts);
     changes.push(within('services', service.spec.name, apply));
   }
   if (!prune) return changes;
@@ -192,6 +194,20 @@ function applyService(
     ...(goesOn ? ['the paused update goes on'] : []),
   ];
   return { kind: 'service', name, action: 'update', differences: [...differences, ...others] };
+}
+
+/** Static addresses: what is chosen for one of the services must not be what another declares. */
+function addressesOf(
+  tx: Transaction,
+  services: readonly ServiceDeclaration[],
+): ReadonlySet<string> {
+  const declared = services.flatMap(({ template }) =>
+    template.networks.map((one) => {
+      const networkId = findNetwork(tx, one.networkId)?.id ?? one.networkId;
+      return { ...one, networkId };
+    }),
+  );
+  return new Set(staticAddresses({ networks: declared }));
 }
 
 function templateOf(tx: Transaction, service: Service): ServiceDeclaration['template'] {

@@ -1,4 +1,4 @@
-import type { AddressReuse } from '../allocator/addresses.ts';
+import type { AddressChoice } from '../allocator/addresses.ts';
 import type { Instant } from '../model/instant.ts';
 import type { Unit } from '../orchestrator/unit.ts';
 import type { Transaction } from '../store/view.ts';
@@ -12,10 +12,9 @@ export interface Touched {
 }
 
 /** What a write needs besides the transaction: nothing here is asked of the world. */
-export interface WriteContext {
+export interface WriteContext extends AddressChoice {
   readonly now: Instant;
   readonly touched: Touched;
-  readonly addressReuse: AddressReuse;
   newId(): string;
 }
 

@@ -10,6 +10,12 @@ export const mtuOption = 'com.docker.network.driver.mtu';
  */
 export const encryptedOption = 'encrypted';
 
+/**
+ * How a service says its static address: as an option of its place on the network
+ * (`docker service create --network name=…,driver-opt=…`).
+ */
+export const staticAddressOption = 'dev.tutti.ipv4_address';
+
 /** Driver options that mean something. */
 export const knownDriverOptions: ReadonlySet<string> = new Set([mtuOption, encryptedOption]);
 

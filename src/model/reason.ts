@@ -17,6 +17,7 @@ export const reasonCodes = [
   'encryption-missing',
   'network-missing',
   'addresses-exhausted',
+  'address-in-use',
   'secret-missing',
   'config-missing',
   'secret-unavailable',

@@ -35,6 +35,8 @@ export interface NetworkAttachmentSpec {
   /** Names that answer with every task of the service on this network. */
   readonly aliases: readonly string[];
   readonly driverOptions: Readonly<Record<string, string>>;
+  /** A static address: the service's only task has this one there. Without prefix length. */
+  readonly ipv4Address?: string;
 }
 
 export type Mount =

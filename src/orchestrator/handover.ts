@@ -1,11 +1,11 @@
 import type { Reason } from '../model/reason.ts';
 import type { Task } from '../model/task.ts';
 import { compareTaskStates } from '../model/task-state.ts';
-import { isLive } from '../store/schema.ts';
+import { addressKey, isLive, staticAddresses } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 import { reasonToEvict, reasonToLeave } from './eviction.ts';
 import { handoverOrder, isHomeless } from './move.ts';
-import { reasonGivenUp } from './node-down.ts';
+import { isGivenUp, reasonGivenUp } from './node-down.ts';
 import type { PlanContext } from './plan.ts';
 import { reasonOf } from './plan.ts';
 import type { Slot } from './slot.ts';
@@ -14,7 +14,8 @@ import { isPaused } from './update-settings.ts';
 /**
  * Retires what the head replaces as soon as the head can take over: with `stop-first` when it is
  * prepared (so that no image is pulled while nobody serves, and a task that cannot be prepared
- * costs nothing), with `start-first` when it runs. A task that has to leave leaves too when its
+ * costs nothing), with `start-first` when it runs. What has the head's static address goes as soon
+ * as a node would take the head. A task that has to leave leaves too when its
  * successor finds no place.
  */
 export function planHandover(view: View, slot: Slot, context: PlanContext): void {
@@ -42,13 +43,32 @@ export function isHeldByPause(slot: Slot): boolean {
   return slot.elders.some((elder) => isLive(elder) && isFrozen(slot, elder));
 }
 
+/**
+ * Whether nothing but the elder keeps the head from a node: it has a static address that the head
+ * is to have, which two containers must not. On a node that is down it may still live, and comes
+ * back as it is.
+ */
+function isInTheWay(
+  view: View,
+  slot: Slot,
+  { elder, context }: { readonly elder: Task; readonly context: PlanContext },
+): boolean {
+  const { head, service } = slot;
+  if (head === undefined || head.nodeId !== undefined) return false;
+  if (context.refusalCode(head.id) !== 'address-in-use') return false;
+  if (isGivenUp(service, elder, context)) return false;
+  const template = view.templates.get(head.templateId);
+  const wanted = template === undefined ? [] : staticAddresses(template.spec);
+  return elder.addresses.some((one) => wanted.includes(addressKey(one.networkId, one.address)));
+}
+
 /** An elder that was never let start serves nobody, and one that has no place even less. */
 function canTakeOver(
   view: View,
   slot: Slot,
   { elder, context }: { readonly elder: Task; readonly context: PlanContext },
 ): boolean {
-  if (elder.nodeId === undefined) return true;
+  if (elder.nodeId === undefined || isInTheWay(view, slot, { elder, context })) return true;
   const state = context.observed.task(slot.head?.id ?? '')?.state ?? 'new';
   const startsFirst = handoverOrder(view, slot) === 'start-first';
   const needed = startsFirst && elder.desired !== 'ready' ? 'running' : 'ready';

@@ -2,7 +2,7 @@ import { isFenced } from '../model/fence.ts';
 import type { Service, UpdateOrder } from '../model/service.ts';
 import type { Task } from '../model/task.ts';
 import type { TaskTemplateSpec } from '../model/template.ts';
-import { isLive } from '../store/schema.ts';
+import { hasStaticAddress, isLive } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 import type { PlanContext } from './plan.ts';
 import { planPatience } from './rebalance-progress.ts';
@@ -41,11 +41,12 @@ function writesToMounts(template: TaskTemplateSpec): boolean {
 /** The order in which the slot's head takes the place of its elder. */
 export function handoverOrder(view: View, slot: Slot): UpdateOrder {
   const { head, service } = slot;
-  if (isFenced(service)) return 'stop-first';
+  const template = head && view.templates.get(head.templateId);
+  if (isFenced(service) || hasStaticAddress(template?.spec)) return 'stop-first';
   if (head?.move === undefined || head.rollout === 'starting' || isJob(service)) {
     return updateSettings(service).order;
   }
-  return moveOrder(service, view.templates.get(head.templateId)?.spec);
+  return moveOrder(service, template?.spec);
 }
 
 function isJob({ spec: { mode } }: Service): boolean {

@@ -12,6 +12,8 @@ export interface PlanContext {
   newId(): string;
   /** Since when the scheduler or the allocator refuses the task; undefined: it did not so far. */
   refusedSince(taskId: string): Instant | undefined;
+  /** Why it was refused when it was tried last. */
+  refusalCode(taskId: string): ReasonCode | undefined;
   /** Steps that still fit into the transaction; a plan that needs more follows itself. */
   readonly stepsLeft: number;
 }

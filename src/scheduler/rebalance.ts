@@ -6,7 +6,8 @@ import { runsPlatform } from '../model/platform.ts';
 import type { PlannedMove, RebalancePlan } from '../model/rebalance.ts';
 import type { Service } from '../model/service.ts';
 import type { Task } from '../model/task.ts';
-import { isLive } from '../store/schema.ts';
+import type { TaskTemplateSpec } from '../model/template.ts';
+import { hasStaticAddress, isLive } from '../store/schema.ts';
 import type { View } from '../store/view.ts';
 import { type Demand, demandOf, type Filter, filtersFor, refusedBy } from './filters.ts';
 import { findImprovement, type Spot } from './imbalance.ts';
@@ -38,7 +39,7 @@ export function balancingOf(
 ): { readonly kind: 'kept'; readonly why: string } | ({ readonly kind: 'may' } & Balancing) {
   const { view, observed } = asked;
   const template = view.templates.get(service.templateId);
-  const kept = whyKept(service, template === undefined ? [] : localData(template.spec));
+  const kept = whyKept(service, template?.spec);
   if (kept !== undefined) return { kind: 'kept', why: kept };
   if (template === undefined) return { kind: 'kept', why: 'it has no template' };
   const demand = demandOf({ service, template, observed, view });
@@ -59,10 +60,14 @@ export function balancingOf(
   return { kind: 'may', service, demand, filters: filtersFor(demand), movable, waits };
 }
 
-function whyKept(service: Service, data: readonly string[]): string | undefined {
+function whyKept(service: Service, template: TaskTemplateSpec | undefined): string | undefined {
   const { kind } = service.spec.mode;
   if (kind === 'global') return 'it has one task for each node';
   if (kind !== 'replicated') return 'it is a job';
+  const data = template === undefined ? [] : localData(template);
+  if (hasStaticAddress(template)) {
+    return 'its task has a static address, and would be down until another one has it';
+  }
   if (data.length > 0) {
     return `its tasks keep data on their nodes (${data.join(', ')}), which they would lack elsewhere`;
   }

@@ -7,7 +7,7 @@ import type { Root } from '../model/root.ts';
 import type { Config, Secret } from '../model/secret.ts';
 import type { Service } from '../model/service.ts';
 import type { Task } from '../model/task.ts';
-import type { TaskTemplate } from '../model/template.ts';
+import type { TaskTemplate, TaskTemplateSpec } from '../model/template.ts';
 
 /** Every table of the store. A table is added here, in `tableIndexes`, and nowhere else. */
 export interface Rows {
@@ -43,6 +43,20 @@ export function slotKey(task: Pick<Task, 'serviceId' | 'slot' | 'targetNodeId'>)
 
 export function addressKey(networkId: string, address: string): string {
   return `${networkId}/${address.split('/')[0] ?? address}`;
+}
+
+/** The static addresses that a template declares, see `addressKey`. */
+export function staticAddresses({
+  networks,
+}: Pick<TaskTemplateSpec, 'networks'>): readonly string[] {
+  return networks.flatMap(({ networkId, ipv4Address }) =>
+    ipv4Address === undefined ? [] : addressKey(networkId, ipv4Address),
+  );
+}
+
+/** Whether its task has to have an address that the task before it may still have. */
+export function hasStaticAddress(template: TaskTemplateSpec | undefined): boolean {
+  return template !== undefined && staticAddresses(template).length > 0;
 }
 
 export function portKey(protocol: string, publishedPort: number): string {
@@ -84,6 +98,11 @@ export const tableIndexes = {
   templates: {
     service: (template: TaskTemplate) => [template.serviceId],
     network: (template: TaskTemplate) => template.spec.networks.map((one) => one.networkId),
+    /**
+     * Static addresses, see `addressKey`: nobody else is given them while there is a template that
+     * declares them, be it one to go back to.
+     */
+    address: (template: TaskTemplate) => staticAddresses(template.spec),
     /** Secrets and configs in use, by id. */
     data: (template: TaskTemplate) =>
       template.spec.containers.flatMap((container) =>
