@@ -3,18 +3,22 @@ import { TuttiError } from '../lib/error.ts';
 
 export interface UnwantedNetworksOptions {
   readonly logger: Logger;
-  /** Resolves with whether the network went; never called twice at a time for one network. */
+  /** Resolves with whether the network went; called for one at a time. */
   remove(networkId: string): Promise<boolean>;
 }
 
 /**
  * Networks that a view had and a later one has not. Each goes once no container is on it; the
- * container engine that is asked may be frozen, so nobody else waits for that.
+ * container engine that is asked may be frozen, so nobody else waits for that. One after the other:
+ * asked for several at once, Docker Engine 20.10 may leave a bridge, in the way of the next network
+ * with its subnet.
  */
 export class UnwantedNetworks {
   readonly #ids = new Set<string>();
-  readonly #going = new Map<string, Promise<void>>();
   readonly #options: UnwantedNetworksOptions;
+  #current: { readonly networkId: string; readonly over: Promise<void> } | undefined;
+  #removing: Promise<void> | undefined;
+  #isAskedAgain = false;
 
   constructor(options: UnwantedNetworksOptions) {
     this.#options = options;
@@ -32,11 +36,20 @@ export class UnwantedNetworks {
 
   /** Begins to remove them, those that could not go before too. */
   remove(): void {
-    for (const networkId of this.#ids) {
-      if (this.#going.has(networkId)) continue;
-      const going = this.#removeOne(networkId).finally(() => this.#going.delete(networkId));
-      this.#going.set(networkId, going);
+    this.#isAskedAgain = true;
+    this.#removing ??= this.#removeAll();
+  }
+
+  async #removeAll(): Promise<void> {
+    while (this.#isAskedAgain) {
+      this.#isAskedAgain = false;
+      for (const networkId of this.#ids) {
+        this.#current = { networkId, over: this.#removeOne(networkId) };
+        await this.#current.over;
+      }
     }
+    this.#current = undefined;
+    this.#removing = undefined;
   }
 
   async #removeOne(networkId: string): Promise<void> {
@@ -51,12 +64,12 @@ export class UnwantedNetworks {
 
   /** Resolves when that network is not being removed any more. */
   async settled(networkId: string): Promise<void> {
-    await this.#going.get(networkId);
+    if (this.#current?.networkId === networkId) await this.#current.over;
   }
 
-  /** Forgets all of them, once none is being removed. */
+  /** Forgets all of them; resolves when none is being removed. */
   async clear(): Promise<void> {
-    await Promise.all(this.#going.values());
     this.#ids.clear();
+    await this.#removing;
   }
 }
