@@ -1,9 +1,12 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runProgram } from '../bootstrap/run.mjs';
 import { unmountBelow } from './leftovers.ts';
 
 const pollMs = 20;
+const forwardingFile = '/proc/sys/net/ipv4/ip_forward';
+/** As it is where no engine has started yet: one that finds it off sets a policy besides. */
+const forwarding = readFileSync(forwardingFile, 'utf8');
 
 /** Kills the shims of an engine's containerd with everything that runs below them. */
 export async function endContainers(runDirectory: string): Promise<void> {
@@ -23,6 +26,7 @@ export async function clearMemory(directories: readonly string[]): Promise<void>
     if (link !== 'lo') await runProgram('ip', ['link', 'delete', link]);
   }
   await runProgram('nft', ['flush', 'ruleset']);
+  writeFileSync(forwardingFile, forwarding);
 }
 
 function processIds(): readonly string[] {
