@@ -344,6 +344,30 @@ function registerChanges(): void {
 }
 
 function registerNodes(): void {
+  test('a node whose container engine is frozen repairs its rules, and follows the others', async () => {
+    await site.hosts.change('freeze', [worker], 'engine');
+    try {
+      const { code, stderr } = await site.hosts.enter(worker, [
+        'nft',
+        'delete',
+        'table',
+        'ip',
+        'tutti',
+      ]);
+      assert.equal(code, 0, stderr);
+      const publish = ['--publish-add', 'published=8085,target=80', 'net_client'];
+      await site.docker('service', 'update', '--detach', ...publish);
+      const url = `http://${site.hosts.host(worker).address}:8085/who`;
+      await until(
+        async () => await site.hosts.enter(worker, ['curl', '-sS', '-m', '2', url]),
+        ({ stdout }) => stdout.includes('"host"'),
+      );
+    } finally {
+      await site.hosts.change('start', [worker], 'engine');
+    }
+    await site.hosts.untilReady(2);
+  });
+
   test('nothing leads to a node that is down, and all of it to one that is back', async () => {
     const client = await site.task('client');
     await site.hosts.change('kill', [worker]);
