@@ -17,6 +17,9 @@ const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 class FakeEngine {
   readonly networks = new Map<string, CreateRuntimeNetwork>();
   readonly inUse = new Set<string>();
+  /** Devices; the engine removes only those that it made. */
+  readonly bridges = new Set<string>();
+  readonly #ownBridges = new Set<string>();
   guests: readonly { readonly networkName: string; readonly containerId: string }[] = [];
 
   get names(): readonly string[] {
@@ -40,7 +43,17 @@ class FakeEngine {
       if (other.subnet === request.subnet) throw new TuttiError('conflict', 'Pool overlaps');
     }
     this.networks.set(request.name, request);
+    if (!this.bridges.has(request.bridge)) this.#ownBridges.add(request.bridge);
+    this.bridges.add(request.bridge);
     return { id: request.name, name: request.name, labels: request.labels };
+  }
+
+  async listBridges(): Promise<ReadonlySet<string>> {
+    return new Set(this.bridges);
+  }
+
+  async removeBridge(bridge: string): Promise<void> {
+    this.bridges.delete(bridge);
   }
 
   async listEndpoints({ networkNames }: { readonly networkNames: readonly string[] }) {
@@ -57,6 +70,8 @@ class FakeEngine {
     const isInUse =
       this.inUse.has(name) || this.guests.some(({ networkName }) => networkName === name);
     if (isInUse) throw new TuttiError('permission-denied', 'has active endpoints');
+    const bridge = this.networks.get(name)?.bridge ?? '';
+    if (this.#ownBridges.delete(bridge)) this.bridges.delete(bridge);
     this.networks.delete(name);
   }
 }
@@ -65,6 +80,7 @@ function build(hostSubnets: readonly string[] = []) {
   const engine = new FakeEngine();
   const networks = new BackingNetworks({
     runtime: engine as unknown as ContainerRuntime,
+    devices: engine,
     logger,
     clusterId: () => 'mine',
     reservedRange: () => '10.0.1.248/29',
@@ -147,6 +163,31 @@ test('a network that the machine itself has is refused by name', async () => {
     message: /subnet 10\.0\.1\.0\/24 of network front overlaps 10\.0\.0\.0\/16/,
   });
   assert.deepEqual(engine.names, []);
+});
+
+test('a bridge that a killed engine left goes, with its network or alone', async () => {
+  const { engine, networks } = build();
+  engine.bridges.add('tt-front').add('tt-somebodys').add('docker0').add('tt-left1234');
+  await networks.ensure(network('front'), signal);
+  assert.ok(engine.bridges.has('tt-front'));
+  await networks.sweepBridges(signal);
+  assert.deepEqual([...engine.bridges].toSorted(), ['docker0', 'tt-front', 'tt-somebodys']);
+  engine.bridges.add('tt-left1234');
+  await networks.removeAll(signal);
+  assert.deepEqual([...engine.bridges].toSorted(), ['docker0', 'tt-somebodys']);
+});
+
+test('what this node removes itself, nobody took away', async () => {
+  const { engine, networks } = build();
+  await networks.ensure(network('front'), signal);
+  const looking = networks.forgetLost(signal);
+  const removing = networks.remove('front', signal);
+  assert.deepEqual(await looking, []);
+  assert.equal(await removing, true);
+  await networks.ensure(network('front'), signal);
+  const lookingAgain = networks.forgetLost(signal);
+  await networks.removeAll(signal);
+  assert.deepEqual([await lookingAgain, engine.names], [[], []]);
 });
 
 test('a network in use stays made; one that somebody removed is forgotten and made again', async () => {

@@ -1,15 +1,17 @@
 import type { ContainerRuntime, CreateRuntimeNetwork } from '../host/container-runtime.ts';
+import type { NetworkDevices } from '../host/network-devices.ts';
 import type { Logger } from '../host/logger.ts';
 import { TuttiError } from '../lib/error.ts';
 import { parseSubnet, subnetsOverlap, withoutPrefix } from '../lib/ipv4.ts';
 import type { NetworkAssignment } from '../model/assignment.ts';
 import { backingNetworkLabel } from '../model/labels.ts';
-import { bridgeName, engineNetworkName } from '../overlay/bridge-name.ts';
+import { bridgeName, engineNetworkName, isBridgeName } from '../overlay/bridge-name.ts';
 import { networkMtu } from '../overlay/spans.ts';
 import { clusterLabel, taskIdLabel } from './task-labels.ts';
 
 export interface BackingNetworksOptions {
   readonly runtime: ContainerRuntime;
+  readonly devices: Pick<NetworkDevices, 'listBridges' | 'removeBridge'>;
   readonly logger: Logger;
   /** Of the cluster whose networks these are; empty before there is one. */
   clusterId(): string;
@@ -64,6 +66,8 @@ export class BackingNetworks {
     if ((await runtime.listNetworks(label, signal)).length > 0) return;
     this.#refuseHostSubnets(network);
     const request = this.#request(network, await this.#options.linkMtu());
+    // One that is there would be somebody's for the engine, which removes only those it made.
+    await this.#options.devices.removeBridge(request.bridge);
     const create = async (): Promise<unknown> => await runtime.createNetwork(request, signal);
     await create().catch(async (error: unknown) => {
       // What an earlier daemon left may have the subnet.
@@ -120,6 +124,27 @@ export class BackingNetworks {
     return removed;
   }
 
+  /**
+   * Removes bridges of networks that the engine does not know: killed while it makes one, it leaves
+   * the bridge.
+   */
+  async sweepBridges(signal: AbortSignal): Promise<void> {
+    const { devices, runtime, logger } = this.#options;
+    const bridges = await devices.listBridges();
+    const networks = await runtime.listNetworks(backingNetworkLabel, signal);
+    const ids = [
+      ...networks.map(({ labels }) => labels[backingNetworkLabel] ?? ''),
+      ...this.#making.keys(),
+      ...this.#made.keys(),
+    ];
+    const known = new Set(ids.map(bridgeName));
+    for (const bridge of bridges) {
+      if (!isBridgeName(bridge) || known.has(bridge)) continue;
+      logger.info('a bridge is left of a network that is gone; removing it', { bridge });
+      await devices.removeBridge(bridge);
+    }
+  }
+
   /** The networks that the engine has for this cluster. */
   async #ours(
     signal: AbortSignal,
@@ -150,8 +175,10 @@ export class BackingNetworks {
     const made = this.#made.get(networkId);
     if (made === undefined) return true;
     const removed = await this.#remove(engineNetworkName(made.network), signal);
-    if (removed) this.#made.delete(networkId);
-    return removed;
+    if (!removed) return false;
+    this.#made.delete(networkId);
+    await this.#options.devices.removeBridge(bridgeName(networkId));
+    return true;
   }
 
   async #remove(name: string, signal: AbortSignal): Promise<boolean> {
@@ -174,13 +201,17 @@ export class BackingNetworks {
     const before = this.made;
     const present = await this.#options.runtime.listNetworks(backingNetworkLabel, signal);
     const ids = new Set(present.map(({ labels }) => labels[backingNetworkLabel]));
-    const lost = before.filter(({ networkId }) => !ids.has(networkId) && this.#made.has(networkId));
+    const isOurs = (networkId: string): boolean =>
+      this.#made.has(networkId) && !this.#removing.has(networkId);
+    const lost = before.filter(({ networkId }) => !ids.has(networkId) && isOurs(networkId));
     for (const { networkId } of lost) this.#made.delete(networkId);
     return lost;
   }
 
   /** Removes every network of the cluster; containers that are no tasks go on without. */
   async removeAll(signal: AbortSignal): Promise<void> {
+    // What goes now was taken away by nobody else.
+    this.#made.clear();
     for (const { name } of await this.#ours(signal)) {
       if (await this.#remove(name, signal)) continue;
       await this.#takeOff(name, signal);
@@ -189,7 +220,7 @@ export class BackingNetworks {
         network: name,
       });
     }
-    this.#made.clear();
+    await this.sweepBridges(signal);
   }
 
   /** Of a network that is the cluster's: their addresses may be others' from now on. */

@@ -338,6 +338,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
 
   async removeStrangers(signal: AbortSignal): Promise<void> {
     await this.#networks.sweep((networkId) => this.#view.networks.has(networkId), signal);
+    await this.#networks.sweepBridges(signal);
   }
 
   choosePort(protocol: PortForward['protocol']): Promise<number> {

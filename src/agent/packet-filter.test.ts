@@ -52,6 +52,7 @@ class FakeKernel implements NetworkDevices {
   setAddresses = unused;
   forgetAddresses = (): void => undefined;
   listBridges = unused;
+  removeBridge = unused;
   restoreBridge = unused;
   forgetDatagrams = unused;
   forgetUnanswered = unused;

@@ -11,6 +11,7 @@ import { nameProgram } from './named-program.ts';
 import { RuleSession } from './rule-session.ts';
 
 const forwardingPath = '/proc/sys/net/ipv4/ip_forward';
+const devicesPath = '/proc/net/dev';
 const bridgeFilterPath = '/proc/sys/net/bridge/bridge-nf-call-iptables';
 const engineChain = 'DOCKER-USER';
 const inputChain = 'INPUT';
@@ -173,6 +174,14 @@ export class LinuxNetworkDevices implements NetworkDevices {
   async listBridges(): Promise<ReadonlySet<string>> {
     const links = await this.#programs.readLinks(['link', 'show', 'type', 'bridge']);
     return new Set(links.map(({ ifname }) => ifname));
+  }
+
+  async removeBridge(bridge: string): Promise<void> {
+    // Of this process's own network namespace, and read at once.
+    if (!(await readFile(devicesPath, 'utf8')).includes(` ${bridge}:`)) return;
+    const ports = await this.#programs.readLinks(['link', 'show', 'master', bridge]);
+    if (ports.some(({ ifname }) => !leadsToOthers.test(ifname))) return;
+    await this.#programs.feedLeniently('ip', ['-batch', '-'], `link delete dev ${bridge}\n`);
   }
 
   async restoreBridge(request: {

@@ -11,6 +11,11 @@ export function bridgeName(networkId: string): string {
   return `${bridgePrefix}${networkId.slice(0, nameBytes)}`;
 }
 
+/** Whether a device is named as those of networks are, and no other of ours. */
+export function isBridgeName(device: string): boolean {
+  return device.startsWith(bridgePrefix) && device.length === bridgePrefix.length + nameBytes;
+}
+
 /** The VXLAN device by which a network's bridge reaches other nodes. */
 export function spanName(networkId: string): string {
   return `${bridgeName(networkId)}${spanSuffix}`;
