@@ -27,6 +27,7 @@ function frozenEngine() {
 
 test('nobody waits for an engine that does not answer, but who wants that network', async () => {
   const { networks, asked, settle } = frozenEngine();
+  networks.remove();
   networks.compare(['one', 'two', 'three'], ['three']);
   networks.remove();
   networks.remove();

@@ -17,7 +17,8 @@ export class UnwantedNetworks {
   readonly #ids = new Set<string>();
   readonly #options: UnwantedNetworksOptions;
   #current: { readonly networkId: string; readonly over: Promise<void> } | undefined;
-  #removing: Promise<void> | undefined;
+  #isRemoving = false;
+  #removed: Promise<void> = Promise.resolve();
   #isAskedAgain = false;
 
   constructor(options: UnwantedNetworksOptions) {
@@ -37,10 +38,11 @@ export class UnwantedNetworks {
   /** Begins to remove them, those that could not go before too. */
   remove(): void {
     this.#isAskedAgain = true;
-    this.#removing ??= this.#removeAll();
+    if (!this.#isRemoving) this.#removed = this.#removeAll();
   }
 
   async #removeAll(): Promise<void> {
+    this.#isRemoving = true;
     while (this.#isAskedAgain) {
       this.#isAskedAgain = false;
       for (const networkId of this.#ids) {
@@ -49,7 +51,7 @@ export class UnwantedNetworks {
       }
     }
     this.#current = undefined;
-    this.#removing = undefined;
+    this.#isRemoving = false;
   }
 
   async #removeOne(networkId: string): Promise<void> {
@@ -70,6 +72,6 @@ export class UnwantedNetworks {
   /** Forgets all of them; resolves when none is being removed. */
   async clear(): Promise<void> {
     this.#ids.clear();
-    await this.#removing;
+    await this.#removed;
   }
 }
