@@ -351,6 +351,26 @@ test('an agent that comes back while its cluster is left is told to leave again'
   );
 });
 
+test('an agent that left before its manager was restarted is not waited for', async () => {
+  const { world, agent } = await ManagerWorld.withCluster();
+  agent.obedient = false;
+  agent.disconnect();
+  await world.settle();
+  let isOver = false;
+  const leaving = world.control.leaveCluster({ force: true }).then(() => {
+    isOver = true;
+  });
+  await world.pass(5_000);
+  assert.equal(isOver, false);
+  const begunAt = world.clock.now();
+  await world.agent('node-of-another-machine', { hostname: 'other' }).connect();
+  await world.pass(5_000);
+  assert.equal(isOver, false);
+  await world.agent('node-of-afterwards').connect();
+  await leaving;
+  assert.ok(world.clock.now() - begunAt < 10_000);
+});
+
 test('a node that is in a cluster that is no more is told to leave it, and is not taken in', async () => {
   const { world } = await ManagerWorld.withCluster();
   const stray = world.agent('node-2');

@@ -87,6 +87,8 @@ export class Sessions {
   #leaving: PromiseWithResolvers<void> | undefined;
   /** Nodes that have been told to leave and have not said yet that they did. */
   readonly #leavers = new Map<string, PromiseWithResolvers<void>>();
+  /** What the agent of the manager's own machine said last. */
+  #ownHello: Hello | undefined;
   #arrived = Promise.withResolvers<void>();
 
   constructor(options: {
@@ -121,6 +123,8 @@ export class Sessions {
   async serve(stream: Stream, peer?: SessionPeer): Promise<void> {
     const incoming = stream.incoming[Symbol.asyncIterator]();
     const hello = asSeen(await this.#hello(incoming), peer);
+    if (peer === undefined) this.#ownHello = hello;
+    this.#noteOwnLeft();
     while (this.#leaving !== undefined && this.#view.nodes.get(hello.nodeId) === undefined) {
       await this.#leaving.promise;
     }
@@ -186,6 +190,7 @@ export class Sessions {
       const isNear = seen?.state === 'unknown' || this.#clock.now() - (seen?.since ?? 0) < withinMs;
       if (isNear && !this.#leavers.has(id)) this.#leavers.set(id, Promise.withResolvers());
     }
+    this.#noteOwnLeft();
     const leavers = [...this.#leavers.values()];
     const timeout = new AbortController();
     const elapsed = this.#clock.sleep(withinMs, timeout.signal).catch(() => undefined);
@@ -193,6 +198,21 @@ export class Sessions {
     await Promise.race([elapsed, done]);
     timeout.abort();
     return [...this.#leavers.keys()];
+  }
+
+  /**
+   * An agent that left is another node afterwards. Where its word was lost with the manager that it
+   * was for, the one of this machine tells by that.
+   */
+  #noteOwnLeft(): void {
+    const own = this.#ownHello;
+    if (own === undefined || own.clusterId !== '') return;
+    for (const [id, left] of this.#leavers) {
+      const isOwn = this.#view.nodes.get(id)?.description.hostname === own.description.hostname;
+      if (!isOwn || id === own.nodeId || this.#dispatcher.session(id) !== undefined) continue;
+      left.resolve();
+      this.#leavers.delete(id);
+    }
   }
 
   finishLeaving(): void {
