@@ -125,8 +125,8 @@ export class BackingNetworks {
   }
 
   /**
-   * Removes bridges of networks that the engine does not know: killed while it makes one, it leaves
-   * the bridge.
+   * Removes bridges of networks that the engine does not know: killed while it makes one, or puts a
+   * container on it, it leaves the bridge, in the way of the next network with its subnet.
    */
   async sweepBridges(signal: AbortSignal): Promise<void> {
     const { devices, runtime, logger } = this.#options;

@@ -396,6 +396,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
 
   async recheck(): Promise<void> {
     await this.#look({ isBrief: false });
+    await this.#networks.sweepBridges(new AbortController().signal);
   }
 
   async #look(how: { readonly isBrief: boolean }): Promise<void> {

@@ -20,7 +20,7 @@ export interface NetworkDevices {
   forgetAddresses(): void;
   /** Names of the bridges that there are. */
   listBridges(): Promise<ReadonlySet<string>>;
-  /** Removes a bridge that no container is on; does nothing where there is none. */
+  /** Removes a bridge, whatever is on it; does nothing where there is none. */
   removeBridge(bridge: string): Promise<void>;
   /**
    * Makes a bridge that is gone again, with its address (`10.0.1.1/24`), and puts the containers

@@ -179,8 +179,6 @@ export class LinuxNetworkDevices implements NetworkDevices {
   async removeBridge(bridge: string): Promise<void> {
     // Of this process's own network namespace, and read at once.
     if (!(await readFile(devicesPath, 'utf8')).includes(` ${bridge}:`)) return;
-    const ports = await this.#programs.readLinks(['link', 'show', 'master', bridge]);
-    if (ports.some(({ ifname }) => !leadsToOthers.test(ifname))) return;
     await this.#programs.feedLeniently('ip', ['-batch', '-'], `link delete dev ${bridge}\n`);
   }
 
