@@ -7,6 +7,7 @@ import { isCurrent, type Rows, slotKey, type TableName, tableNames } from '../sr
 import type { Commit, View } from '../src/store/view.ts';
 import { checkChanges } from './loops/invariants.ts';
 import type { EngineWatcher, SimulatedContainer } from './runtime.ts';
+import { missedAddress } from './static-addresses.ts';
 
 /** The kinds of truth that are checked; each failure names the one that it broke. */
 export type Check =
@@ -19,6 +20,7 @@ export type Check =
   | 'two containers in a slot'
   | 'container started twice'
   | 'address held twice'
+  | 'static address missed'
   | 'ended task still runs'
   | 'no reason'
   | 'process broke'
@@ -90,6 +92,10 @@ export class Checkers implements EngineWatcher {
       this.#checkTask(change.after, control);
     }
     this.#checkAddresses(control.view);
+    for (const change of commit.changes) {
+      const missed = missedAddress(control.view, change);
+      if (missed !== undefined) this.report('static address missed', missed);
+    }
   }
 
   observed(taskId: string, control: ControlPlane): void {

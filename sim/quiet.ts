@@ -6,6 +6,7 @@ import { firstUnmet } from '../src/orchestrator/dependencies.ts';
 import { isCurrent, isLive, slotKey } from '../src/store/schema.ts';
 import type { SimulatedNode } from './node.ts';
 import type { SimulatedContainer, SimulatedRuntime } from './runtime.ts';
+import { isContested } from './static-addresses.ts';
 
 const taskLabel = 'com.docker.swarm.task.id';
 
@@ -133,6 +134,7 @@ function mayWait(task: Task, of: Surroundings & { readonly service: Service }): 
     const template = view.templates.get(task.templateId)?.spec;
     return (template?.containers[0]?.reservations.memoryBytes ?? 0) > 0;
   }
+  if (code === 'address-in-use') return isUpdatePaused(service) || isContested(view, task);
   return code === 'waiting-for-dependency' && isGated(service, control);
 }
 

@@ -8,6 +8,7 @@ import { drawChange, drawService, type Surroundings } from './declarations.ts';
 import { drawFault, type Fault, healAll } from './faults.ts';
 import { initRequest } from './manager-world.ts';
 import { unsettled } from './quiet.ts';
+import { StaticAddresses } from './static-addresses.ts';
 import { type Seams, type Tell, World } from './world.ts';
 import { overlayNetwork } from './overlay-network.ts';
 
@@ -18,6 +19,7 @@ const lookEveryMs = 500;
 const lastingMs = 15_000;
 const patienceMs = 60_000;
 const mostServices = 5;
+const diceOfAddresses = 13;
 const secretName = 'password';
 const configName = 'who';
 
@@ -51,6 +53,7 @@ export async function runSeed(seed: number, options: ScenarioOptions = {}): Prom
 class Scenario {
   readonly #world: World;
   readonly #dice: Prng;
+  readonly #addresses: StaticAddresses;
   readonly #startedAt: number;
   readonly #write: Tell;
   readonly #writes = { asked: 0, acknowledged: 0 };
@@ -64,6 +67,7 @@ class Scenario {
   constructor(world: World, tell: Tell) {
     this.#world = world;
     this.#dice = world.dice(0);
+    this.#addresses = new StaticAddresses(world.dice(diceOfAddresses));
     this.#startedAt = world.clock.now();
     this.#write = tell;
   }
@@ -138,7 +142,8 @@ class Scenario {
     if (isNew) {
       this.#made += 1;
       const others = services.map(({ spec }) => spec.name);
-      const declaration = drawService(`s${this.#made}`, this.#dice, { surroundings, others });
+      const drawn = drawService(`s${this.#made}`, this.#dice, { surroundings, others });
+      const declaration = this.#addresses.ofNew(drawn, control.view);
       const create = async (): Promise<void> => {
         this.#acknowledge(await control.createService(declaration));
       };
@@ -194,7 +199,8 @@ class Scenario {
     const template = control.view.templates.get(service.templateId);
     if (template === undefined) return;
     const rollback = service.previous !== undefined && this.#dice.chance(0.15);
-    const declaration = drawChange({ spec, template: template.spec }, this.#dice);
+    const drawn = drawChange({ spec, template: template.spec }, this.#dice);
+    const declaration = this.#addresses.ofChanged(drawn, control.view);
     const what = rollback ? `roll back ${spec.name}` : `update ${describe(declaration)}`;
     this.#ask(what, async () => {
       const updated = await control.updateService(service.id, rollback ? undefined : declaration, {

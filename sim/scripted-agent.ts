@@ -151,8 +151,8 @@ export class ScriptedAgent {
         if (message.kind === 'assign') this.#take(message);
         if (message.kind === 'leave' && this.obedient) await this.leave();
         if (message.kind !== 'assign' || !this.obedient) continue;
-        const { confirm, sequence, changes } = message;
-        if (changes.some(isEnd)) {
+        const { confirm, sequence, changes, full } = message;
+        if (full || changes.some(isEnd)) {
           await this.#send({ kind: 'beat', sentAt: this.#now(), known: sequence });
         }
         if (confirm !== undefined && !this.slowToShow) await this.confirm(confirm);

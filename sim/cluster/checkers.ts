@@ -1,3 +1,4 @@
+import { withoutPrefix } from '../../src/lib/ipv4.ts';
 import { isFenced } from '../../src/model/fence.ts';
 import type { Instant } from '../../src/model/instant.ts';
 import type { Service } from '../../src/model/service.ts';
@@ -6,10 +7,12 @@ import type { ControlPlane } from '../../src/manager/control-plane.ts';
 import { slotKey } from '../../src/store/schema.ts';
 import type { Commit, View } from '../../src/store/view.ts';
 import type { EngineWatcher, SimulatedContainer } from '../runtime.ts';
+import { declaredAddresses, missedAddress } from '../static-addresses.ts';
 import type { Watched } from './machine.ts';
 
 export type ClusterCheck =
   | 'address held by two live containers'
+  | 'static address missed'
   | 'fenced task ran twice'
   | 'declared down without a cut'
   | 'missed while the manager did not listen'
@@ -45,6 +48,8 @@ export class ClusterCheckers implements EngineWatcher {
   readonly #tasks = new Map<string, Task>();
   readonly #services = new Map<string, Service>();
   readonly #alive = new Set<SimulatedContainer>();
+  readonly #declaredAddresses = new Set<string>();
+
   constructor(world: Watched) {
     this.#world = world;
   }
@@ -60,6 +65,9 @@ export class ClusterCheckers implements EngineWatcher {
 
   committed(commit: Commit, control: ControlPlane): void {
     for (const change of commit.changes) {
+      for (const address of declaredAddresses(change)) this.#declaredAddresses.add(address);
+      const missed = missedAddress(control.view, change);
+      if (missed !== undefined) this.report('static address missed', missed);
       if (change.table === 'services' && change.after !== undefined) {
         this.#services.set(change.id, change.after);
       }
@@ -110,7 +118,9 @@ export class ClusterCheckers implements EngineWatcher {
       const isSame = other.request.endpoints.some(
         (one) => one.networkName === networkName && one.address === address,
       );
-      if (address === undefined || !isSame || this.#isInDoubt(container, other)) continue;
+      if (address === undefined || !isSame) continue;
+      const isStatic = this.#declaredAddresses.has(withoutPrefix(address));
+      if (!isStatic && this.#isInDoubt(container, other)) continue;
       this.report('address held by two live containers', `${networkName} ${address}: ${names}`);
     }
     const [mine, theirs] = [this.taskOf(container), this.taskOf(other)];

@@ -1,3 +1,4 @@
+import { formatAddress, parseSubnet } from '../../src/lib/ipv4.ts';
 import type { Prng } from '../../src/lib/prng.ts';
 import type { ControlPlane } from '../../src/manager/control-plane.ts';
 import type { Network } from '../../src/model/network.ts';
@@ -10,13 +11,23 @@ import { overlayNetwork } from '../overlay-network.ts';
 
 const container = { image: 'plain:1' };
 
+/** Has a static address, with which its task stays on a node that is down. */
+export const staysPut = 'static';
+
 export const overlay = overlayNetwork('net');
 
 /** The services of a simulated cluster: two that are as people have them, some that are fenced. */
 export async function declareServices(
   control: Pick<ControlPlane, 'createService'>,
-  { network, dice }: { readonly network: Network; readonly dice: Prng },
+  of: {
+    readonly network: Network;
+    readonly dice: Prng;
+    /** Whether some have static addresses, from among those that are chosen for others. */
+    readonly withStatic: boolean;
+  },
 ): Promise<void> {
+  const { network, dice } = of;
+  if (of.withStatic) await declareStatic(control, network);
   const networks = [{ networkId: network.id, aliases: [], driverOptions: {} }];
   const template = { networks };
   for (let number = 1; number <= 2; number += 1) {
@@ -32,6 +43,19 @@ export async function declareServices(
   await control.createService(declare(`${unsteady}-alone`, 1, { ...crashing, spec }));
   const replicas = 1 + dice.below(2);
   await control.createService(declare('alone', replicas, { template, container, spec }));
+}
+
+async function declareStatic(
+  control: Pick<ControlPlane, 'createService'>,
+  network: Network,
+): Promise<void> {
+  const first = parseSubnet(network.subnets[0]?.subnet ?? '')?.first ?? 0;
+  const images = { [staysPut]: 'plain:1', [`${unsteady}-${staysPut}`]: 'crashing:1' };
+  for (const [index, [name, image]] of Object.entries(images).entries()) {
+    const ipv4Address = formatAddress(first + 3 + index);
+    const networks = [{ networkId: network.id, aliases: [], driverOptions: {}, ipv4Address }];
+    await control.createService(declare(name, 1, { template: { networks }, container: { image } }));
+  }
 }
 
 /** What keeps a cluster from being as declared. */

@@ -36,11 +36,13 @@ class ManagersLife {
   readonly #tell: Tell;
   readonly #startedAt: number;
   readonly #faults: FaultKind[] = [];
+  readonly #withStatic: boolean;
   /** Of plain services, where only managers get into trouble. */
   #steady: ReadonlySet<string> | undefined;
 
   constructor(seed: number, options: { readonly seams?: ManagersSeams; readonly tell?: Tell }) {
     const shape = new Prng(seed);
+    this.#withStatic = seed % 5 === 3;
     const managers = shape.chance(0.2) ? 2 : 3;
     const workers = 1 + shape.below(2);
     this.#world = new ManagersWorld(seed, { managers, workers, ...options });
@@ -83,7 +85,11 @@ class ManagersLife {
       const { control } = world;
       if (control === undefined) throw new TuttiError('unavailable', 'nobody leads');
       const network = await patiently(clock, async () => await control.createNetwork(overlay));
-      await declareServices(control, { network, dice: this.#dice });
+      await declareServices(control, {
+        network,
+        dice: this.#dice,
+        withStatic: this.#withStatic,
+      });
       world.client.start();
     };
     return await beginsWell(world, { begin, unsettled: () => this.#unsettled() });

@@ -1,6 +1,6 @@
 import type { RoundOutcome, Rounds } from '../../src/manager/round.ts';
 import type { Task } from '../../src/model/task.ts';
-import { isLive } from '../../src/store/schema.ts';
+import { addressKey, isLive } from '../../src/store/schema.ts';
 import type { Transaction } from '../../src/store/view.ts';
 import type { Seams } from '../world.ts';
 import type { Planted } from './planted.ts';
@@ -30,6 +30,30 @@ export const roundBugs: readonly Planted[] = [
       for (const network of tx.networks.all()) rounds.addressReuse.forgetNetwork(network.id);
       for (const task of stopping(tx)) {
         if (task.addresses.length > 0) tx.tasks.put({ ...task, addresses: [] });
+      }
+      return outcome;
+    }),
+  },
+  {
+    name: 'a task is given an address that another service declares',
+    check: 'static address missed',
+    seed: 6,
+    seams: around((rounds) => (tx, work, context) => {
+      const waiting = [...tx.tasks.all()].filter(({ nodeId }) => nodeId === undefined);
+      const outcome = rounds.run(tx, work, context);
+      for (const { id } of waiting) takeDeclaredAddress(tx, tx.tasks.get(id));
+      return outcome;
+    }),
+  },
+  {
+    name: 'a task has its static address before the one that has it has ended',
+    check: 'address held twice',
+    seed: 22,
+    seams: around((rounds) => (tx, work, context) => {
+      const outcome = rounds.run(tx, work, context);
+      for (const [taskId, { code }] of outcome.refusals) {
+        const task = tx.tasks.get(taskId);
+        if (code === 'address-in-use' && task !== undefined) placeAtOnce(tx, task);
       }
       return outcome;
     }),
@@ -121,6 +145,29 @@ function afterwards(change: (tx: Transaction, call: Parameters<Run>) => void): S
     change(call[0], call);
     return outcome;
   });
+}
+
+function takeDeclaredAddress(tx: Transaction, task: Task | undefined): void {
+  if (task?.nodeId === undefined) return;
+  for (const template of tx.templates.all()) {
+    const place = template.spec.networks.find((one) => one.ipv4Address !== undefined);
+    if (place?.ipv4Address === undefined || template.serviceId === task.serviceId) continue;
+    const { networkId } = place;
+    const address = `${place.ipv4Address}/24`;
+    if (tx.tasks.count('address', addressKey(networkId, address)) > 0) continue;
+    tx.tasks.put({ ...task, addresses: [{ networkId, address }] });
+    return;
+  }
+}
+
+function placeAtOnce(tx: Transaction, task: Task): void {
+  const [node] = tx.nodes.all();
+  const networks = tx.templates.get(task.templateId)?.spec.networks ?? [];
+  if (node === undefined) return;
+  const addresses = networks.flatMap(({ networkId, ipv4Address }) =>
+    ipv4Address === undefined ? [] : [{ networkId, address: `${ipv4Address}/24` }],
+  );
+  tx.tasks.put({ ...task, nodeId: node.id, addresses });
 }
 
 function newTasks(tx: Transaction): readonly Task[] {

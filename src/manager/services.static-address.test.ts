@@ -150,20 +150,61 @@ test('what one service of a stack declares is not chosen for those before it', a
 
 test('the next task waits until the node knows that the one before has ended', async () => {
   const { world, agent, net } = await site();
+  const service = await world.control.createService(serviceAt(net.id, '10.20.0.5'));
+  await world.settle();
+  const [old] = world.liveTasks(service);
+  assert.ok(old?.nodeId);
+  await world.agent('node-2', { hostname: 'other', address: '192.0.2.2' }).connect();
+  await world.settle();
+  const node = world.control.view.nodes.get(old.nodeId);
+  assert.ok(node);
+  // It reports, but nothing that it is told arrives.
+  agent.obedient = false;
+  await agent.report(old.id, { state: 'failed', exitCode: 1, since: world.clock.now() });
+  agent.disconnect();
+  const spec = { ...node.spec, availability: 'drain' } as const;
+  await world.control.updateNode(node.id, spec, node.version);
+  await world.pass(3_000);
+  assert.notEqual(world.control.view.tasks.get(old.id)?.end, undefined);
+  const [waiting] = world.liveTasks(service);
+  assert.equal(waiting?.nodeId, undefined);
+  const reason = waiting && world.control.taskStatus(waiting).reason;
+  assert.equal(reason?.code, 'address-in-use');
+  assert.match(
+    reason?.message ?? '',
+    /of a task that ended on node \S+, which does not know so yet$/,
+  );
+  agent.obedient = true;
+  await agent.connect();
+  await world.pass(10_000);
+  const [next] = world.liveTasks(service);
+  assert.equal(next?.nodeId, 'node-2');
+  assert.deepEqual(next?.addresses, [{ networkId: net.id, address: '10.20.0.5/24' }]);
+});
+
+test('a removed service that is declared again elsewhere waits for the node, too', async () => {
+  const { world, agent, net } = await site();
   const declaration = serviceAt(net.id, '10.20.0.5');
   const service = await world.control.createService(declaration);
   await world.settle();
   const [old] = world.liveTasks(service);
-  const other = world.agent('node-2', { hostname: 'other', address: '192.0.2.2' });
-  await other.connect();
+  assert.ok(old?.nodeId);
+  await world.agent('node-2', { hostname: 'other', address: '192.0.2.2' }).connect();
+  agent.obedient = false;
+  await agent.report(old.id, { state: 'failed', exitCode: 1, since: world.clock.now() });
+  agent.disconnect();
+  await world.control.removeService(service.id);
   await world.settle();
-  const [node] = [...world.control.view.nodes.all()].filter(({ id }) => id === old?.nodeId);
-  assert.ok(node);
-  const spec = { ...node.spec, availability: 'drain' } as const;
-  await world.control.updateNode(node.id, spec, node.version);
-  await world.pass(30_000);
-  const [next] = world.liveTasks(service);
-  assert.notEqual(next?.nodeId, old?.nodeId);
-  assert.deepEqual(next?.addresses, [{ networkId: net.id, address: '10.20.0.5/24' }]);
-  assert.equal(agent.tasks.filter((task) => !task.ended).length, 0);
+  assert.equal(world.control.view.tasks.get(old.id), undefined);
+  const constraints = ['node.hostname == other'];
+  const { placement } = declaration.spec;
+  const again = await world.control.createService(
+    serviceAt(net.id, '10.20.0.5', { placement: { ...placement, constraints } }),
+  );
+  await world.pass(3_000);
+  assert.equal(world.liveTasks(again)[0]?.nodeId, undefined);
+  agent.obedient = true;
+  await agent.connect();
+  await world.pass(10_000);
+  assert.equal(world.liveTasks(again)[0]?.addresses[0]?.address, '10.20.0.5/24');
 });
