@@ -178,7 +178,8 @@ export class LinuxNetworkDevices implements NetworkDevices {
 
   async removeBridge(bridge: string): Promise<void> {
     // Of this process's own network namespace, and read at once.
-    if (!(await readFile(devicesPath, 'utf8')).includes(` ${bridge}:`)) return;
+    const devices = (await readFile(devicesPath, 'utf8')).split('\n');
+    if (!devices.some((line) => line.trimStart().startsWith(`${bridge}:`))) return;
     await this.#programs.feedLeniently('ip', ['-batch', '-'], `link delete dev ${bridge}\n`);
   }
 

@@ -283,9 +283,10 @@ async function withScratch<Result>(work: (directory: string) => Promise<Result>)
   }
 }
 
-/** Runs a program on this terminal; it must succeed. */
+/** Runs a program on this terminal; it must succeed. Whoever ends this one ends it, too. */
 async function show(program: string, parameters: readonly string[]): Promise<void> {
-  const child = spawn(program, parameters, { stdio: 'inherit' });
+  const words = ['--pdeathsig', 'TERM', program, ...parameters];
+  const child = spawn('setpriv', words, { stdio: 'inherit' });
   const [code] = (await once(child, 'close')) as [number | null];
   if (code !== 0) throw new Error(`${parameters.at(-1)} failed; see above`);
 }
