@@ -84,7 +84,7 @@ test('outside of a declared range it takes no room of what is chosen', () => {
 test('a second service that declares it is told who has it', () => {
   const world = deployed();
   assert.throws(() => world.declare('late', { template: at(address) }), {
-    code: 'conflict',
+    code: 'failed-precondition',
     field: 'template.networks[0].ipv4Address',
     message: 'the address 10.9.0.5 of network net is already in use by service web',
   });

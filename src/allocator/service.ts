@@ -88,7 +88,7 @@ function staticAddressProblem(view: View, service: Service): TuttiError | undefi
     if (owner === undefined) continue;
     const name = view.networks.get(networkId)?.spec.name ?? networkId;
     return new TuttiError(
-      'conflict',
+      'failed-precondition',
       `the address ${ipv4Address} of network ${name} is already in use by ${owner}`,
       {
         field: `template.networks[${index}].ipv4Address`,

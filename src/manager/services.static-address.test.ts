@@ -118,7 +118,7 @@ test('a container that has it keeps a service from declaring it', async () => {
   await agent.send({ kind: 'attach', id: 'a', network: 'net', address: '10.20.0.5' });
   await world.settle();
   await assert.rejects(world.control.createService(serviceAt(net.id, '10.20.0.5')), {
-    code: 'conflict',
+    code: 'failed-precondition',
     message: /10\.20\.0\.5 of network net is already in use by a container of node /,
   });
 });

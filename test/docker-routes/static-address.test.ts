@@ -43,3 +43,13 @@ test('an address that cannot be given is refused by the name of the option', asy
   assert.match(text, /TaskTemplate\.Networks\[0\]\.DriverOpts\[/);
   assert.match(text, /10\.20\.0\.1 is the gateway of network front/);
 });
+
+test('a second service that asks for it is told whose it is', async () => {
+  await using cluster = await withNetwork();
+  await cluster.ask('POST /services/create', { body: serviceAt('10.20.0.5') });
+  const { status, text } = await cluster.ask('POST /services/create', {
+    body: { ...serviceAt('10.20.0.5'), Name: 'late' },
+  });
+  assert.equal(status, 400);
+  assert.match(text, /10\.20\.0\.5 of network front is already in use by service web/);
+});
