@@ -6,6 +6,7 @@ import { onOwnHost } from './fixture/on-own-host.ts';
 import { runApart } from './fixture/run-apart.ts';
 import { until, type Who } from './network/stack.ts';
 import { registerAttached } from './overlay/attached.ts';
+import { registerStaticAddresses } from './overlay/static-address.ts';
 import { manager, OverlaySite, type PlacedTask, worker } from './overlay/site.ts';
 
 const engineSocket = process.env['TUTTI_TEST_ENGINE'] ?? '';
@@ -34,6 +35,7 @@ onOwnHost(import.meta.filename, () => {
   describe('what is not shared', registerIsolation);
   describe('published ports', registerPorts);
   describe('containers that are no tasks', () => registerAttached(() => site));
+  describe('static addresses', () => registerStaticAddresses(() => site));
   describe('changes', registerChanges);
   describe('nodes that go', registerNodes);
 });

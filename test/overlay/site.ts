@@ -34,10 +34,11 @@ export class OverlaySite implements AsyncDisposable {
     return new OverlaySite(await TestPlayground.up({ name: 'overlay', workers: 1, images }));
   }
 
-  async deploy(): Promise<void> {
-    const file = join(import.meta.dirname, 'compose.yml');
+  /** Absent: `compose.yml`. */
+  async deploy(other?: { readonly file: string; readonly name: string }): Promise<void> {
+    const { file, name } = other ?? { file: join(import.meta.dirname, 'compose.yml'), name: stack };
     const env = { TUTTI_SOCKET: this.hosts.host(manager).apiSocket };
-    const words = ['stack', 'deploy', '--compose-file', file, stack];
+    const words = ['stack', 'deploy', '--compose-file', file, name];
     const { code, stdout, stderr } = await runApart(tuttiCommand, words, { env });
     assert.equal(code, 0, stdout + stderr);
   }
