@@ -115,6 +115,8 @@ export function registerRestarts(world: () => World): void {
     await node.daemon.kill();
     await create('leftover', clusterId);
     await create('of-another-cluster', 'another');
+    // As an engine leaves it that is killed while it makes a network.
+    await expectRun('ip', 'link', 'add', 'tt-leftover', 'type', 'bridge');
     for (const answer of [await outsider.call(atHost(8080)), await client.call(`${vip}:80`)]) {
       assert.ok(answer.value, JSON.stringify(answer));
     }
@@ -134,6 +136,10 @@ export function registerRestarts(world: () => World): void {
       (list) => !list.includes('leftover'),
     );
     assert.match(names, /of-another-cluster/);
+    await until(
+      () => expectRun('ip', '-brief', 'link', 'show', 'type', 'bridge'),
+      (links) => !links.includes('tt-leftover'),
+    );
     await engine('network', 'rm', 'of-another-cluster');
   });
 
