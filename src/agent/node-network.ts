@@ -24,10 +24,9 @@ import { BackEnds, type LeftBackEnds } from '../overlay/back-ends.ts';
 import { followServices, nodeRules, NodeRulesMemo } from '../overlay/node-rules.ts';
 import { portForwards, PortForwardsMemo, type RefusedPort } from '../overlay/port-forwards.ts';
 import type { Mesh } from '../overlay/mesh.ts';
-import { elementTexts } from '../overlay/ruleset.ts';
 import { BackingNetworks, type BackingNetworksOptions } from './backing-networks.ts';
 import { examineNetwork, ownOrder } from './network-examination.ts';
-import { keepLooking } from './looks.ts';
+import { keepLooking } from './keep-looking.ts';
 import { JoinedNetworks, type JoinedNetworksOptions } from './joined-networks.ts';
 import { restoreBridges } from './lost-bridges.ts';
 import { PacketFilter } from './packet-filter.ts';
@@ -240,7 +239,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
     const joined = await this.#joints.join(view, (spans) => {
       this.#meanwhile(groups, () => {
         followServices({ view, groups, spans }, this.#rulesMemo);
-        if (!this.#filter.isLoaded) elementTexts(this.#rulesMemo.services.values);
+        this.#filter.prepare(this.#rulesMemo.services.values);
       });
     });
     const forwards = await this.#holdPorts(view, { groups, mesh: joined.mesh });

@@ -9,7 +9,13 @@ import {
   parseListing,
 } from '../overlay/listing.ts';
 import { acceptMark, tableName } from '../overlay/rule-table.ts';
-import { renderDifference, renderWhole, type Ruleset } from '../overlay/ruleset.ts';
+import {
+  ElementTexts,
+  renderDifference,
+  renderWhole,
+  type Ruleset,
+  type Source,
+} from '../overlay/ruleset.ts';
 
 interface Loaded {
   readonly ruleset: Ruleset;
@@ -31,6 +37,7 @@ export class PacketFilter {
   #misread: ReadonlySet<string> = new Set();
   /** Differences that a repair left: the next one tells whether somebody was at work meanwhile. */
   #suspects: ReadonlySet<string> = new Set();
+  readonly #texts = new ElementTexts();
   #driftCount = 0;
 
   constructor(options: { readonly devices: NetworkDevices; readonly logger: Logger }) {
@@ -45,6 +52,11 @@ export class PacketFilter {
   /** How often the kernel's table was found to be other than ours. */
   get driftCount(): number {
     return this.#driftCount;
+  }
+
+  /** Does now what `show` would do with these elements, where it has to load the whole. */
+  prepare(source: Source): void {
+    if (this.#loaded === undefined) this.#texts.of(source);
   }
 
   /** Brings the kernel's table to these rules, in one transaction. */
@@ -71,7 +83,7 @@ export class PacketFilter {
 
   /** And sees how the kernel words each chain. The elements are many, and looked at later. */
   async #loadWhole(ruleset: Ruleset): Promise<void> {
-    await this.#devices.loadRules(renderWhole(ruleset));
+    await this.#devices.loadRules(renderWhole(ruleset, this.#texts));
     const loaded = { ruleset, knownChains: new Map() };
     this.#loaded = loaded;
     const listing = await this.#read(ruleset, { chainsOnly: true });

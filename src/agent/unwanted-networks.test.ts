@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { UnwantedNetworks } from './unwanted-networks.ts';
+
+const nextTurn = async (): Promise<void> => {
+  for (let count = 0; count < 10; count += 1) await Promise.resolve();
+};
 
 /** A container engine that answers when it is told to. */
 function frozenEngine() {

@@ -50,14 +50,14 @@ function addAll(all: Map<string, string>, elements: Elements | undefined): void 
 }
 
 /** A script that makes the table be exactly this, whatever is there; one transaction. */
-export function renderWhole(ruleset: Ruleset): string {
+export function renderWhole(ruleset: Ruleset, known = new ElementTexts()): string {
   const { table, collections } = ruleset;
   const lines = [`add table ${table}`, `delete table ${table}`, `add table ${table}`];
   for (const [name, collection] of collections) {
     lines.push(`add ${collection.kind} ${table} ${name} { ${collection.type}; }`);
   }
   for (const [name, rules] of ruleset.chains) lines.push(...renderChain(table, { name, rules }));
-  const texts = ruleset.sources.map(elementTexts);
+  const texts = ruleset.sources.map((source) => known.of(source));
   for (const name of collections.keys()) {
     const list = texts.flatMap((ofSource) => ofSource.get(name) ?? []);
     if (list.length > 0) lines.push(`add element ${table} ${name} { ${list.join(', ')} }`);
@@ -65,16 +65,19 @@ export function renderWhole(ruleset: Ruleset): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** What was asked for of sources that somebody still has. */
-const knownTexts = new WeakMap<Source, ReadonlyMap<string, string>>();
+/** The elements of sources as scripts have them: what is asked for again costs nothing. */
+export class ElementTexts {
+  readonly #known = new WeakMap<Source, ReadonlyMap<string, string>>();
 
-/**
- * The elements of a source as scripts have them, by the name of their map or set. A source that is
- * asked for again costs nothing: `renderWhole` can be prepared so.
- */
-export function elementTexts(source: Source): ReadonlyMap<string, string> {
-  const known = knownTexts.get(source);
-  if (known !== undefined) return known;
+  /** By the name of their map or set. */
+  of(source: Source): ReadonlyMap<string, string> {
+    const known = this.#known.get(source) ?? elementTexts(source);
+    this.#known.set(source, known);
+    return known;
+  }
+}
+
+function elementTexts(source: Source): ReadonlyMap<string, string> {
   const lists = new Map<string, string[]>();
   for (const { part } of source.values()) {
     for (const [name, elements] of Object.entries(part)) {
@@ -84,9 +87,7 @@ export function elementTexts(source: Source): ReadonlyMap<string, string> {
       for (const element of elements) list.push(elementText(element));
     }
   }
-  const texts = new Map(Array.from(lists, ([name, list]) => [name, list.join(', ')]));
-  knownTexts.set(source, texts);
-  return texts;
+  return new Map(Array.from(lists, ([name, list]) => [name, list.join(', ')]));
 }
 
 function elementText([key, value]: Element): string {
