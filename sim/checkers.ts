@@ -1,3 +1,4 @@
+import type { ContainerEndpoint } from '../src/host/container-runtime.ts';
 import type { ControlPlane } from '../src/manager/control-plane.ts';
 import { sameJson } from '../src/lib/json.ts';
 import type { Instant } from '../src/model/instant.ts';
@@ -140,12 +141,9 @@ export class Checkers implements EngineWatcher {
 
   #checkPair(container: SimulatedContainer, other: SimulatedContainer): void {
     const names = `${other.request.name} and ${container.request.name}`;
-    for (const { networkName, address } of container.request.endpoints) {
-      if (address === undefined) continue;
-      const isSame = (one: (typeof container.request.endpoints)[number]): boolean =>
-        one.networkName === networkName && one.address === address;
-      if (!other.request.endpoints.some(isSame)) continue;
-      this.report('address held twice', `${networkName} ${address}: ${names}`);
+    const held = new Set(other.request.endpoints.flatMap(placesOf));
+    for (const place of container.request.endpoints.flatMap(placesOf)) {
+      if (held.has(place)) this.report('address held twice', `${place}: ${names}`);
     }
     const [mine, theirs] = [this.#task(container), this.#task(other)];
     if (mine === undefined || theirs === undefined || slotKey(mine) !== slotKey(theirs)) return;
@@ -248,4 +246,11 @@ export class Checkers implements EngineWatcher {
       this.report(check, error instanceof Error ? error.message : String(error));
     }
   }
+}
+
+/** A network with each address that a container has on it. */
+function placesOf({ networkName, address, ipv6Address }: ContainerEndpoint): readonly string[] {
+  return [address, ipv6Address].flatMap((one) =>
+    one === undefined ? [] : `${networkName} ${one}`,
+  );
 }

@@ -197,6 +197,11 @@ export class SimulatedRuntime implements ContainerRuntime {
     });
   }
 
+  /** Takes no dice either. */
+  async leadOut(): Promise<void> {
+    if (!this.#isUp) throw down();
+  }
+
   async resumeHealthCheck(_containerId: string, signal: AbortSignal): Promise<void> {
     await this.#call(signal, () => undefined);
   }

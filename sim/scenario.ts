@@ -106,7 +106,7 @@ class Scenario {
       if (control === undefined) return;
       await control.initCluster(initRequest);
       const front = await control.createNetwork(overlayNetwork('front'));
-      const back = await control.createNetwork(overlayNetwork('back'));
+      const back = await control.createNetwork(overlayNetwork('back', { enableIpv6: true }));
       const secret = await control.createSecret({ name: secretName, labels: {} }, 'aHVzaA==');
       const templating = { name: 'golang', options: {} };
       const config = await control.createConfig(

@@ -26,6 +26,7 @@ import { UnixSocketPeer } from './os/http-peer.ts';
 import { HttpServer } from './os/http-server.ts';
 import {
   goFirst,
+  hostIpv6Subnets,
   hostSubnets,
   machineAddress,
   ownAddresses,
@@ -273,7 +274,7 @@ function networkOf(
     onPortProblems: (problems) => agent().reportPorts(problems),
     searchDomains: () => upstream.searchDomains(),
     reservedRange: topOfSubnet,
-    hostSubnets,
+    hostSubnets: () => [...hostSubnets(), ...hostIpv6Subnets()],
     linkMtu: async () => await spanDevices.linkMtu(machineAddress()),
     clusterId: () => agent().clusterId,
   });

@@ -6,6 +6,7 @@ import { onOwnHost } from './fixture/on-own-host.ts';
 import { runApart } from './fixture/run-apart.ts';
 import { until, type Who } from './network/stack.ts';
 import { registerAttached } from './overlay/attached.ts';
+import { registerIpv6 } from './overlay/ipv6.ts';
 import { registerStaticAddresses } from './overlay/static-address.ts';
 import { manager, OverlaySite, type PlacedTask, worker } from './overlay/site.ts';
 
@@ -33,6 +34,7 @@ onOwnHost(import.meta.filename, () => {
   });
   describe('tasks on different nodes', registerTalk);
   describe('what is not shared', registerIsolation);
+  describe('IPv6', () => registerIpv6(() => site));
   describe('published ports', registerPorts);
   describe('containers that are no tasks', () => registerAttached(() => site));
   describe('static addresses', () => registerStaticAddresses(() => site));
@@ -44,6 +46,12 @@ function addressOn(task: PlacedTask, network: string): string {
   const address = task.addresses.get(network);
   assert.ok(address, `it is not on ${network}`);
   return address;
+}
+
+/** As in a URL; undefined: the network has none. */
+function ipv6On(task: PlacedTask, network: string): string | undefined {
+  const address = task.ipv6.get(network);
+  return address === undefined ? undefined : `[${address}]`;
 }
 
 interface NetworkEnd {
@@ -62,9 +70,14 @@ async function endsOf(
   return await Promise.all(
     networks.map(async (network) => {
       const addresses = tasks.map((task) => addressOn(task, network));
+      const ipv6 = tasks.flatMap((task) => ipv6On(task, network) ?? []);
       // A service of mode `dnsrr` has none.
       const virtual = service === 'list' ? [] : [await site.virtualAddress(service, network)];
-      return { service, network, ways: [...addresses, ...virtual, service, `tasks.${service}`] };
+      return {
+        service,
+        network,
+        ways: [...addresses, ...ipv6, ...virtual, service, `tasks.${service}`],
+      };
     }),
   );
 }
@@ -78,7 +91,8 @@ function registerTalk(): void {
     for (const name of ['web', 'www', 'tasks.web', addressOn(web, 'front')]) {
       const { value } = await site.call(client, `${name}:80`);
       assert.equal(value?.host, web.hostname, name);
-      assert.equal(value.client, addressOn(client, 'front'), name);
+      const own = [addressOn(client, 'front'), client.ipv6.get('front')];
+      assert.ok(own.includes(value.client), name);
     }
     const back = await site.call(web, 'client:80');
     assert.equal(back.value?.host, client.hostname);
@@ -162,7 +176,7 @@ function registerIsolation(): void {
           (one) => one.service === service && from.addresses.has(one.network),
         );
         return ways
-          .filter((to) => isMember || !isKnown || /^[\d.]+$/.test(to))
+          .filter((to) => isMember || !isKnown || /^[\d.]+$|^\[/.test(to))
           .map(async (to) => {
             const { value } = await site.call(from, `${to}:80`);
             const names = [...from.addresses.keys()].join(' ');
@@ -337,10 +351,12 @@ function registerChanges(): void {
       const [client, web] = [await site.task('client'), await site.task('web')];
       const device = nameOf(await site.networkId('front'));
       await site.hosts.enter(worker, ['ip', 'link', 'delete', device]);
-      await site.untilCall(client, {
-        to: `${addressOn(web, 'front')}:80`,
-        isRight: ({ value }) => value?.host === web.hostname,
-      });
+      for (const address of [addressOn(web, 'front'), ipv6On(web, 'front')]) {
+        await site.untilCall(client, {
+          to: `${address}:80`,
+          isRight: ({ value }) => value?.host === web.hostname,
+        });
+      }
     });
   }
 }
@@ -396,6 +412,8 @@ function registerNodes(): void {
       async () => [await site.remains(worker), await site.spans(manager)],
       (left) => left.flat().length === 0,
     );
+    const { stdout } = await site.hosts.enter(worker, ['nft', 'list', 'tables']);
+    assert.doesNotMatch(stdout, /tutti/);
     // Until then its tasks may be running for all that the manager knows.
     await site.docker('node', 'rm', '--force', worker);
   });

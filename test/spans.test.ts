@@ -24,6 +24,12 @@ onOwnHost(import.meta.filename, () => {
     assert.equal(await other.push(one.container, megabyte), megabyte);
   });
 
+  test('by IPv6 they talk, too, and the bridge says where the other is', async () => {
+    assert.equal(await one.push(other.ipv6, megabyte), megabyte);
+    assert.equal(await other.push(one.ipv6, megabyte), megabyte);
+    assert.ok(Number.isNaN(await one.push('fd00:9::99', 1)));
+  });
+
   test('what the kernel lists of what was made is no drift', async () => {
     assert.deepEqual([await one.recheck(), await other.recheck()], [0, 0]);
   });
@@ -32,6 +38,7 @@ onOwnHost(import.meta.filename, () => {
     const before = await one.sent();
     // One that nobody has, and one that each host has.
     assert.ok(Number.isNaN(await one.push('10.0.9.99', 1)));
+    assert.ok(Number.isNaN(await one.push('fd00:9::99', 1)));
     await one.push(gateway, 1);
     assert.equal(await one.sent(), before);
     await one.push(other.container, 1);
@@ -41,6 +48,7 @@ onOwnHost(import.meta.filename, () => {
   test('a container that is wanted elsewhere no more is reached no more', async () => {
     await one.show(one.span(other, ['10.0.9.77']));
     assert.ok(Number.isNaN(await one.push(other.container, 1)));
+    assert.ok(Number.isNaN(await one.push(other.ipv6, 1)));
     await one.show(one.span(other));
     assert.equal(await one.push(other.container, 1), 1);
   });
@@ -66,6 +74,7 @@ onOwnHost(import.meta.filename, () => {
       assert.equal(await one.recheck(), before + 1);
       assert.equal(await one.recheck(), before + 1);
       assert.equal(await one.push(other.container, megabyte), megabyte);
+      assert.equal(await one.push(other.ipv6, megabyte), megabyte);
     });
   }
 

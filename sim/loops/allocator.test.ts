@@ -4,8 +4,11 @@ import * as fc from 'fast-check';
 import { AddressReuse, freeAddress } from '../../src/allocator/addresses.ts';
 import { allocatePorts } from '../../src/allocator/published-ports.ts';
 import { allocateNetwork, assignableRange, reservedRange } from '../../src/allocator/subnet.ts';
-import { formatSubnet, parseSubnet, subnetsOverlap } from '../../src/lib/ipv4.ts';
+import { formatAddress, formatSubnet, parseSubnet, subnetsOverlap } from '../../src/lib/ipv4.ts';
+import { isInIpv6Subnet, parseIpv6, parseIpv6Subnet } from '../../src/lib/ipv6.ts';
 import type { Cluster } from '../../src/model/cluster.ts';
+import { ipv6AddressOf, ipv6RangeOf } from '../../src/model/ipv6.ts';
+import type { NetworkSpec } from '../../src/model/network.ts';
 import type { PublishedPort, Service } from '../../src/model/service.ts';
 import { MemoryTables } from './memory-tables.ts';
 import { clusterRow, networkRow, nodeRow, serviceRow } from './rows.ts';
@@ -254,4 +257,76 @@ test('when no port is left the error names the range', () => {
     code: 'resource-exhausted',
     message: /no port from 30000 to 32767 is left for port 80\/tcp of service b/,
   });
+});
+
+function addWithIpv6(tables: MemoryTables, id: string, subnets: NetworkSpec['subnets'] = []) {
+  const spec = { enableIpv6: true, subnets };
+  tables.update((tx) => tx.networks.put(allocateNetwork(tx, networkRow(id, { spec }))));
+  return tables.view.networks.get(id)?.subnets ?? [];
+}
+
+test('a network with IPv6 has a unique local subnet beside its own, and a gateway in each', () => {
+  const tables = tablesWith();
+  const [first, second] = [addWithIpv6(tables, 'a'), addWithIpv6(tables, 'b')];
+  assert.equal(first[0]?.subnet, '10.0.0.0/24');
+  const [, site = ''] =
+    /^(fd[\da-f]{2}:[\da-f]+:[\da-f]+):1::\/64$/.exec(first[1]?.subnet ?? '') ?? [];
+  assert.notEqual(site, '');
+  assert.equal(first[1]?.gateway, `${site}:1::1`);
+  assert.equal(second[1]?.subnet, `${site}:2::/64`);
+  // What was freed is given again, what is declared is stepped over.
+  tables.update((tx) => tx.networks.delete('a'));
+  addWithIpv6(tables, 'c', [{ subnet: `${site}::/63` }]);
+  assert.equal(addWithIpv6(tables, 'd')[1]?.subnet, `${site}:3::/64`);
+  // Clusters that are joined by a link do not have each other's.
+  const other = tablesWith({ id: 'other' });
+  assert.ok(!addWithIpv6(other, 'a')[1]?.subnet.startsWith(site));
+});
+
+test('subnets of both kinds may be declared, in any order', () => {
+  const tables = tablesWith();
+  const [ipv4, ipv6] = addWithIpv6(tables, 'a', [
+    { subnet: 'fd00:9::/120', gateway: 'fd00:9::1' },
+    { subnet: '10.9.0.0/24', gateway: '10.9.0.1' },
+  ]);
+  assert.deepEqual(ipv4, { subnet: '10.9.0.0/24', gateway: '10.9.0.1' });
+  assert.deepEqual(ipv6, { subnet: 'fd00:9::/120', gateway: 'fd00:9::1' });
+  const [, high] = addWithIpv6(tables, 'b', [
+    { subnet: '2001:db8::/64', gateway: '2001:db8::ff:1' },
+  ]);
+  assert.equal(high?.gateway, '2001:db8::ff:1');
+  assert.throws(() => addWithIpv6(tables, 'c', [{ subnet: 'fd00:9::/64' }]), {
+    code: 'conflict',
+    message: /fd00:9::\/64 of network c overlaps fd00:9::\/120 of network a$/,
+  });
+});
+
+test('an address of IPv6 is never that of the gateway, of another, or of the engine', () => {
+  const drawn = fc.record({ length: fc.integer({ min: 22, max: 29 }), gateway: fc.nat() });
+  fc.assert(
+    fc.property(drawn, ({ length, gateway }) => {
+      const tables = tablesWith();
+      const range = parseSubnet(`10.9.0.0/${length}`);
+      assert.ok(range);
+      const own = formatAddress(range.first + 1 + (gateway % (range.last - range.first - 1)));
+      const [ipv4, ipv6] = addWithIpv6(tables, 'a', [
+        { subnet: formatSubnet(range), gateway: own },
+      ]);
+      const row = tables.view.networks.get('a');
+      assert.ok(row && ipv4 && ipv6);
+      const both = { subnet: ipv4.subnet, ipv6 };
+      const seen = new Set([ipv6.gateway]);
+      const engine = parseIpv6Subnet(ipv6RangeOf(both, formatSubnet(reservedRange(range))) ?? '');
+      const given = assignableRange(row);
+      assert.ok(engine && given);
+      for (let at = given.first; at <= given.last; at += 1) {
+        if (at === given.gateway) continue;
+        const text: string = ipv6AddressOf(both, formatAddress(at)) ?? '';
+        assert.ok(!seen.has(text), text);
+        seen.add(text);
+        assert.ok(!isInIpv6Subnet(parseIpv6(text) ?? 0n, engine), text);
+      }
+    }),
+    { numRuns: 40 },
+  );
 });

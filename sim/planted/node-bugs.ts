@@ -180,6 +180,7 @@ function changed(runtime: ContainerRuntime, change: Partial<ContainerRuntime>): 
     pullImage: async (reference, options) => await runtime.pullImage(reference, options),
     createContainer: async (request, signal) => await runtime.createContainer(request, signal),
     startContainer: async (id, signal) => await runtime.startContainer(id, signal),
+    leadOut: async (id, name, signal) => await runtime.leadOut(id, name, signal),
     stopContainer: async (id, options) => await runtime.stopContainer(id, options),
     killContainer: async (id, signal) => await runtime.killContainer(id, signal),
     endLostProcesses: async (ids) => await runtime.endLostProcesses(ids),

@@ -19,7 +19,6 @@ const net: NetworkAssignment = {
   internal: false,
   ingress: false,
   attachable: true,
-  enableIpv6: false,
   driverOptions: {},
   predefined: false,
 };

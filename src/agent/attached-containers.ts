@@ -8,6 +8,7 @@ import { withoutPrefix } from '../lib/ipv4.ts';
 import { sameJson } from '../lib/json.ts';
 import type { NetworkAssignment } from '../model/assignment.ts';
 import type { AttachedContainer, AttachmentReport } from '../model/attachment.ts';
+import { ipv6AddressOf } from '../model/ipv6.ts';
 import { engineNetworkName } from '../overlay/bridge-name.ts';
 import type { AgentMessage, ManagerMessage } from '../wire/messages.ts';
 import { Complaints } from './complaints.ts';
@@ -202,7 +203,9 @@ export class AttachedContainers implements Attachments {
     const engineName = await network.ensure(assignment, signal);
     await network.shown();
     const gateway = withoutPrefix(assignment.gateway);
-    return { id, networkId, engineName, address: withoutPrefix(address), gateway };
+    const ipv6Address = ipv6AddressOf(assignment, address);
+    const granted = { id, networkId, engineName, address: withoutPrefix(address), gateway };
+    return ipv6Address === undefined ? granted : { ...granted, ipv6Address };
   }
 
   async #within<T>(

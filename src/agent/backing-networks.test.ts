@@ -27,7 +27,7 @@ class FakeEngine {
   }
 
   add(name: string, labels: Readonly<Record<string, string>>, subnet = '10.9.0.0/24'): void {
-    const others = { gateway: '', bridge: '', internal: false, enableIpv6: false };
+    const others = { gateway: '', bridge: '', internal: false };
     this.networks.set(name, { name, labels, subnet, ...others });
   }
 
@@ -35,7 +35,12 @@ class FakeEngine {
     const [key = '', value] = label.split('=');
     return [...this.networks.values()]
       .filter(({ labels }) => key in labels && (value === undefined || labels[key] === value))
-      .map(({ name, labels }) => ({ id: name, name, labels }));
+      .map(({ name, labels, ipv6 }) => ({
+        id: name,
+        name,
+        labels,
+        ...(ipv6 === undefined && { lacksIpv6: true as const }),
+      }));
   }
 
   async createNetwork(request: CreateRuntimeNetwork): Promise<RuntimeNetwork> {
@@ -76,7 +81,7 @@ class FakeEngine {
   }
 }
 
-function build(hostSubnets: readonly string[] = []) {
+function build(hostSubnets: readonly string[] = [], linkMtu = 1_500) {
   const engine = new FakeEngine();
   const networks = new BackingNetworks({
     runtime: engine as unknown as ContainerRuntime,
@@ -85,7 +90,7 @@ function build(hostSubnets: readonly string[] = []) {
     clusterId: () => 'mine',
     reservedRange: () => '10.0.1.248/29',
     hostSubnets: () => hostSubnets,
-    linkMtu: async () => 1_500,
+    linkMtu: async () => linkMtu,
   });
   return { engine, networks };
 }
@@ -99,7 +104,6 @@ function network(networkId: string, changes: Partial<NetworkAssignment> = {}): N
     gateway: '10.0.1.1',
     internal: false,
     ingress: false,
-    enableIpv6: false,
     driverOptions: {},
     predefined: false,
     ...changes,
@@ -113,6 +117,44 @@ test('a network is made once, with the labels of its cluster', async () => {
   assert.deepEqual(engine.networks.get('front')?.labels, {
     'dev.tutti.network': 'front',
     'dev.tutti.cluster': 'mine',
+  });
+});
+
+const ipv6 = { subnet: 'fd00:1::/64', gateway: 'fd00:1::1' };
+
+test('a network with IPv6 leaves the engine a range that goes with its own of IPv4', async () => {
+  const { engine, networks } = build();
+  await networks.ensure(network('both', { ipv6 }), signal);
+  await networks.ensure(network('old', { subnet: '10.0.2.0/24' }), signal);
+  const ofEngine = { ...ipv6, reservedRange: 'fd00:1::f8/125' };
+  assert.deepEqual(engine.networks.get('both')?.ipv6, ofEngine);
+  assert.equal(engine.networks.get('old')?.ipv6, undefined);
+});
+
+test('a network that was made without IPv6 is made anew, once nobody is on it', async () => {
+  const { engine, networks } = build();
+  const labels = { 'dev.tutti.network': 'both', 'dev.tutti.cluster': 'mine' };
+  engine.add('both', labels, '10.0.1.0/24');
+  engine.inUse.add('both');
+  await networks.ensure(network('both', { ipv6 }), signal);
+  assert.equal(engine.networks.get('both')?.ipv6, undefined);
+  const later = build();
+  later.engine.add('both', labels, '10.0.1.0/24');
+  await later.networks.ensure(network('both', { ipv6 }), signal);
+  assert.equal(later.engine.networks.get('both')?.ipv6?.subnet, ipv6.subnet);
+});
+
+test('a network with IPv6 is not made over what the node has, nor with packets too small', async () => {
+  const taken = build(['192.0.2.7/24', 'fd00:1::7/56']).networks;
+  await assert.rejects(taken.ensure(network('both', { ipv6 }), signal), {
+    code: 'conflict',
+    message: /subnet fd00:1::\/64 of network both overlaps fd00:1::7\/56/,
+  });
+  const small = build([], 1_300).networks;
+  await small.ensure(network('old'), signal);
+  await assert.rejects(small.ensure(network('both', { ipv6, subnet: '10.0.2.0/24' }), signal), {
+    code: 'failed-precondition',
+    message: /needs packets of 1280 bytes, and the links between the nodes leave 1250/,
   });
 });
 

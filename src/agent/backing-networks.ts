@@ -3,7 +3,9 @@ import type { NetworkDevices } from '../host/network-devices.ts';
 import type { Logger } from '../host/logger.ts';
 import { TuttiError } from '../lib/error.ts';
 import { parseSubnet, subnetsOverlap, withoutPrefix } from '../lib/ipv4.ts';
+import { ipv6SubnetsOverlap, parseIpv6Subnet } from '../lib/ipv6.ts';
 import type { NetworkAssignment } from '../model/assignment.ts';
+import { ipv6RangeOf, leastIpv6Mtu } from '../model/ipv6.ts';
 import { backingNetworkLabel } from '../model/labels.ts';
 import { bridgeName, engineNetworkName, isBridgeName } from '../overlay/bridge-name.ts';
 import { networkMtu } from '../overlay/spans.ts';
@@ -63,9 +65,15 @@ export class BackingNetworks {
   async #make(network: NetworkAssignment, signal: AbortSignal): Promise<void> {
     const { runtime } = this.#options;
     const label = `${backingNetworkLabel}=${network.networkId}`;
-    if ((await runtime.listNetworks(label, signal)).length > 0) return;
+    const [existing] = await runtime.listNetworks(label, signal);
+    // A program before this one made it without; while somebody is on it, that is how it stays.
+    const isOutdated = network.ipv6 !== undefined && existing?.lacksIpv6 === true;
+    if (existing !== undefined && !(isOutdated && (await this.#remove(existing.name, signal)))) {
+      return;
+    }
     this.#refuseHostSubnets(network);
     const request = this.#request(network, await this.#options.linkMtu());
+    refuseSmallPackets(request);
     // One that is there would be somebody's for the engine, which removes only those it made.
     await this.#options.devices.removeBridge(request.bridge);
     const create = async (): Promise<unknown> => await runtime.createNetwork(request, signal);
@@ -79,21 +87,25 @@ export class BackingNetworks {
 
   /** The engine would take any subnet, and whoever had it could be reached no more. */
   #refuseHostSubnets(network: NetworkAssignment): void {
-    const subnet = parseSubnet(network.subnet);
-    const taken = this.#options.hostSubnets().find((text) => {
-      const other = parseSubnet(text);
-      return subnet !== undefined && other !== undefined && subnetsOverlap(subnet, other);
-    });
-    if (taken === undefined) return;
+    const own = [network.subnet, network.ipv6?.subnet ?? ''];
+    const overlaps = this.#options
+      .hostSubnets()
+      .flatMap((taken) =>
+        own.filter((subnet) => doOverlap(subnet, taken)).map((subnet) => ({ subnet, taken })),
+      );
+    const [overlap] = overlaps;
+    if (overlap === undefined) return;
+    const { subnet, taken } = overlap;
     throw new TuttiError(
       'conflict',
-      `the subnet ${network.subnet} of network ${network.name} overlaps ${taken}, ` +
+      `the subnet ${subnet} of network ${network.name} overlaps ${taken}, ` +
         'which this node itself has',
       { field: 'network', hint: 'Make the network anew, with another subnet.' },
     );
   }
 
   #request(network: NetworkAssignment, linkMtu: number): CreateRuntimeNetwork {
+    const ipv6 = this.#ipv6Request(network);
     return {
       name: engineNetworkName(network),
       labels: {
@@ -106,9 +118,16 @@ export class BackingNetworks {
       reservedRange: this.#options.reservedRange(network.subnet),
       internal: network.internal,
       bridge: bridgeName(network.networkId),
-      enableIpv6: false,
+      ...(ipv6 !== undefined && { ipv6 }),
       mtu: networkMtu(network, Math.min(linkMtu, network.linkMtu ?? linkMtu)),
     };
+  }
+
+  /** The engine's own range goes with that of IPv4: in neither is an address that tasks get. */
+  #ipv6Request(network: NetworkAssignment): CreateRuntimeNetwork['ipv6'] {
+    if (network.ipv6 === undefined) return undefined;
+    const reservedRange = ipv6RangeOf(network, this.#options.reservedRange(network.subnet));
+    return { ...network.ipv6, ...(reservedRange !== undefined && { reservedRange }) };
   }
 
   /**
@@ -242,4 +261,23 @@ export class BackingNetworks {
       });
     }
   }
+}
+
+/** Subnets of two kinds never do. */
+function doOverlap(one: string, other: string): boolean {
+  const [left, right] = [parseSubnet(one), parseSubnet(other)];
+  if (left !== undefined && right !== undefined) return subnetsOverlap(left, right);
+  const [left6, right6] = [parseIpv6Subnet(one), parseIpv6Subnet(other)];
+  return left6 !== undefined && right6 !== undefined && ipv6SubnetsOverlap(left6, right6);
+}
+
+/** The kernel takes IPv6 off a device for smaller ones, and the engine would say something else. */
+function refuseSmallPackets({ name, mtu, ipv6 }: CreateRuntimeNetwork): void {
+  if (ipv6 === undefined || mtu === undefined || mtu >= leastIpv6Mtu) return;
+  throw new TuttiError(
+    'failed-precondition',
+    `network ${name} has IPv6, which needs packets of ${leastIpv6Mtu} bytes, and the links ` +
+      `between the nodes leave ${mtu}`,
+    { field: 'network', hint: 'Make the network without IPv6, or the links wider.' },
+  );
 }

@@ -92,7 +92,6 @@ const sealed: NetworkAssignment = {
   gateway: '10.0.1.1',
   internal: false,
   ingress: false,
-  enableIpv6: false,
   vxlan: { id: 4_097, port: 4_789 },
   driverOptions: { encrypted: '' },
   predefined: false,

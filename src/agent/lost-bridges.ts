@@ -28,9 +28,14 @@ export async function restoreBridges(from: LostBridges): Promise<readonly string
   const members = containers.flatMap(({ pid }) => (pid === undefined || pid === 0 ? [] : [pid]));
   for (const network of gone) {
     logger.warn('a bridge is gone; making it again', { network: network.name });
-    const [, prefixLength = ''] = network.subnet.split('/');
-    const address = `${withoutPrefix(network.gateway)}/${prefixLength}`;
-    await devices.restoreBridge({ bridge: bridgeName(network.networkId), address, members });
+    const bridge = bridgeName(network.networkId);
+    const ipv6 = network.ipv6 === undefined ? {} : { ipv6Address: ownAddress(network.ipv6) };
+    await devices.restoreBridge({ bridge, address: ownAddress(network), ...ipv6, members });
   }
   return gone.map(({ name }) => `the bridge of network ${name} was gone`);
+}
+
+function ownAddress(of: { readonly subnet: string; readonly gateway: string }): string {
+  const [, prefixLength = ''] = of.subnet.split('/');
+  return `${withoutPrefix(of.gateway)}/${prefixLength}`;
 }

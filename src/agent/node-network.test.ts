@@ -140,7 +140,6 @@ function networkOf(networkId: string, kind: string | undefined): NetworkAssignme
     gateway: `10.${last}.0.1/16`,
     internal: false,
     ingress: kind === 'ingress',
-    enableIpv6: false,
     vxlan: { id: 4_096 + last, port: 4_789 },
     driverOptions: {},
     predefined: false,

@@ -29,7 +29,7 @@ import { examineNetwork, ownOrder } from './network-examination.ts';
 import { keepLooking } from './keep-looking.ts';
 import { JoinedNetworks, type JoinedNetworksOptions } from './joined-networks.ts';
 import { restoreBridges } from './lost-bridges.ts';
-import { PacketFilter } from './packet-filter.ts';
+import { PacketFilters } from './packet-filters.ts';
 import { Repairs } from './repairs.ts';
 import { UnwantedNetworks } from './unwanted-networks.ts';
 import { resolvConf } from './resolv-conf.ts';
@@ -74,7 +74,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
   readonly #options: LinuxNodeNetworkOptions;
   readonly #dns: DnsListeners;
   readonly #networks: BackingNetworks;
-  readonly #filter: PacketFilter;
+  readonly #filter: PacketFilters;
   readonly #joints: JoinedNetworks;
   /** Of the networks that are made: where their queries are answered. */
   readonly #dnsPorts = new Map<string, number>();
@@ -112,7 +112,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
     this.#repairs = new Repairs(options.clock);
     const remove = (networkId: string) => this.#removeNetwork(networkId);
     this.#unwanted = new UnwantedNetworks({ ...options, remove });
-    this.#filter = new PacketFilter(options);
+    this.#filter = new PacketFilters(options);
     this.#joints = new JoinedNetworks(options);
     this.#dns = options.listeners(this.#names);
   }
@@ -246,7 +246,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
     const shown = { view, groups, dnsPorts: this.#dnsPorts, forwards, ...joined };
     const rules = nodeRules(shown, this.#rulesMemo);
     const loading = Promise.all([
-      this.#filter.show(rules.ruleset),
+      this.#filter.show(rules.ruleset, view.networks),
       ...[...rules.virtualAddresses].map(
         async ([bridge, addresses]) => await devices.setAddresses(bridge, addresses),
       ),

@@ -32,6 +32,8 @@ const notForwarding =
 export class PacketFilter {
   readonly #devices: NetworkDevices;
   readonly #logger: Logger;
+  readonly #table: string;
+  readonly #isMarking: boolean;
   #loaded: Loaded | undefined;
   /** What this machine's `nft` words otherwise than we do: not to be taken for drift for ever. */
   #misread: ReadonlySet<string> = new Set();
@@ -40,9 +42,17 @@ export class PacketFilter {
   readonly #texts = new ElementTexts();
   #driftCount = 0;
 
-  constructor(options: { readonly devices: NetworkDevices; readonly logger: Logger }) {
+  /** `isMarking`: by a mark of its connections others let them pass. */
+  constructor(options: {
+    readonly devices: NetworkDevices;
+    readonly logger: Logger;
+    readonly table?: string;
+    readonly isMarking?: boolean;
+  }) {
     this.#devices = options.devices;
     this.#logger = options.logger;
+    this.#table = options.table ?? tableName;
+    this.#isMarking = options.isMarking ?? true;
   }
 
   get isLoaded(): boolean {
@@ -63,9 +73,8 @@ export class PacketFilter {
   async show(ruleset: Ruleset): Promise<void> {
     const loaded = this.#loaded;
     if (loaded === undefined) {
-      await this.#devices.filterBridges();
-      await this.#devices.forwardPackets();
-      await this.#devices.acceptMarked(acceptMark);
+      await this.#letPass();
+      if (this.#isMarking) await this.#devices.forwardPackets();
       return await this.#loadWhole(ruleset);
     }
     const difference = renderDifference(loaded.ruleset, ruleset);
@@ -79,6 +88,12 @@ export class PacketFilter {
       this.#drifted([TuttiError.from(error).message]);
       await this.#loadWhole(ruleset);
     }
+  }
+
+  async #letPass(): Promise<void> {
+    if (!this.#isMarking) return;
+    await this.#devices.filterBridges();
+    await this.#devices.acceptMarked(acceptMark);
   }
 
   /** And sees how the kernel words each chain. The elements are many, and looked at later. */
@@ -108,7 +123,7 @@ export class PacketFilter {
   ): Promise<readonly string[]> {
     const loaded = this.#loaded;
     if (loaded === undefined) return [];
-    const isForwardingAnew = await this.#devices.forwardPackets();
+    const isForwardingAnew = this.#isMarking && (await this.#devices.forwardPackets());
     if (isForwardingAnew) this.#logger.warn(notForwarding);
     const drift = await this.#recheckRules(loaded, how);
     return isForwardingAnew ? [notForwarding, ...drift] : drift;
@@ -118,8 +133,7 @@ export class PacketFilter {
     loaded: Loaded,
     how: { readonly isBrief: boolean },
   ): Promise<readonly string[]> {
-    await this.#devices.filterBridges();
-    await this.#devices.acceptMarked(acceptMark);
+    await this.#letPass();
     const listing = await this.#read(loaded.ruleset, { chainsOnly: how.isBrief });
     const compare = how.isBrief ? driftOfRules : driftOf;
     const differences = listing === undefined ? ['the table is gone'] : compare(listing, loaded);
@@ -162,7 +176,7 @@ export class PacketFilter {
   async remove(): Promise<void> {
     this.#loaded = undefined;
     // Also what a daemon before this one loaded, and this one has not shown anything yet.
-    await this.#devices.removeRules(tableName);
-    await this.#devices.refuseMarked(acceptMark);
+    await this.#devices.removeRules(this.#table);
+    if (this.#isMarking) await this.#devices.refuseMarked(acceptMark);
   }
 }

@@ -368,7 +368,7 @@ export class TaskRunner {
         this.#started = true;
         this.#stale = true;
         await this.#host.admitToNetworks(this.taskId);
-        await work.start(this.#containerId ?? '', signal);
+        await work.start({ ...this.#required(), containerId: this.#containerId ?? '' }, signal);
         return false;
       case 'resume-health-check':
         this.#healthSince = this.#host.clock.now();

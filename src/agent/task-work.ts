@@ -1,11 +1,19 @@
-import type { BoundFile, ContainerRuntime, RuntimeContainer } from '../host/container-runtime.ts';
+import type {
+  BoundFile,
+  ContainerEndpoint,
+  ContainerRuntime,
+  RuntimeContainer,
+} from '../host/container-runtime.ts';
 import type { NodeNetwork } from '../host/node-network.ts';
 import type { TaskFile, TaskFiles } from '../host/task-files.ts';
+import { defined } from '../lib/defined.ts';
 import { TuttiError } from '../lib/error.ts';
 import type { DataAssignment, NetworkAssignment, TaskAssignment } from '../model/assignment.ts';
 import { taskContainerName } from '../model/container-name.ts';
+import { ipv6AddressOf } from '../model/ipv6.ts';
 import type { ObservedPort } from '../model/task.ts';
 import type { ContainerSpec, FileReference, TaskTemplateSpec } from '../model/template.ts';
+import { missedWayOut } from '../overlay/bridge-name.ts';
 import { fillPayload, fillTemplates, type TemplateContext } from '../task/template.ts';
 import { Gate } from './gate.ts';
 import { taskLabels } from './task-labels.ts';
@@ -123,8 +131,16 @@ export class TaskWork {
     );
   }
 
-  start(containerId: string, signal: AbortSignal): Promise<void> {
-    return this.#gate.pass(() => this.#options.runtime.startContainer(containerId, signal));
+  /** Nobody is led to it before its answers find their way out. */
+  async start(
+    subject: Subject & { readonly containerId: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { runtime } = this.#options;
+    const { containerId, task, template } = subject;
+    const wayOut = missedWayOut(this.#networksOf(template, task));
+    await this.#gate.pass(() => runtime.startContainer(containerId, signal));
+    if (wayOut !== undefined) await runtime.leadOut(containerId, wayOut, signal);
   }
 
   resumeHealthCheck(containerId: string, signal: AbortSignal): Promise<void> {
@@ -234,11 +250,12 @@ export class TaskWork {
   async #endpoint(
     network: NetworkAssignment,
     options: { readonly task: TaskAssignment; readonly signal: AbortSignal },
-  ): Promise<{ readonly networkName: string; readonly address?: string }> {
+  ): Promise<ContainerEndpoint> {
     const networkName = await this.#options.network.ensure(network, options.signal);
     const assigned = options.task.addresses.find((one) => one.networkId === network.networkId);
     const address = assigned?.address.split('/')[0];
-    return { networkName, ...(address !== undefined && { address }) };
+    const ipv6Address = address === undefined ? undefined : ipv6AddressOf(network, address);
+    return defined({ networkName, address, ipv6Address });
   }
 
   async #writeFiles(subject: {

@@ -10,8 +10,10 @@ import {
   subnetsOverlap,
 } from '../lib/ipv4.ts';
 import type { Cluster } from '../model/cluster.ts';
+import { isIpv6 } from '../model/ipv6.ts';
 import type { Network } from '../model/network.ts';
 import type { View } from '../store/view.ts';
+import { allocateIpv6 } from './subnet-ipv6.ts';
 
 /** Swarm begins with this id too; lower ones are left to whatever else the machines use. */
 const firstVxlanId = 4_097;
@@ -33,9 +35,13 @@ export function allocateNetwork(view: View, network: Network): Network {
   if (network.predefined === true) return network;
   if (network.subnets.length > 0 && network.vxlanId !== undefined) return network;
   const { subnet, gateway } = declaredSubnet(view, network) ?? chooseSubnet(view, network);
+  const ipv4 = { subnet: formatSubnet(subnet), gateway: formatAddress(gateway) };
+  const ipv6 = network.spec.enableIpv6
+    ? [allocateIpv6(view, { network, clusterId: theCluster(view).id, ipv4 })]
+    : [];
   return {
     ...network,
-    subnets: [{ subnet: formatSubnet(subnet), gateway: formatAddress(gateway) }],
+    subnets: [ipv4, ...ipv6],
     vxlanId: network.vxlanId ?? freeVxlanId(view),
   };
 }
@@ -54,15 +60,17 @@ function declaredSubnet(
   view: View,
   network: Network,
 ): { readonly subnet: Subnet; readonly gateway: number } | undefined {
-  const [declared] = network.spec.subnets;
+  const { name, subnets } = network.spec;
+  const index = subnets.findIndex((one) => !isIpv6(one.subnet));
+  const declared = subnets[index];
   if (declared === undefined) return undefined;
-  const { name } = network.spec;
+  const field = `spec.subnets[${index}].subnet`;
   const subnet = parseSubnet(declared.subnet);
   if (subnet === undefined) {
     throw new TuttiError(
       'invalid-argument',
       `the subnet "${declared.subnet}" of network ${name} is no IPv4 subnet`,
-      { field: 'spec.subnets[0].subnet', hint: 'Write it like 10.0.9.0/24.' },
+      { field, hint: 'Write it like 10.0.9.0/24.' },
     );
   }
   const other = takenRanges(view, network.id).find((one) => subnetsOverlap(one.subnet, subnet));
@@ -71,7 +79,7 @@ function declaredSubnet(
       'conflict',
       `the subnet ${declared.subnet} of network ${name} overlaps ${formatSubnet(other.subnet)}, ` +
         `which ${other.owner} has`,
-      { field: 'spec.subnets[0].subnet', hint: 'Choose another subnet, or declare none.' },
+      { field, hint: 'Choose another subnet, or declare none.' },
     );
   }
   const asked = declared.gateway === undefined ? undefined : parseAddress(declared.gateway);
@@ -170,7 +178,7 @@ export function assignableRange(network: Network): AssignableRange | undefined {
   const subnet = chosen && parseSubnet(chosen.subnet);
   if (chosen === undefined || subnet === undefined) return undefined;
   const reserved = reservedRange(subnet);
-  const declared = network.spec.subnets[0]?.ipRange;
+  const declared = network.spec.subnets.find((one) => !isIpv6(one.subnet))?.ipRange;
   const part = (declared === undefined ? undefined : parseSubnet(declared)) ?? subnet;
   const first = Math.max(subnet.first + 1, part.first);
   const last = Math.min(reserved.first - 1, part.last);

@@ -14,7 +14,6 @@ function network(networkId: string, internal: boolean): NetworkAssignment {
     gateway: '10.0.0.1',
     internal,
     ingress: false,
-    enableIpv6: false,
     driverOptions: {},
     predefined: false,
   };
@@ -90,7 +89,7 @@ function ask(who: 'api' | 'db', name: string, type = 'A'): string {
   const answer = new Names(view).answer({ ...asker, name, type });
   if (answer.kind !== 'records') return answer.kind;
   return answer.records
-    .map((record) => (record.type === 'A' ? record.address : record.target))
+    .map((record) => ('address' in record ? record.address : record.target))
     .join(' ');
 }
 
@@ -179,7 +178,7 @@ test('services that share an alias answer together, but never for the name of an
   const answers = (name: string) => {
     const answer = new Names(shared).answer({ ...asker, name });
     return answer.kind === 'records'
-      ? answer.records.map((one) => (one.type === 'A' ? one.address : one.target))
+      ? answer.records.map((one) => ('address' in one ? one.address : one.target))
       : answer.kind;
   };
   assert.deepEqual(answers('site'), ['10.0.1.3', '10.0.1.4']);

@@ -1,7 +1,7 @@
 import type { DiscoveryView } from '../host/node-network.ts';
 import type { CatalogService, CatalogTask } from '../model/assignment.ts';
 import type { Explanation } from '../model/report.ts';
-import { addressesOf, type FoundName, type NameMeaning, Names } from './names.ts';
+import { addressesOf, type FoundName, ipv6AddressesOf, type NameMeaning, Names } from './names.ts';
 import { declaredPorts, parsePortName, targetPortOf } from './service-ports.ts';
 
 const longestList = 12;
@@ -147,6 +147,7 @@ function explainMeaning(
   const lines = [
     `on network ${networkName(view, networkId)} it is ${kindOf(service)} ${service.name}`,
     explainAnswer(of, ready.length),
+    ...explainIpv6(view, of),
     ...rows,
   ];
   if (ready.length > 0) return { lines };
@@ -179,6 +180,16 @@ function explainAnswer(
   return addresses.length === 0
     ? 'it answers with no address, for no task is ready'
     : `it answers with ${counted(addresses.length, 'address')}: ${addresses.join(', ')}`;
+}
+
+/** Nothing where the network has none, or nobody is ready. */
+function explainIpv6(
+  view: DiscoveryView,
+  { networkId, meaning }: { readonly networkId: string; readonly meaning: NameMeaning },
+): readonly string[] {
+  const found = { networkId, meanings: [meaning] };
+  const addresses = ipv6AddressesOf(found, view.networks.get(networkId));
+  return addresses.length === 0 ? [] : [`and by IPv6 with ${addresses.join(', ')}`];
 }
 
 function explainTask(

@@ -8,7 +8,9 @@ import type {
 import type { DiscoveryView } from '../host/node-network.ts';
 import { withoutPrefix } from '../lib/ipv4.ts';
 import { FollowedMap } from '../lib/followed-map.ts';
-import type { CatalogService, CatalogTask } from '../model/assignment.ts';
+import { parseIpv6Reverse } from '../lib/ipv6.ts';
+import type { CatalogService, CatalogTask, NetworkAssignment } from '../model/assignment.ts';
+import { ipv4AddressOf, ipv6AddressOf } from '../model/ipv6.ts';
 import { groupServices, type ServiceGroup } from './service-groups.ts';
 import { parsePortName, type PortName, targetPortOf } from './service-ports.ts';
 
@@ -200,10 +202,11 @@ export class Names implements NameSource {
     const networkIds = this.networksOf(question);
     const found = this.find(question.name, networkIds);
     if (found === undefined) return this.#portOf(question, networkIds);
-    if (question.type !== 'A') return { kind: 'records', records: [] };
-    const records = addressesOf(found).map(
-      (address): DnsRecord => ({ type: 'A', name: question.name, address }),
-    );
+    const { name, type } = question;
+    if (type !== 'A' && type !== 'AAAA') return { kind: 'records', records: [] };
+    const network = this.#view.networks.get(found.networkId);
+    const addresses = type === 'A' ? addressesOf(found) : ipv6AddressesOf(found, network);
+    const records = addresses.map((address): DnsRecord => ({ type, name, address }));
     return { kind: 'records', records };
   }
 
@@ -265,13 +268,16 @@ export class Names implements NameSource {
   #reverse(question: DnsQuestion): DnsAnswer {
     const networkIds = this.networksOf(question);
     const name = normal(question.name);
-    const address = name.endsWith(reverseSuffix)
+    const ipv6 = parseIpv6Reverse(name);
+    const ipv4 = name.endsWith(reverseSuffix)
       ? name.slice(0, -reverseSuffix.length).split('.').toReversed().join('.')
       : '';
     for (const networkId of networkIds) {
-      const task = this.taskAt(networkId, address);
-      const service = this.#byVirtualAddress.get(`${networkId}/${address}`);
       const network = this.#view.networks.get(networkId);
+      const address = ipv6 === undefined ? ipv4 : network && ipv4AddressOf(network, ipv6);
+      const task = this.taskAt(networkId, address ?? '');
+      // Virtual addresses are of IPv4.
+      const service = this.#byVirtualAddress.get(`${networkId}/${ipv4}`);
       const owner = task?.name ?? service?.name;
       if (owner !== undefined && network !== undefined) {
         const target = `${owner}.${network.name}`;
@@ -362,6 +368,18 @@ function isOwnName(service: CatalogService, key: string): boolean {
 /** The addresses that a name answers with: virtual ones, and those of ready tasks. */
 export function addressesOf({ networkId, meanings }: FoundName): readonly string[] {
   return meanings.flatMap((meaning) => hostsOf(networkId, meaning).map(({ address }) => address));
+}
+
+/** Those of IPv6: of ready tasks alone, for virtual ones are of IPv4. */
+export function ipv6AddressesOf(
+  { networkId, meanings }: FoundName,
+  network: NetworkAssignment | undefined,
+): readonly string[] {
+  if (network?.ipv6 === undefined) return [];
+  return meanings
+    .filter(({ kind }) => kind === 'tasks')
+    .flatMap((meaning) => hostsOf(networkId, meaning))
+    .flatMap(({ address }) => ipv6AddressOf(network, address) ?? []);
 }
 
 /** Who has them: the service itself, or its ready tasks. */

@@ -15,7 +15,6 @@ const front = {
   gateway: '10.0.1.1',
   internal: false,
   ingress: false,
-  enableIpv6: false,
   driverOptions: {},
   predefined: false,
 } as const;
@@ -73,6 +72,7 @@ function told(answer: DnsAnswer): readonly string[] | string {
       case 'SRV':
         return `${record.target}:${record.port}`;
       case 'A':
+      case 'AAAA':
         return `${record.name}=${record.address}`;
       case 'PTR':
         return record.target;

@@ -74,7 +74,16 @@ export async function askForPlace(
 ): Promise<GrantedPlace | undefined> {
   const { name, endpoint, signal } = ask;
   if (await isLocal(context, { name, signal })) return undefined;
-  const address = addressOf(endpoint);
+  const address = addressOf(endpoint, 'IPv4Address');
+  const ipv6Address = addressOf(endpoint, 'IPv6Address');
+  if (ipv6Address !== undefined) {
+    throw new TuttiError(
+      'invalid-argument',
+      `IPAMConfig.IPv6Address: ${ipv6Address} cannot be chosen on network ${name}; leave it out: ` +
+        'it goes with the IPv4 address',
+      { field: 'IPAMConfig.IPv6Address' },
+    );
+  }
   try {
     return await context.attachments.attach({
       network: name,
@@ -106,9 +115,9 @@ async function isLocal(
   }
 }
 
-function addressOf(endpoint: unknown): string | undefined {
+function addressOf(endpoint: unknown, kind: 'IPv4Address' | 'IPv6Address'): string | undefined {
   const settings = isRecord(endpoint) ? endpoint['IPAMConfig'] : undefined;
-  const address = isRecord(settings) ? settings['IPv4Address'] : undefined;
+  const address = isRecord(settings) ? settings[kind] : undefined;
   return typeof address === 'string' && address !== '' ? address : undefined;
 }
 
@@ -116,7 +125,9 @@ function addressOf(endpoint: unknown): string | undefined {
 export function endpointAt(place: GrantedPlace, endpoint: unknown): object {
   const said = isRecord(endpoint) ? endpoint : {};
   const settings = isRecord(said['IPAMConfig']) ? said['IPAMConfig'] : {};
-  return { ...said, IPAMConfig: { ...settings, IPv4Address: place.address } };
+  const { address, ipv6Address } = place;
+  const ipv6 = ipv6Address === undefined ? {} : { IPv6Address: ipv6Address };
+  return { ...said, IPAMConfig: { ...settings, IPv4Address: address, ...ipv6 } };
 }
 
 function rewrite(document: Document, places: ReadonlyMap<string, GrantedPlace>): object {

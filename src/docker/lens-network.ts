@@ -1,3 +1,4 @@
+import { isIpv6 } from '../model/ipv6.ts';
 import type { Network } from '../model/network.ts';
 import { goTime } from './go-time.ts';
 import { unlessEmpty, unlessZero } from './omit-empty.ts';
@@ -18,9 +19,9 @@ export function showNetwork(network: Network): object {
     IPAM: {
       Driver: network.predefined === true ? '' : (spec.ipamDriver ?? 'default'),
       Options: unlessEmpty(spec.ipamOptions ?? {}) ?? null,
-      Config: network.subnets.map(({ subnet, gateway }, index) => ({
+      Config: network.subnets.map(({ subnet, gateway }) => ({
         Subnet: subnet,
-        IPRange: spec.subnets[index]?.ipRange,
+        IPRange: rangeOf(network, subnet),
         Gateway: gateway,
       })),
     },
@@ -64,14 +65,19 @@ export function showAttachedNetwork(network: Network): object {
     IPAMOptions: {
       Driver: { Name: spec.ipamDriver ?? 'default' },
       Configs: unlessEmpty(
-        network.subnets.map(({ subnet, gateway }, index) => ({
+        network.subnets.map(({ subnet, gateway }) => ({
           Subnet: subnet,
-          Range: spec.subnets[index]?.ipRange,
+          Range: rangeOf(network, subnet),
           Gateway: gateway,
         })),
       ),
     },
   };
+}
+
+/** The declared one, of the same kind. */
+function rangeOf({ spec }: Network, subnet: string): string | undefined {
+  return spec.subnets.find((one) => isIpv6(one.subnet) === isIpv6(subnet))?.ipRange;
 }
 
 function driverOf(network: Network): string {

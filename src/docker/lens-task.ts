@@ -1,5 +1,6 @@
 import type { TaskStatus } from '../manager/control-plane.ts';
 import { unreachable } from '../lib/assert.ts';
+import { ipv6AddressOf, ipv6Of } from '../model/ipv6.ts';
 import type { Network } from '../model/network.ts';
 import type { Service } from '../model/service.ts';
 import type { Task } from '../model/task.ts';
@@ -125,6 +126,14 @@ function showAttachments(task: Task, parts: TaskParts): readonly object[] {
   );
   return attached.map(({ network, address }) => ({
     Network: showAttachedNetwork(network),
-    Addresses: [address],
+    Addresses: [address, ...ipv6AddressesOf(network, address)],
   }));
+}
+
+function ipv6AddressesOf(network: Network, address: string): readonly string[] {
+  const [ipv4] = network.subnets;
+  const ipv6 = ipv6Of(network);
+  if (ipv4 === undefined || ipv6 === undefined) return [];
+  const found = ipv6AddressOf({ subnet: ipv4.subnet, ipv6 }, address);
+  return found === undefined ? [] : [`${found}/${ipv6.subnet.split('/')[1]}`];
 }

@@ -4,8 +4,10 @@ export interface GrantedPlace {
   readonly networkId: string;
   /** What the container engine of this node calls the network. */
   readonly engineName: string;
-  /** Without prefix length, both. */
+  /** Without prefix length, all. */
   readonly address: string;
+  /** Where the network has IPv6. */
+  readonly ipv6Address?: string;
   readonly gateway: string;
 }
 

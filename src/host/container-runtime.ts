@@ -8,6 +8,8 @@ export interface ContainerEndpoint {
   readonly networkName: string;
   /** Without prefix length; absent: the engine chooses (predefined networks). */
   readonly address?: string;
+  /** Without prefix length, too. */
+  readonly ipv6Address?: string;
 }
 
 /** A file of the host that is bound into the container (resolv.conf, secrets, configs). */
@@ -89,6 +91,8 @@ export interface RuntimeNetwork {
   readonly labels: Readonly<Record<string, string>>;
   /** Name of the bridge device on the host. */
   readonly bridge?: string;
+  /** It was made without IPv6. */
+  readonly lacksIpv6?: true;
 }
 
 export interface CreateRuntimeNetwork {
@@ -101,7 +105,11 @@ export interface CreateRuntimeNetwork {
   readonly internal: boolean;
   readonly bridge: string;
   readonly mtu?: number;
-  readonly enableIpv6: boolean;
+  readonly ipv6?: {
+    readonly subnet: string;
+    readonly gateway: string;
+    readonly reservedRange?: string;
+  };
 }
 
 export interface RuntimeInfo {
@@ -132,6 +140,11 @@ export interface ContainerRuntime {
   createContainer(request: CreateContainer, signal: AbortSignal): Promise<string>;
   /** `unavailable` where the engine has to clean up after a crash first. */
   startContainer(containerId: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Makes this network the way out of a container that runs, whichever the engine took. One that
+   * has ended is no error.
+   */
+  leadOut(containerId: string, networkName: string, signal: AbortSignal): Promise<void>;
   /**
    * Sends the stop signal, waits for the grace period, kills. Resolves when the container has
    * stopped.

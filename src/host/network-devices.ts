@@ -24,11 +24,12 @@ export interface NetworkDevices {
   removeBridge(bridge: string): Promise<void>;
   /**
    * Makes a bridge that is gone again, with its address (`10.0.1.1/24`), and puts the containers
-   * back on it that have an address of its subnet.
+   * back on it that have an address of its subnet. `ipv6Address`: its other one, where it has one.
    */
   restoreBridge(request: {
     readonly bridge: string;
     readonly address: string;
+    readonly ipv6Address?: string;
     /** Process ids of containers that may have been on it. */
     readonly members: readonly number[];
   }): Promise<void>;
@@ -67,12 +68,12 @@ export interface DnsAsker {
 /** Where a query came from, and what it asks. */
 export interface DnsQuestion extends DnsAsker {
   readonly name: string;
-  /** `A`, `PTR`, `SRV`, or `TYPE<number>` (RFC 3597, 5) where nobody here knows it. */
+  /** `A`, `AAAA`, `PTR`, `SRV`, or `TYPE<number>` (RFC 3597, 5) where nobody here knows it. */
   readonly type: string;
 }
 
 export type DnsRecord =
-  | { readonly type: 'A'; readonly name: string; readonly address: string }
+  | { readonly type: 'A' | 'AAAA'; readonly name: string; readonly address: string }
   | { readonly type: 'PTR'; readonly name: string; readonly target: string }
   | {
       readonly type: 'SRV';

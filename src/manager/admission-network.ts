@@ -1,9 +1,11 @@
 import type { Subnet } from '../lib/ipv4.ts';
 import { formatSubnet, parseAddress, parseSubnet, subnetsOverlap } from '../lib/ipv4.ts';
 import type { NetworkSpec, SubnetSpec } from '../model/network.ts';
+import { isIpv6 } from '../model/ipv6.ts';
 import { knownDriverOptions, mtuOption } from '../model/network.ts';
 import type { View } from '../store/view.ts';
 import { checkLabels, refuse, show } from './admission-check.ts';
+import { checkIpv6 } from './admission-ipv6.ts';
 import { checkObjectName } from './admission-names.ts';
 
 const nameLength = 128;
@@ -34,14 +36,10 @@ export function checkNetworkSpec(view: View, spec: NetworkSpec): void {
     });
   }
   checkDriverOptions('spec.driverOptions', spec.driverOptions);
-  if (spec.enableIpv6) {
-    refuse('spec.enableIpv6', 'cluster networks have IPv4 addresses only; leave IPv6 off', {
-      code: 'unimplemented',
-    });
-  }
   if (spec.ingress && (spec.attachable || spec.internal)) {
     refuse('spec.ingress', 'an ingress network is neither attachable nor internal; leave both off');
   }
+  checkIpv6(spec);
   checkSubnets(view, spec.subnets);
 }
 
@@ -71,12 +69,14 @@ export function checkPool(field: string, pool: string, prefixLength: number): vo
 }
 
 function checkSubnets(view: View, subnets: readonly SubnetSpec[]): void {
-  if (subnets.length > 1) {
-    refuse('spec.subnets', `a network has one subnet, not ${subnets.length}; make more networks`, {
+  const count = subnets.filter((one) => !isIpv6(one.subnet)).length;
+  if (count > 1) {
+    refuse('spec.subnets', `a network has one subnet of IPv4, not ${count}; make more networks`, {
       code: 'unimplemented',
     });
   }
   subnets.forEach((one, index) => {
+    if (isIpv6(one.subnet)) return;
     const field = `spec.subnets[${index}]`;
     const subnet = subnetOf(`${field}.subnet`, one.subnet);
     const { shortest, longest } = prefixLengths;
@@ -134,8 +134,8 @@ function checkOverlap(view: View, field: string, subnet: Subnet): void {
 function subnetOf(field: string, text: string): Subnet {
   const subnet = parseSubnet(text);
   if (subnet !== undefined) return subnet;
-  if (text.includes(':')) {
-    refuse(field, `${show(text)} is an IPv6 subnet; cluster networks have IPv4 addresses only`, {
+  if (isIpv6(text)) {
+    refuse(field, `${show(text)} is an IPv6 subnet; one of IPv4 is expected`, {
       code: 'unimplemented',
     });
   }

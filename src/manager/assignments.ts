@@ -14,6 +14,7 @@ import { affinityOf } from '../model/affinity.ts';
 import type { Attachment } from '../model/attachment.ts';
 import { taskContainerName } from '../model/container-name.ts';
 import { tunnelEndOf } from '../model/encryption.ts';
+import { ipv6Of } from '../model/ipv6.ts';
 import type { Network } from '../model/network.ts';
 import { type Node, type NodeDescription, ownAddressesOf } from '../model/node.ts';
 import type { Observed } from '../model/observed.ts';
@@ -70,6 +71,7 @@ export function templateAssignment(template: TaskTemplate): TemplateAssignment {
 export function networkAssignment(view: View, network: Network): NetworkAssignment | undefined {
   const predefined = network.predefined === true;
   const [subnet] = network.subnets;
+  const ipv6 = ipv6Of(network);
   if (subnet === undefined && !predefined) return undefined;
   return {
     networkId: network.id,
@@ -80,7 +82,7 @@ export function networkAssignment(view: View, network: Network): NetworkAssignme
     internal: network.spec.internal,
     ingress: network.spec.ingress,
     ...(network.spec.attachable && { attachable: true }),
-    enableIpv6: network.spec.enableIpv6,
+    ...(ipv6 !== undefined && { ipv6 }),
     ...vxlanOf(view, network),
     driverOptions: network.spec.driverOptions,
     ...smallestLink(view),

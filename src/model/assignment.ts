@@ -47,7 +47,8 @@ export interface NetworkAssignment {
   readonly ingress: boolean;
   /** Containers that are no tasks may be on it. */
   readonly attachable?: true;
-  readonly enableIpv6: boolean;
+  /** Absent: it has IPv4 alone. Addresses of tasks go with those of IPv4 (`ipv6.ts`). */
+  readonly ipv6?: { readonly subnet: string; readonly gateway: string };
   /** Its number and port between nodes; absent for a network that never leaves one. */
   readonly vxlan?: { readonly id: number; readonly port: number };
   readonly driverOptions: Readonly<Record<string, string>>;

@@ -12,13 +12,13 @@ import { headerBytes, headerFlags } from './dns-wire.ts';
 /** The question's name, by a pointer to where it stands (RFC 1035, 4.1.4). */
 const questionName = Buffer.from([0xc0, headerBytes]);
 /** A record of an address with such a pointer. */
-const addressBytes = 16;
+const recordBytes = { A: 16, AAAA: 28 } as const;
 
 /** An answer with records of ours. */
 export interface EncodedAnswer {
   readonly message: Buffer;
   /** Records of addresses, all of one size, whose order does not matter. */
-  readonly addresses: { readonly at: number; readonly count: number };
+  readonly addresses: { readonly at: number; readonly count: number; readonly bytes: number };
 }
 
 /**
@@ -57,8 +57,10 @@ export function encodeAnswer(
   }
   message.writeUInt16BE(own.length, 6);
   message.writeUInt16BE(others.length + (extension.length === 0 ? 0 : 1), 10);
-  const isShuffled = records.every(({ type }) => type === 'A');
-  const addresses = { at: headerBytes + question.length, count: isShuffled ? own.length : 0 };
+  const type = records[0]?.type === 'AAAA' ? 'AAAA' : 'A';
+  const isShuffled = records.every((record) => record.type === type);
+  const count = isShuffled ? own.length : 0;
+  const addresses = { at: headerBytes + question.length, count, bytes: recordBytes[type] };
   return { message, addresses };
 }
 
@@ -81,7 +83,8 @@ function dataOf(record: DnsRecord): Answer {
   const { name } = record;
   switch (record.type) {
     case 'A':
-      return { type: 'A', name, ttl: 0, data: record.address };
+    case 'AAAA':
+      return { type: record.type, name, ttl: 0, data: record.address };
     case 'PTR':
       return { type: 'PTR', name, ttl: 0, data: record.target };
     case 'SRV': {
@@ -115,19 +118,19 @@ export function answerAgain({ message, addresses }: EncodedAnswer, id: number): 
   copy[1] = id & 0xff;
   for (let left = addresses.count; left > 1; left -= 1) {
     const drawn = Math.floor(Math.random() * left);
-    if (drawn !== left - 1) swap(copy, addresses.at, { one: drawn, other: left - 1 });
+    if (drawn !== left - 1) swap(copy, addresses, { one: drawn, other: left - 1 });
   }
   return copy;
 }
 
 function swap(
   bytes: Buffer,
-  from: number,
+  records: EncodedAnswer['addresses'],
   { one, other }: { readonly one: number; readonly other: number },
 ): void {
-  const first = from + one * addressBytes;
-  const second = from + other * addressBytes;
-  for (let at = 0; at < addressBytes; at += 1) {
+  const first = records.at + one * records.bytes;
+  const second = records.at + other * records.bytes;
+  for (let at = 0; at < records.bytes; at += 1) {
     const byte = bytes[first + at] ?? 0;
     bytes[first + at] = bytes[second + at] ?? 0;
     bytes[second + at] = byte;

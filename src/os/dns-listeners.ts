@@ -33,6 +33,7 @@ const receiveBufferBytes = 1 << 20;
 const types: ReadonlyMap<number, string> = new Map([
   [1, 'A'],
   [12, 'PTR'],
+  [28, 'AAAA'],
   [33, 'SRV'],
   // "Any" is answered with what there is to tell (RFC 8482, 4.1).
   [255, 'A'],
@@ -274,7 +275,7 @@ export class DnsServer implements DnsListeners {
 }
 
 function withoutRecords(query: DnsQuery, code: number): EncodedAnswer {
-  return { message: emptyAnswer(query, code), addresses: { at: 0, count: 0 } };
+  return { message: emptyAnswer(query, code), addresses: { at: 0, count: 0, bytes: 0 } };
 }
 
 /** As over TCP (RFC 1035, 4.2.2). */

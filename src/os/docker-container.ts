@@ -35,6 +35,8 @@ export interface ContainerInspect {
 interface InspectedEndpoint {
   /** Empty while the container does not run. */
   readonly IPAddress: string;
+  /** Of IPv4; empty, too, where it leads nowhere. */
+  readonly Gateway?: string;
   readonly IPAMConfig?: { readonly IPv4Address?: string } | null;
   readonly Aliases?: readonly string[] | null;
 }

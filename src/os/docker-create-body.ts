@@ -32,11 +32,14 @@ function networking(request: CreateContainer): Record<string, unknown> {
   return { NetworkingConfig: { EndpointsConfig: { [first.networkName]: endpointConfig(first) } } };
 }
 
-/** One endpoint, with its address where it has a fixed one. */
+/** One endpoint, with its addresses where it has fixed ones. */
 export function endpointConfig(
   endpoint: CreateContainer['endpoints'][number],
 ): Record<string, unknown> {
-  return endpoint.address === undefined ? {} : { IPAMConfig: { IPv4Address: endpoint.address } };
+  const { address, ipv6Address } = endpoint;
+  if (address === undefined) return {};
+  const ipv6 = ipv6Address === undefined ? {} : { IPv6Address: ipv6Address };
+  return { IPAMConfig: { IPv4Address: address, ...ipv6 } };
 }
 
 function networkMode(request: CreateContainer): string {

@@ -19,6 +19,7 @@ import { createBody, createVersion, endpointConfig } from './docker-create-body.
 import { DockerEngineClient } from './docker-engine-client.ts';
 import { readLogs } from './docker-logs.ts';
 import { toRuntimeInfo, type EngineInfo } from './docker-info.ts';
+import { KernelPrograms } from './kernel-programs.ts';
 
 const reconnectMs = 250;
 /** A container that is started has joined its networks by then. */
@@ -51,6 +52,7 @@ interface ContainerSummary {
 
 interface NetworkSummary {
   readonly Id: string;
+  readonly EnableIPv6: boolean;
   readonly Name: string;
   readonly Labels?: Readonly<Record<string, string>> | null;
   readonly Options?: Readonly<Record<string, string>> | null;
@@ -73,6 +75,7 @@ interface EngineEvent {
 export class DockerRuntime implements ContainerRuntime {
   readonly #client: DockerEngineClient;
   readonly #clock: Clock;
+  readonly #programs = new KernelPrograms();
 
   constructor(options: { readonly socketPath: string; readonly clock: Clock }) {
     this.#client = new DockerEngineClient(options.socketPath);
@@ -163,6 +166,21 @@ export class DockerRuntime implements ContainerRuntime {
         cause: error,
       });
     }
+  }
+
+  async leadOut(containerId: string, networkName: string, signal: AbortSignal): Promise<void> {
+    const inspect = await this.#inspect(containerId, signal);
+    const gateway = inspect?.NetworkSettings?.Networks?.[networkName]?.Gateway ?? '';
+    const pid = inspect?.State.Pid ?? 0;
+    if (gateway === '' || pid === 0) return;
+    const inside = ['-t', String(pid), '-n', 'ip'];
+    const order = ['-4', 'route', 'replace', 'default', 'via', gateway];
+    if (await this.#programs.succeeds('nsenter', [...inside, ...order])) return;
+    if ((await this.#inspect(containerId, signal))?.State.Pid !== pid) return;
+    throw new TuttiError(
+      'failed-precondition',
+      `the container has no way out by its network ${networkName}: "ip route" failed in it`,
+    );
   }
 
   async endLostProcesses(containerIds: readonly string[]): Promise<boolean> {
@@ -258,7 +276,7 @@ export class DockerRuntime implements ContainerRuntime {
         CheckDuplicate: true,
         Driver: 'bridge',
         Internal: request.internal,
-        EnableIPv6: request.enableIpv6,
+        EnableIPv6: request.ipv6 !== undefined,
         Labels: request.labels,
         Options: {
           [bridgeOption]: request.bridge,
@@ -266,13 +284,7 @@ export class DockerRuntime implements ContainerRuntime {
         },
         IPAM: {
           Driver: 'default',
-          Config: [
-            {
-              Subnet: request.subnet,
-              Gateway: request.gateway,
-              ...(request.reservedRange !== undefined && { IPRange: request.reservedRange }),
-            },
-          ],
+          Config: [request, ...(request.ipv6 === undefined ? [] : [request.ipv6])].map(poolOf),
         },
       },
       signal,
@@ -294,6 +306,7 @@ export class DockerRuntime implements ContainerRuntime {
         name: network.Name,
         labels: network.Labels ?? {},
         ...(bridge !== undefined && { bridge }),
+        ...(!network.EnableIPv6 && { lacksIpv6: true }),
       };
     });
   }
@@ -435,6 +448,19 @@ function explainVersion(error: unknown): unknown {
   const message =
     'the start interval of its health check needs Docker Engine 25, this node has less';
   return new TuttiError('unimplemented', message, { cause: error });
+}
+
+function poolOf(of: {
+  readonly subnet: string;
+  readonly gateway: string;
+  readonly reservedRange?: string;
+}): Record<string, string> {
+  const { subnet, gateway, reservedRange } = of;
+  return {
+    Subnet: subnet,
+    Gateway: gateway,
+    ...(reservedRange !== undefined && { IPRange: reservedRange }),
+  };
 }
 
 function networkPath(name: string): string {

@@ -15,8 +15,8 @@ export interface WatchKernel {
   readonly signal: AbortSignal;
 }
 
-/** Our table, and what lets its connections pass the container engine's rules. */
-const ourRules = /^\S+ \S+ ip tutti( |$)|^delete (rule|chain) ip filter (DOCKER-USER|INPUT)/;
+/** Our tables, and what lets its connections pass the container engine's rules. */
+const ourRules = /^\S+ \S+ ip6? tutti( |$)|^delete (rule|chain) ip filter (DOCKER-USER|INPUT)/;
 const generation = /^# new generation \d+ by process \d+ \((.*)\)$/;
 /** An IPv4 address of a device that containers have nothing to do with. */
 const hostAddress = /^(?:Deleted )?\d+: (?!docker|br-|tt-|veth|lo\b)\S+ +inet /;

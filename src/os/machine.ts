@@ -55,6 +55,17 @@ function fromReversedHex(address: string): string {
     .join('.');
 }
 
+/** Subnets of IPv6 that the machine has of its own: `2001:db8::7/64`. */
+export function hostIpv6Subnets(): readonly string[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, infos]) =>
+    madeByEngines.test(name)
+      ? []
+      : (infos ?? []).flatMap(({ family, internal, scopeid, cidr }) =>
+          family === 'IPv6' && !internal && scopeid === 0 && cidr !== null ? [cidr] : [],
+        ),
+  );
+}
+
 /** The addresses of this machine by which others may reach it, those of containers left out. */
 export function ownAddresses(): readonly OwnAddress[] {
   return outwardAddresses()

@@ -186,9 +186,10 @@ export class LinuxNetworkDevices implements NetworkDevices {
   async restoreBridge(request: {
     readonly bridge: string;
     readonly address: string;
+    readonly ipv6Address?: string;
     readonly members: readonly number[];
   }): Promise<void> {
-    const { bridge, address } = request;
+    const { bridge, address, ipv6Address } = request;
     const before = this.#hardwareAddresses.get(bridge);
     const own = before === undefined ? '' : `address ${before} `;
     await this.#programs.feed(
@@ -197,6 +198,7 @@ export class LinuxNetworkDevices implements NetworkDevices {
       inLines([
         `link add dev ${bridge} ${own}type bridge`,
         `address add ${address} broadcast + dev ${bridge}`,
+        ...(ipv6Address === undefined ? [] : [`address add ${ipv6Address} dev ${bridge} nodad`]),
         `link set dev ${bridge} up`,
       ]),
     );

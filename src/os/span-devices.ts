@@ -39,7 +39,7 @@ export class LinuxSpanDevices implements SpanDevices {
     if (links === '') return { links, rules, forwarding: '', neighbours: '', routes: '' };
     const [forwarding, neighbours, routes] = await Promise.all([
       this.#list('bridge', ['fdb', 'show']),
-      this.#list('ip', ['-4', 'neighbour', 'show', 'nud', 'permanent']),
+      this.#list('ip', ['neighbour', 'show', 'nud', 'permanent']),
       this.#list('ip', ['-4', 'route', 'show', 'table', 'all']),
     ]);
     return { links, rules, forwarding, neighbours, routes };

@@ -1,3 +1,5 @@
+import type { NetworkAssignment } from '../model/assignment.ts';
+
 const nameBytes = 8;
 /** Of every device that carries a network. */
 export const bridgePrefix = 'tt-';
@@ -43,4 +45,22 @@ export function engineNetworkName(network: {
   readonly ingress: boolean;
 }): string {
   return network.ingress ? `00-${network.networkId}` : network.networkId;
+}
+
+/**
+ * The engine's name of the network that has to be a container's way out, where the engine takes
+ * another one: before the first name it prefers what has IPv6 (20.10). Undefined: it takes that.
+ */
+export function missedWayOut(
+  networks: readonly Pick<
+    NetworkAssignment,
+    'networkId' | 'ingress' | 'internal' | 'ipv6' | 'predefined' | 'name'
+  >[],
+): string | undefined {
+  const [first, ...others] = networks
+    .filter(({ internal }) => !internal)
+    .map((one) => ({ ...one, engineName: one.predefined ? one.name : engineNetworkName(one) }))
+    .toSorted((one, other) => (one.engineName < other.engineName ? -1 : 1));
+  const isMissed = first?.ipv6 === undefined && others.some(({ ipv6 }) => ipv6 !== undefined);
+  return isMissed ? first?.engineName : undefined;
 }

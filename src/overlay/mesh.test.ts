@@ -13,7 +13,6 @@ const ingress: NetworkAssignment = {
   gateway: '10.255.0.1',
   internal: false,
   ingress: true,
-  enableIpv6: false,
   vxlan: { id: 4_097, port: 4_789 },
   driverOptions: {},
   predefined: false,

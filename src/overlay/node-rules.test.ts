@@ -19,7 +19,6 @@ function network(networkId: string, changes: Partial<NetworkAssignment>): Networ
     gateway: '10.0.0.1',
     internal: false,
     ingress: false,
-    enableIpv6: false,
     driverOptions: {},
     predefined: false,
     ...changes,

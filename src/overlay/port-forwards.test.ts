@@ -15,7 +15,6 @@ function network(networkId: string, changes: Partial<NetworkAssignment> = {}) {
     gateway: '10.0.0.1',
     internal: false,
     ingress: false,
-    enableIpv6: false,
     driverOptions: {},
     predefined: false,
     ...changes,

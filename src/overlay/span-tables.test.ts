@@ -53,6 +53,22 @@ test('what leads through a tunnel is told to the device and to its bridge by the
   ]);
 });
 
+test('a task that has an address of IPv6 is found by it, too, and is forgotten with the other', () => {
+  const subnets = { subnet: '10.0.1.0/24', ipv6: { subnet: 'fd00:1::/64' } };
+  const both = { ...span, subnets };
+  const entry = 'fd00:1::6 dev tt-net';
+  const { before, after } = changedSpans([span], [both]);
+  assert.deepEqual(spanDifference(tablesOf(before), tablesOf(after)).additions, {
+    ip: [`neighbour replace ${entry} lladdr 02:42:0a:00:01:06 nud permanent`],
+    bridge: [],
+  });
+  const none = { ...both, remotes: new Map() };
+  assert.deepEqual(spanDifference(tablesOf([both]), tablesOf([none])).removals.ip, [
+    'neighbour delete 10.0.1.6 dev tt-net',
+    `neighbour delete ${entry}`,
+  ]);
+});
+
 test('a span that is wanted no more goes with what leads through it', () => {
   assert.deepEqual(spanDifference(tablesOf([span]), tablesOf([])), {
     removals: {

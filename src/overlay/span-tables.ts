@@ -1,5 +1,6 @@
 import { hardwareAddress } from '../lib/hardware-address.ts';
 import { changedKeys } from '../lib/layered-map.ts';
+import { ipv6AddressOf } from '../model/ipv6.ts';
 import { markOfWay, numberOfTable, wayMark } from './mesh.ts';
 import type { Span } from './spans.ts';
 
@@ -111,6 +112,8 @@ function addBridged(tables: Tables, span: Span): void {
     tables.forwarding.set(key, way);
     tables.bridged.add(key);
     tables.neighbours.set(`${span.bridge} ${address}`, hardware);
+    const ipv6 = span.subnets && ipv6AddressOf(span.subnets, address);
+    if (ipv6 !== undefined) tables.neighbours.set(`${span.bridge} ${ipv6}`, hardware);
   }
 }
 
@@ -171,7 +174,11 @@ export function changedSpans(
 }
 
 function isSameWay(one: Span, other: Span): boolean {
-  return one.bridge === other.bridge && one.tunnel === other.tunnel;
+  return (
+    one.bridge === other.bridge &&
+    one.tunnel === other.tunnel &&
+    one.subnets?.ipv6.subnet === other.subnets?.ipv6.subnet
+  );
 }
 
 /** The span with only those tasks and nodes elsewhere that the other does not have the same. */

@@ -22,7 +22,6 @@ function network(id: string, others: Partial<NetworkAssignment> = {}): NetworkAs
     gateway: '10.0.1.1',
     internal: false,
     ingress: false,
-    enableIpv6: false,
     vxlan: { id: 4_097, port: 4_789 },
     driverOptions: {},
     predefined: false,
@@ -133,4 +132,12 @@ test('packets are as large as declared, or as the link lets pass', () => {
       [1_290, 1_390, 1_390],
     ],
   );
+});
+
+test('a span says how addresses of IPv6 go with those of IPv4, where its network has them', () => {
+  const tasks = [task(here, '10.0.1.2'), task('node-b', '10.0.1.3')];
+  const ipv6 = { subnet: 'fd00:1::/64', gateway: 'fd00:1::1' };
+  const networks = new Map([['abcdefghijk', network('abcdefghijk', { ipv6 })]]);
+  const [span] = spansOf(spanned(tasks, { networks }));
+  assert.deepEqual(span?.subnets, { subnet: '10.0.1.0/24', ipv6 });
 });

@@ -1,4 +1,5 @@
 import type { CatalogNode, CatalogTask, NetworkAssignment } from '../model/assignment.ts';
+import type { BothSubnets } from '../model/ipv6.ts';
 import { mtuOption } from '../model/network.ts';
 import { bridgeName, spanName } from './bridge-name.ts';
 import { FollowedPlaces, isEncrypted } from './span-places.ts';
@@ -24,6 +25,8 @@ export interface Span {
   readonly tunnel?: string;
   /** The address of each task elsewhere, and that of its node. */
   readonly remotes: ReadonlyMap<string, string>;
+  /** Where tasks have addresses of IPv6, too: they go with those. */
+  readonly subnets?: Required<BothSubnets>;
   /**
    * Only of one that is no port of its bridge, but a link of its own to the other nodes: the number
    * of each by its address.
@@ -68,9 +71,14 @@ export function spansOf(spanned: Spanned, places = new FollowedPlaces()): readon
       localAddress,
       mtu: networkMtu(network, spanned.linkMtu),
       ...(isSealed && tunnel !== undefined && { tunnel }),
+      ...subnetsOf(network),
       remotes,
     };
   });
+}
+
+function subnetsOf({ subnet, ipv6 }: NetworkAssignment): Pick<Span, 'subnets'> {
+  return ipv6 === undefined ? {} : { subnets: { subnet, ipv6 } };
 }
 
 /** The size of packets that fit into the tunnel. */

@@ -308,7 +308,6 @@ function viewOf(
     gateway,
     internal: false,
     ingress: true,
-    enableIpv6: false,
     vxlan: { id: 4_097, port: 4_789 },
     driverOptions: {},
     predefined: false,

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { until, type Who } from '../network/stack.ts';
-import { manager, type OverlaySite, type PlacedTask, worker } from './site.ts';
+import {
+  manager,
+  type OverlaySite,
+  placeFormat,
+  type PlacedTask,
+  placeOf,
+  worker,
+} from './site.ts';
 
 const program = join(import.meta.dirname, '../network/task.ts');
 const network = 'net_front';
@@ -33,13 +40,9 @@ class Box {
 
   async place(on = 'front'): Promise<PlacedTask> {
     const networkId = await this.#site.networkId(on);
-    const endpoint = `{{with index .NetworkSettings.Networks "${networkId}"}}{{.IPAddress}}{{end}}`;
-    const format = `{{.Id}} {{.Config.Hostname}} ${endpoint}`;
-    const words = ['inspect', `--format=${format}`, this.#name];
-    const text = await this.#site.hosts.docker(this.#node, ...words);
-    const [containerId = '', hostname = '', address = ''] = text.split(' ');
-    const addresses = new Map(address === '' ? [] : [[on, address]]);
-    return { node: this.#node, containerId, hostname, addresses };
+    const words = ['inspect', `--format=${placeFormat}`, this.#name];
+    const line = await this.#site.hosts.docker(this.#node, ...words);
+    return placeOf(this.#node, { line, short: (id) => (id === networkId ? on : id) });
   }
 }
 
@@ -63,9 +66,12 @@ function registerReach(world: () => OverlaySite): void {
     const [farPlace, nearPlace] = [await far.place(), await near.place()];
     await Promise.all([farPlace, nearPlace].map((place) => site.untilListening(place)));
     const address = farPlace.addresses.get('front') ?? '';
+    const ipv6 = `[${farPlace.ipv6.get('front')}]`;
+    // By a name, either.
+    const own = [client.addresses.get('front'), client.ipv6.get('front')];
     const isFar = ({ value }: { readonly value?: Who }): boolean =>
-      value?.host === farPlace.hostname && value.client === client.addresses.get('front');
-    for (const name of ['far', 'crate', farPlace.containerId.slice(0, 12), address]) {
+      value?.host === farPlace.hostname && own.includes(value.client);
+    for (const name of ['far', 'crate', farPlace.containerId.slice(0, 12), address, ipv6]) {
       await site.untilCall(client, { to: `${name}:80`, isRight: isFar });
     }
     for (const [from, to, host] of [

@@ -19,7 +19,35 @@ export interface PlacedTask {
   readonly hostname: string;
   /** By name of the network, without the stack's. */
   readonly addresses: ReadonlyMap<string, string>;
+  /** The same, of the networks that have IPv6. */
+  readonly ipv6: ReadonlyMap<string, string>;
 }
+
+/** What the engine says of a container that is on these networks; `short`: names by their id. */
+export function placeOf(
+  node: string,
+  of: { readonly line: string; readonly short: (networkId: string) => string },
+): PlacedTask {
+  const [containerId = '', hostname = '', ...places] = of.line.trim().split(' ');
+  const found = places.map((place) => {
+    const [id = '', address = '', ipv6 = ''] = place.split('=');
+    return { network: of.short(id.replace(/^00-/, '')), address, ipv6 };
+  });
+  return {
+    node,
+    containerId,
+    hostname,
+    addresses: new Map(found.map(({ network, address }) => [network, address])),
+    ipv6: new Map(
+      found.filter((one) => one.ipv6.includes(':')).map(({ network, ipv6 }) => [network, ipv6]),
+    ),
+  };
+}
+
+/** What `placeOf` reads. */
+export const placeFormat =
+  '{{.Id}} {{.Config.Hostname}}{{range $id, $one := .NetworkSettings.Networks}}' +
+  ' {{$id}}={{$one.IPAddress}}={{$one.GlobalIPv6Address}}{{end}}';
 
 /** A manager and a worker with the stack of `compose.yml`. */
 export class OverlaySite implements AsyncDisposable {
@@ -84,18 +112,10 @@ export class OverlaySite implements AsyncDisposable {
     const filter = `label=com.docker.swarm.service.name=${stack}_${of.service}`;
     const ids = await this.hosts.engine(node, 'ps', '--quiet', '--filter', filter);
     if (ids === '') return [];
-    const format =
-      '{{.Id}} {{.Config.Hostname}}{{range $id, $one := .NetworkSettings.Networks}}' +
-      ' {{$id}}={{$one.IPAddress}}{{end}}';
-    const text = await this.hosts.engine(node, 'inspect', `--format=${format}`, ...ids.split('\n'));
-    return text.split('\n').map((line) => {
-      const [containerId = '', hostname = '', ...pairs] = line.split(' ');
-      const addresses = pairs.map((pair) => {
-        const [id = '', address = ''] = pair.split('=');
-        return [of.networks.get(id.replace(/^00-/, '')) ?? id, address] as const;
-      });
-      return { node, containerId, hostname, addresses: new Map(addresses) };
-    });
+    const words = ['inspect', `--format=${placeFormat}`, ...ids.split('\n')];
+    const text = await this.hosts.engine(node, ...words);
+    const short = (id: string): string => of.networks.get(id) ?? id;
+    return text.split('\n').map((line) => placeOf(node, { line, short }));
   }
 
   async #networkNames(): Promise<ReadonlyMap<string, string>> {

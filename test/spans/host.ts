@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { hardwareAddress } from '../../src/lib/hardware-address.ts';
+import { ipv6AddressOf } from '../../src/model/ipv6.ts';
 import type { Span } from '../../src/overlay/spans.ts';
 import { expectRun } from '../network/expect-run.ts';
 import { runApart } from '../fixture/run-apart.ts';
@@ -12,6 +13,7 @@ import { runApart } from '../fixture/run-apart.ts';
 export const bridge = 'tt-span';
 export const device = 'tt-span-x';
 export const gateway = '10.0.9.1';
+const subnets = { subnet: '10.0.9.0/24', ipv6: { subnet: 'fd00:9::/64' } };
 const program = (name: string) => join(import.meta.dirname, name);
 
 type Running = ChildProcessByStdio<Writable, Readable, null>;
@@ -81,12 +83,25 @@ export class SpanHost implements AsyncDisposable {
     const own = ['address', hardwareAddress(container), 'mtu', String(mtu)];
     await within('link', 'set', 'eth0', ...own);
     await within('address', 'add', `${container}/24`, 'dev', 'eth0');
+    await within(
+      'address',
+      'add',
+      `${ipv6AddressOf(subnets, container)}/64`,
+      'dev',
+      'eth0',
+      'nodad',
+    );
     await within('link', 'set', 'eth0', 'up');
     await within('route', 'add', 'default', 'via', gateway);
     const serving = startIn(inside, [program('bytes.ts'), 'serve']);
     await once(serving.stdout, 'data');
     const holder = startIn(name, of.holder);
     return new SpanHost({ name, address, container, holder, serving });
+  }
+
+  /** Of the container. */
+  get ipv6(): string {
+    return ipv6AddressOf(subnets, this.container) ?? '';
   }
 
   /** This host's span, where these containers are on the other. */
@@ -98,6 +113,7 @@ export class SpanHost implements AsyncDisposable {
       port: 4_789,
       localAddress: this.address,
       mtu: 1_450,
+      subnets,
       remotes: new Map(containers.map((address) => [address, other.address])),
     };
   }

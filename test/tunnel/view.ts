@@ -23,7 +23,6 @@ export function viewOf({ hosts, isEncrypted, encryption, addresses = {} }: Told)
     gateway,
     internal: false,
     ingress: false,
-    enableIpv6: false,
     vxlan: { id: 4_098, port: 4_789 },
     driverOptions: isEncrypted ? { encrypted: '' } : {},
     predefined: false,
