@@ -2,7 +2,7 @@ import type { Logger } from '../host/logger.ts';
 import type { NetworkDevices } from '../host/network-devices.ts';
 import type { NetworkAssignment } from '../model/assignment.ts';
 import { ipv6Rules } from '../overlay/ipv6-rules.ts';
-import type { Ruleset } from '../overlay/ruleset.ts';
+import type { Ruleset, Source } from '../overlay/ruleset.ts';
 import { PacketFilter } from './packet-filter.ts';
 
 /** Our tables of the kernel's packet filter: of IPv4, and of IPv6 once a network has that. */
@@ -22,6 +22,11 @@ export class PacketFilters {
   /** How often one of the kernel's tables was found to be other than ours. */
   get driftCount(): number {
     return this.#ipv4.driftCount + this.#ipv6.driftCount;
+  }
+
+  /** See `PacketFilter.prepare`. */
+  prepare(source: Source): void {
+    this.#ipv4.prepare(source);
   }
 
   /**
