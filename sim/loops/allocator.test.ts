@@ -296,7 +296,7 @@ test('subnets of both kinds may be declared, in any order', () => {
   ]);
   assert.equal(high?.gateway, '2001:db8::ff:1');
   assert.throws(() => addWithIpv6(tables, 'c', [{ subnet: 'fd00:9::/64' }]), {
-    code: 'conflict',
+    code: 'invalid-argument',
     message: /fd00:9::\/64 of network c overlaps fd00:9::\/120 of network a$/,
   });
 });

@@ -28,8 +28,8 @@ interface ChosenSubnet {
 /**
  * Subnet and gateway of IPv6 beside those of IPv4: declared ones, or a unique local subnet.
  *
- * @throws TuttiError `invalid-argument` where they do not go with those of IPv4, `conflict` where
- *   the subnet overlaps another, `resource-exhausted` where none is left.
+ * @throws TuttiError `invalid-argument` where they do not go with those of IPv4, or overlap those
+ *   of another network, `resource-exhausted` where none is left.
  */
 export function allocateIpv6(view: View, given: Given): ChosenSubnet {
   const { network } = given;
@@ -83,7 +83,7 @@ function declaredSubnet(
   const other = takenRanges(view, network.id).find((one) => ipv6SubnetsOverlap(one.range, range));
   if (other === undefined) return range;
   throw new TuttiError(
-    'conflict',
+    'invalid-argument',
     `the subnet ${text} of network ${network.spec.name} overlaps ` +
       `${formatIpv6Subnet(other.range)} of network ${other.name}`,
     { field, hint: 'Choose another subnet, or declare none.' },

@@ -90,13 +90,13 @@ function registerNetworks(world: () => OverlaySite): void {
     const site = world();
     const create = async (...words: readonly string[]): Promise<string> =>
       await site.docker('network', 'create', '--driver=overlay', ...words).catch(String);
-    const subnets = ['--subnet=10.77.0.0/24', '--subnet=fd00:beef::/64'];
+    const subnets = ['--subnet=10.78.0.0/24', '--subnet=fd00:beef::/64'];
     await create('--ipv6', ...subnets, 'mixed');
     const { IPAM } = await inspect(site, 'mixed');
     assert.deepEqual(
       IPAM.Config.map(({ Subnet, Gateway }) => [Subnet, Gateway]),
       [
-        ['10.77.0.0/24', '10.77.0.1'],
+        ['10.78.0.0/24', '10.78.0.1'],
         ['fd00:beef::/64', 'fd00:beef::1'],
       ],
     );
@@ -110,7 +110,8 @@ function registerNetworks(world: () => OverlaySite): void {
       ['a range of IPv6', ['--ipv6', '--subnet=fd00:1::/64', '--ip-range=fd00:1::/80', 'range']],
     ];
     for (const [reason, words] of refusals) {
-      assert.ok((await create(...words)).includes(reason), words.join(' '));
+      const said = await create(...words);
+      assert.ok(said.includes(reason), `${words.join(' ')}: ${said}`);
     }
     await site.docker('network', 'rm', 'mixed');
   });
