@@ -29,7 +29,7 @@ import { isBound } from './tls-binding.ts';
 import { SecureServer } from './tls-server.ts';
 
 /** How long a port that another program has is waited for, and how often it is tried. */
-const portPatienceMs = 3_000;
+const portPatienceMs = 8_000;
 const portRetryMs = 100;
 /** Of all machines together: nodes have one each. */
 const connectionLimit = 4_096;
