@@ -272,3 +272,42 @@ test('one asker does not hold all connections of a network', async () => {
   while (!(await isAnswered(address)));
   for (const socket of sockets) socket.destroy();
 });
+
+test('whoever asks while one server leaves its port to another is answered by one of them', async () => {
+  const names = new StandInNames();
+  const upstream = upstreamOf(async () => undefined);
+  const patienceMs = 5_000;
+  const first = new DnsServer({ names, upstream, logger });
+  const { port } = await first.open('net', address);
+  let server = first;
+  const over = new AbortController();
+  const ask = async (): Promise<boolean> => {
+    // The kernel chooses a server by the asker's port.
+    const client = createSocket('udp4');
+    client.connect(port, address);
+    await once(client, 'connect');
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), patienceMs);
+    client.once('message', () => resolve(true));
+    client.send(queryFor('web-1'));
+    const isAnswered = await promise;
+    clearTimeout(timer);
+    client.close();
+    return isAnswered;
+  };
+  const askAgainAndAgain = async (): Promise<number> => {
+    let lost = 0;
+    while (!over.signal.aborted) if (!(await ask())) lost += 1;
+    return lost;
+  };
+  const asking = Promise.all(Array.from({ length: 20 }, askAgainAndAgain));
+  for (let times = 0; times < 20; times += 1) {
+    const next = new DnsServer({ names, upstream, logger, portOf: () => port });
+    await next.open('net', address);
+    await server.handOver();
+    server = next;
+  }
+  over.abort();
+  assert.deepEqual(new Set(await asking), new Set([0]));
+  await server.close('net');
+});

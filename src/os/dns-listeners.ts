@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DnsAsker, DnsListeners, DnsPort, NameSource } from '../host/network-devices.ts';
 import type { Logger } from '../host/logger.ts';
 import { TuttiError } from '../lib/error.ts';
-import { sendBack } from './datagrams.ts';
+import { SharedPort } from './datagrams.ts';
 import { answerAgain, encodeAnswer, type EncodedAnswer, passOn } from './dns-answers.ts';
 import {
   type DnsQuery,
@@ -44,6 +44,7 @@ interface Asker extends DnsAsker {
 }
 
 interface Listener extends DnsPort {
+  readonly udp: SharedPort;
   close(): void;
 }
 
@@ -106,12 +107,30 @@ export class DnsServer implements DnsListeners {
   /** Leaves the answers to somebody else, who listens on the same ports. */
   async handOver(): Promise<void> {
     const giveUpAt = performance.now() + answerLimitMs;
-    while (this.#open > 0 && performance.now() < giveUpAt) await sleep(answerLookMs);
+    await this.#untilAnswered(giveUpAt);
     const all = this.#listeners.values();
-    const listeners = await Promise.all([...all].map((one) => one.catch(() => undefined)));
+    const opened = await Promise.all([...all].map((one) => one.catch(() => undefined)));
+    const listeners = opened.filter((listener) => listener !== undefined);
+    // Where the address is gone, so is everybody who asked there.
+    await Promise.allSettled(listeners.map(({ udp }) => this.#leave(udp, giveUpAt)));
     await closeShared(() => {
-      for (const listener of listeners) listener?.close();
+      for (const listener of listeners) listener.close();
     });
+  }
+
+  /** Every query that came is answered, also those of who asked elsewhere. */
+  async #leave(port: SharedPort, giveUpAt: number): Promise<void> {
+    for (;;) {
+      await port.shut();
+      await this.#untilAnswered(giveUpAt);
+      if (port.isIdle) return;
+      port.reopen();
+      if (performance.now() >= giveUpAt) return;
+    }
+  }
+
+  async #untilAnswered(giveUpAt: number): Promise<void> {
+    while (this.#open > 0 && performance.now() < giveUpAt) await sleep(answerLookMs);
   }
 
   async #listen(networkId: string, address: string): Promise<Listener> {
@@ -143,7 +162,8 @@ export class DnsServer implements DnsListeners {
     });
     await bound(udp, { port, address });
     const closing = new AbortController();
-    udp.on('message', this.#onDatagram(networkId, { udp, signal: closing.signal }));
+    const sharedUdp = new SharedPort(udp);
+    udp.on('message', this.#onDatagram(networkId, { udp: sharedUdp, signal: closing.signal }));
     udp.on('error', (error) => this.#logger.warn('DNS over UDP', { error: error.message }));
     const connectionsOf = new Map<string, number>();
     const tcp = createServer((socket) => {
@@ -163,16 +183,16 @@ export class DnsServer implements DnsListeners {
       udp.close();
       tcp.close();
     };
-    return { port, close };
+    return { port, udp: sharedUdp, close };
   }
 
   #onDatagram(
     networkId: string,
-    by: { readonly udp: Socket; readonly signal: AbortSignal },
+    by: { readonly udp: SharedPort; readonly signal: AbortSignal },
   ): (bytes: Buffer, client: RemoteInfo) => void {
     const say = (bytes: Buffer, to: RemoteInfo): void => {
       // Others may take longer to answer than the network is there.
-      if (!by.signal.aborted) sendBack(by.udp, { to, bytes });
+      if (!by.signal.aborted) by.udp.answer({ to, bytes });
     };
     return (bytes, client) => {
       const asker = { networkId, clientAddress: client.address };
