@@ -62,7 +62,8 @@ async function main(): Promise<void> {
     header: ['what', `${many} services`, `${few} services`, 'ratio, median of pairs', 'wanted'],
     rows: [
       row('all at once, until the kernel has it', ({ loadMs }) => [loadMs], [0, '', '≤ 1,000']),
-      row('… processor time', ({ loadProcessorMs }) => [loadProcessorMs], [0, '', '']),
+      row('… and every name has its place', ({ namesMs }) => [namesMs], [0, '', '']),
+      row('… processor time of both', ({ loadProcessorMs }) => [loadProcessorMs], [0, '', '']),
       row('one back end leaves or comes back', ({ changeMs }) => changeMs, [1, '', '≤ 30']),
       row('… processor time', ({ changeProcessorMs }) => [changeProcessorMs], [1, '', '']),
       row('a new connection to a virtual address', ({ connectMs }) => connectMs, [
@@ -74,7 +75,7 @@ async function main(): Promise<void> {
     notes: [
       'Services of two back ends with a virtual address on one network, on four other nodes. The node’s own code and programs (`nft`, `ip`, `bridge`), a real kernel; in place of a container engine something that makes the bridge.',
       'Processor time is that of the node’s process and of the programs that it starts; of a change the mean of 100. On a machine that does other things besides it says more than the time that passes.',
-      'Rules, virtual addresses, forwarding entries and neighbours; not what the manager and the wire take.',
+      'Rules, virtual addresses, forwarding entries and neighbours; not what the manager and the wire take. Names are answered from the beginning; who asks before they have their places waits for that.',
       'A connection goes from a container by the virtual address to a container on the same node.',
     ],
     samples: measured,

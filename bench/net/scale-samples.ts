@@ -3,7 +3,9 @@ export interface ScaleRun {
   readonly services: number;
   /** From when it is told of all of them until the kernel has them. */
   readonly loadMs: number;
-  /** Processor time of that, of the programs that were started too. */
+  /** The same until names can be looked up without waiting for the tables to be made. */
+  readonly namesMs: number;
+  /** Processor time of both, of the programs that were started too. */
   readonly loadProcessorMs: number;
   /** The same of one change, the mean of all. */
   readonly changeProcessorMs: number;

@@ -81,10 +81,8 @@ export class LinuxNodeNetwork implements NodeNetwork {
   /** Where names are answered on another port than before, while queries may be led to that. */
   readonly #movedGateways = new Set<string>();
   #view = emptyView;
-  readonly #serviceGroups = new ServiceGroups();
-  /** Of the view. */
-  #groups: ReadonlyMap<string, ServiceGroup> = new Map();
-  readonly #names = new Names(emptyView);
+  readonly #groups = new ServiceGroups();
+  readonly #names = new Names(emptyView, this.#groups);
   readonly #rulesMemo = new NodeRulesMemo();
   readonly #portsMemo = new PortForwardsMemo();
   #refused: readonly RefusedPort[] = [];
@@ -217,8 +215,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
 
   #showNames(view: DiscoveryView): void {
     this.#view = view;
-    this.#groups = this.#serviceGroups.of(view);
-    this.#names.show(view, this.#groups);
+    this.#names.show(view);
   }
 
   /** One at a time: each compares with what the one before it loaded. */
@@ -230,43 +227,43 @@ export class LinuxNodeNetwork implements NodeNetwork {
 
   async #bringUpToDate(): Promise<void> {
     const { devices } = this.#options;
-    const existing = [...this.#view.networks].filter(([id]) => this.#dnsPorts.has(id));
-    const isEmpty = existing.length === 0 && this.#view.publications.length === 0;
+    const whole = this.#view;
+    const existing = [...whole.networks].filter(([id]) => this.#dnsPorts.has(id));
+    const isEmpty = existing.length === 0 && whole.publications.length === 0;
     if (isEmpty && !this.#filter.isLoaded) return;
-    const view = { ...this.#view, networks: new Map(existing) };
-    const groups = this.#groups;
+    const view = { ...whole, networks: new Map(existing) };
     // Nobody is led to a task on another node before the way there is.
     const joined = await this.#joints.join(view, (spans) => {
-      this.#meanwhile(groups, () => {
-        followServices({ view, groups, spans }, this.#rulesMemo);
+      this.#soon(whole, () => {
+        followServices({ view, groups: this.#groups.of(view), spans }, this.#rulesMemo);
         this.#filter.prepare(this.#rulesMemo.services.values);
       });
     });
+    const groups = this.#groups.of(view);
     const forwards = await this.#holdPorts(view, { groups, mesh: joined.mesh });
     const shown = { view, groups, dnsPorts: this.#dnsPorts, forwards, ...joined };
     const rules = nodeRules(shown, this.#rulesMemo);
-    const loading = Promise.all([
+    await Promise.all([
       this.#filter.show(rules.ruleset, view.networks),
       ...[...rules.virtualAddresses].map(
         async ([bridge, addresses]) => await devices.setAddresses(bridge, addresses),
       ),
     ]);
-    // The next question would wait for it.
-    this.#meanwhile(groups, () => this.#names.catchUp());
-    await loading;
     await Promise.all([
       this.#moveQueries(view),
       this.#moveFlows(this.#backEnds.change(rules.backEnds, view)),
       this.#allowHairpin(view, [...rules.virtualAddresses.keys()]),
     ]);
     this.#unwanted.remove();
+    // The next question would wait for it; the kernel's programs, which need the processor, do not.
+    this.#soon(whole, () => this.#names.catchUp());
   }
 
-  /** Once the kernel's programs run: what comes next most likely, but not what came before. */
-  #meanwhile(groups: ReadonlyMap<string, ServiceGroup>, work: () => void): void {
+  /** In a turn of its own: what comes next most likely, unless there is something newer by then. */
+  #soon(view: DiscoveryView, work: () => void): void {
     const { clock, logger } = this.#options;
     const working = clock.turn().then(() => {
-      if (groups === this.#groups) work();
+      if (view === this.#view) work();
     });
     working.catch((error: unknown) => {
       logger.error('names and rules could not be prepared', {

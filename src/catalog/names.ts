@@ -11,7 +11,7 @@ import { FollowedMap } from '../lib/followed-map.ts';
 import { parseIpv6Reverse } from '../lib/ipv6.ts';
 import type { CatalogService, CatalogTask, NetworkAssignment } from '../model/assignment.ts';
 import { ipv4AddressOf, ipv6AddressOf } from '../model/ipv6.ts';
-import { groupServices, type ServiceGroup } from './service-groups.ts';
+import { type ServiceGroup, ServiceGroups } from './service-groups.ts';
 import { parsePortName, type PortName, targetPortOf } from './service-ports.ts';
 
 /** What a name stands for on one network, for one service. */
@@ -58,24 +58,25 @@ export class Names implements NameSource {
   readonly #byAddress = new Map<string, readonly CatalogTask[]>();
   readonly #byVirtualAddress = new Map<string, CatalogService>();
   #view: DiscoveryView;
-  #groups: ReadonlyMap<string, ServiceGroup> = new Map();
+  readonly #groups: ServiceGroups;
   /** The tables do not show the view yet. */
   #isBehind = false;
   #revision = 0;
 
-  constructor(view: DiscoveryView, groups = groupServices(view)) {
+  /** @param groups Of the same views, for whoever else needs them. */
+  constructor(view: DiscoveryView, groups = new ServiceGroups()) {
+    this.#groups = groups;
     this.#view = view;
-    this.show(view, groups);
+    this.show(view);
   }
 
   /**
    * Answers as this view says from now on. Costs what differs from the view before, with the first
    * question or with `catchUp`.
    */
-  show(view: DiscoveryView, groups: ReadonlyMap<string, ServiceGroup>): void {
+  show(view: DiscoveryView): void {
     this.#view = view;
     this.#revision += 1;
-    this.#groups = groups;
     this.#isBehind = true;
   }
 
@@ -87,7 +88,7 @@ export class Names implements NameSource {
       [...this.#view.networks.values()].flatMap((one) => (one.ingress ? [one.networkId] : [])),
     );
     const isIngress = (networkId: string): boolean => ingress.has(networkId);
-    const { come, gone } = this.#services.follow(this.#groups, {
+    const { come, gone } = this.#services.follow(this.#groups.of(this.#view), {
       context: [[...ingress].join()],
       inputsOf: ({ service }) =>
         service?.networks.map(({ networkId }) => isIngress(networkId)) ?? [],

@@ -5,7 +5,6 @@ import type { DiscoveryView } from '../host/node-network.ts';
 import type { CatalogService, CatalogTask } from '../model/assignment.ts';
 import { explainName } from './explain-name.ts';
 import { Names } from './names.ts';
-import { groupServices } from './service-groups.ts';
 
 const front = {
   networkId: 'front',
@@ -154,7 +153,7 @@ test('names follow when a service gets another virtual address, and when it goes
   const shownAs = (services: readonly CatalogService[]) => {
     const next = { ...view, services: new Map(services.map((one) => [one.serviceId, one])) };
     const before = names.revision;
-    names.show(next, groupServices(next));
+    names.show(next);
     assert.ok(names.revision > before);
   };
   const [own = { networkId: 'front', aliases: [] }] = web.networks;

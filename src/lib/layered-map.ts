@@ -40,13 +40,19 @@ export class LayeredMap<Key, Value> implements ReadonlyMap<Key, Value> {
   }
 
   has(key: Key): boolean {
-    return this.#added.has(key) || (this.#base.rows.has(key) && !this.#removed.has(key));
+    return this.#added.has(key) || this.#isOfBase(key);
+  }
+
+  /** Looking into a map that is empty costs as much as into another one: most begin so. */
+  #isOfBase(key: Key): boolean {
+    const { rows } = this.#base;
+    return rows.size > 0 && rows.has(key) && !this.#removed.has(key);
   }
 
   set(key: Key, value: Value): this {
     this.#copy = undefined;
-    if (!this.#base.rows.has(key) || this.#removed.has(key)) this.#added.set(key, value);
-    else this.#replaced.set(key, value);
+    if (this.#isOfBase(key)) this.#replaced.set(key, value);
+    else this.#added.set(key, value);
     return this;
   }
 
@@ -112,31 +118,46 @@ export class LayeredMap<Key, Value> implements ReadonlyMap<Key, Value> {
     return keys.union(own.before.keys);
   }
 
-  *entries(): Generator<[Key, Value], undefined> {
-    const isPlain = this.#replaced.size + this.#removed.size === 0;
-    for (const row of this.#base.rows) {
-      const [key, value] = row;
-      if (isPlain) yield row;
-      else if (!this.#removed.has(key)) {
-        yield [key, this.#replaced.has(key) ? (this.#replaced.get(key) as Value) : value];
-      }
+  /** The map that alone has all rows, where one does. */
+  get #whole(): ReadonlyMap<Key, Value> | undefined {
+    if (this.#base.rows.size === 0) return this.#added;
+    const changes = this.#replaced.size + this.#removed.size + this.#added.size;
+    return changes === 0 ? this.#base.rows : undefined;
+  }
+
+  *#merged(): Generator<[Key, Value], undefined> {
+    for (const [key, value] of this.#base.rows) {
+      if (this.#removed.has(key)) continue;
+      yield [key, this.#replaced.has(key) ? (this.#replaced.get(key) as Value) : value];
     }
     yield* this.#added;
     return undefined;
   }
 
-  [Symbol.iterator](): Generator<[Key, Value], undefined> {
+  *#mergedKeys(): Generator<Key, undefined> {
+    for (const [key] of this.#merged()) yield key;
+    return undefined;
+  }
+
+  *#mergedValues(): Generator<Value, undefined> {
+    for (const [, value] of this.#merged()) yield value;
+    return undefined;
+  }
+
+  entries(): MapIterator<[Key, Value]> {
+    return this.#whole?.entries() ?? this.#merged();
+  }
+
+  [Symbol.iterator](): MapIterator<[Key, Value]> {
     return this.entries();
   }
 
-  *keys(): Generator<Key, undefined> {
-    for (const [key] of this.entries()) yield key;
-    return undefined;
+  keys(): MapIterator<Key> {
+    return this.#whole?.keys() ?? this.#mergedKeys();
   }
 
-  *values(): Generator<Value, undefined> {
-    for (const [, value] of this.entries()) yield value;
-    return undefined;
+  values(): MapIterator<Value> {
+    return this.#whole?.values() ?? this.#mergedValues();
   }
 
   forEach(

@@ -90,7 +90,7 @@ export function nodeRules(shown: ShownNetworks, memo = new NodeRulesMemo()): Nod
   const { nodes, downNodes = new Map<string, CatalogNode>() } = shown.view;
   const ofNodes =
     mesh === undefined ? {} : meshPart(mesh, [...nodes.values(), ...downNodes.values()]);
-  const isSealed = (common.sealed?.size ?? 0) > 0;
+  const isSealed = [...(common.sealed ?? [])].length > 0;
   const { vipChoices, portChoices } = memo;
   const has = { isJoined: shown.spans.length > 0, isMeshed: mesh !== undefined, isSealed };
   const tunnel = isSealed ? tunnelName(shown.view.nodeId) : undefined;

@@ -25,17 +25,19 @@ export interface Collection {
   readonly type: string;
 }
 
-/** Elements of some of the maps and sets: value by key (the empty string in sets). */
+/** Elements of some of the maps and sets. */
 export type Part = Readonly<Record<string, Elements | undefined>>;
 
-export type Elements = ReadonlyMap<string, string>;
+/** Each key once, with its value (the empty string in sets). */
+export type Elements = Iterable<Element>;
 type Element = readonly [key: string, value: string];
+type ElementMap = ReadonlyMap<string, string>;
 
 /** What has a part of the elements, by what it is. No key is in two parts. */
 export type Source = ReadonlyMap<string, { readonly part: Part }>;
 
 /** All elements of one map or set. */
-export function elementsOf({ collections, sources }: Ruleset, name: string): Elements {
+export function elementsOf({ collections, sources }: Ruleset, name: string): ElementMap {
   const all = new Map<string, string>();
   if (!collections.has(name)) return all;
   for (const source of sources) {
@@ -81,13 +83,15 @@ function elementTexts(source: Source): ReadonlyMap<string, string> {
   const lists = new Map<string, string[]>();
   for (const { part } of source.values()) {
     for (const [name, elements] of Object.entries(part)) {
-      if (elements === undefined || elements.size === 0) continue;
+      if (elements === undefined) continue;
       const list = lists.get(name) ?? [];
       lists.set(name, list);
       for (const element of elements) list.push(elementText(element));
     }
   }
-  return new Map(Array.from(lists, ([name, list]) => [name, list.join(', ')]));
+  return new Map(
+    [...lists].flatMap(([name, list]) => (list.length === 0 ? [] : [[name, list.join(', ')]])),
+  );
 }
 
 function elementText([key, value]: Element): string {
@@ -116,7 +120,7 @@ function renderChain(
 interface ElementsOf {
   readonly table: string;
   readonly name: string;
-  readonly elements: Elements;
+  readonly elements: ElementMap;
 }
 
 function renderAddition({ table, name, elements }: ElementsOf): string {
@@ -177,7 +181,7 @@ function changedParts(
   return { old, recent };
 }
 
-function ofParts(parts: readonly Part[], name: string): Elements {
+function ofParts(parts: readonly Part[], name: string): ElementMap {
   const all = new Map<string, string>();
   for (const part of parts) addAll(all, part[name]);
   return all;
@@ -205,6 +209,6 @@ function chainDifference(
 }
 
 /** The elements that the other does not have with the same value. */
-function without(elements: Elements, other: Elements): Elements {
+function without(elements: ElementMap, other: ElementMap): ElementMap {
   return new Map([...elements].filter(([key, value]) => other.get(key) !== value));
 }

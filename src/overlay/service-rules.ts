@@ -31,9 +31,9 @@ export function serviceRules(
   group: ServiceGroup,
   { networks, nodeId, reaches }: ServiceWorld,
 ): ServiceRules {
-  const vip = new Map<string, string>();
-  const slotsOfAll = new Map<string, string>();
-  const virtual = new Map<string, string>();
+  const vip: [string, string][] = [];
+  const slotsOfAll: [string, string][] = [];
+  const virtual: [string, string][] = [];
   const virtualAddresses: { readonly bridge: string; readonly address: string }[] = [];
   const found: string[] = [];
   const choices: Choice[] = [];
@@ -46,7 +46,7 @@ export function serviceRules(
     if (virtualAddress === undefined || network === undefined || network.ingress) continue;
     const bridge = bridgeName(networkId);
     virtualAddresses.push({ bridge, address: virtualAddress });
-    virtual.set(virtualAddress, '');
+    virtual.push([virtualAddress, '']);
     const backEnds = ready
       .filter((task) => reaches(task, networkId))
       .flatMap((task) => task.addresses.filter((one) => one.networkId === networkId))
@@ -54,9 +54,9 @@ export function serviceRules(
     if (backEnds.length === 0) continue;
     const { choice, slots } = chooseFrom(backEnds, group.service?.affinity);
     choices.push(choice);
-    vip.set(`"${bridge}" . ${virtualAddress}`, `goto vip-${choice}`);
+    vip.push([`"${bridge}" . ${virtualAddress}`, `goto vip-${choice}`]);
     for (const [slot, backEnd] of slots.entries()) {
-      slotsOfAll.set(`${virtualAddress} . ${slot}`, backEnd);
+      slotsOfAll.push([`${virtualAddress} . ${slot}`, backEnd]);
     }
     found.push(...backEnds);
   }
