@@ -18,6 +18,7 @@ import {
   requestStream,
   sessionSettings,
 } from './session-transport.ts';
+import { endInSilence } from './silent-connections.ts';
 import { SecureClient } from './tls-client.ts';
 
 /** For a handshake, where there are others to be asked. */
@@ -116,6 +117,7 @@ export class NetworkTransport implements AgentTransport {
       this.#askedLast = formatHostPort(address);
       try {
         const connected = await this.#client.connect(address, AbortSignal.any([signal, ...limit]));
+        endInSilence(connected, () => addressesOf(this.#identity).length > 1);
         this.#current = { session: connected, streams: 0 };
         return this.#current;
       } catch (error) {
