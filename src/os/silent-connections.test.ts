@@ -87,3 +87,13 @@ test('a connection is kept where nobody else can be turned to', async (context) 
   await pass(context, 4);
   assert.equal(at.session.destroyed, true);
 });
+
+test('a connection that somebody else has ended is asked no more', async (context) => {
+  await using at = await site();
+  context.mock.timers.enable({ apis: ['setInterval'] });
+  endInSilence(at.session, () => true);
+  at.cut();
+  at.session.destroy();
+  context.mock.timers.tick(periodMs);
+  assert.equal(at.session.destroyed, true);
+});

@@ -15,6 +15,8 @@ export function endInSilence(session: ClientHttp2Session, isWatched: () => boole
   let unanswered = 0;
   let readBytes = 0;
   const timer = setInterval(() => {
+    // Its socket is gone at once, and that it is closed is told when the other side knows it.
+    if (session.destroyed) return clearInterval(timer);
     const { bytesRead } = session.socket;
     if (bytesRead !== readBytes || !isWatched()) unanswered = 0;
     readBytes = bytesRead;
