@@ -117,8 +117,8 @@ function sizeHint(largestBytes: number | undefined): string {
   const raise = 'Give the link that takes less the size of the others (`ip link set dev … mtu …`)';
   if (largestBytes === undefined) return `${raise}.`;
   return (
-    `${raise}, or make the networks anew with ` +
-    `\`--opt ${mtuOption}=${largestBytes - headerBytes}\` (in Compose: driver_opts).`
+    `${raise}, or make the networks anew: from now on they are made for what passes. ` +
+    `\`--opt ${mtuOption}=${largestBytes - headerBytes}\` (in Compose: driver_opts) says it of one.`
   );
 }
 

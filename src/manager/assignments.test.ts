@@ -104,6 +104,54 @@ test('a network has the size of packets of the smallest link, once a node says i
   assert.equal(told(), 1_500);
 });
 
+test('a network has the size of packets that were seen to pass, until larger ones pass', async () => {
+  const { world, near, far, network } = await twoNodes();
+  await runOn(world, network, 'vm');
+  const agents = [near, far];
+  for (const agent of agents) {
+    await agent.send({
+      kind: 'description',
+      description: { ...agent.description, linkMtu: 1_500 },
+    });
+  }
+  const examine = async (largestBytes: number): Promise<void> => {
+    const steps = Array.fromAsync(world.control.examineNetwork(new AbortController().signal));
+    await world.settle();
+    for (const agent of agents) {
+      const asked = agent.heard.findLast((message) => message.kind === 'examine');
+      const paths = (asked?.order.peers ?? []).map(({ nodeId }) => ({
+        nodeId,
+        sent: 10,
+        answered: 10,
+        full: false,
+        largestBytes,
+      }));
+      await agent.send({
+        kind: 'examined',
+        requestId: asked?.requestId ?? '',
+        examination: {
+          at: 1,
+          linkMtu: 1_500,
+          dataPath: { kind: 'seen', fullBytes: 1_450, paths, heard: [] },
+          ports: [],
+          names: [],
+          kernel: { differences: [], repairs: [], bridgeFilter: 'on' },
+          dropPolicies: [],
+        },
+      });
+    }
+    await steps;
+    await world.settle();
+  };
+  const told = () => near.view.networks.get(network.id)?.linkMtu;
+  await world.settle();
+  assert.equal(told(), 1_500);
+  await examine(1_280);
+  assert.equal(told(), 1_280);
+  await examine(1_500);
+  assert.equal(told(), 1_500);
+});
+
 test('nodes are told of an affinity; another one is refused', async () => {
   const { world, near } = await twoNodes();
   const ports = [

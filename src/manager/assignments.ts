@@ -95,10 +95,12 @@ const leastLinkMtu = 576;
 
 /** Containers keep the size that they began with, and any node may get a task of the network. */
 function smallestLink(view: View): Pick<NetworkAssignment, 'linkMtu'> {
+  const sizes = [...view.nodes.all()].map(({ description }) => description.linkMtu);
+  sizes.push(theCluster(view)?.passedMtu);
   let linkMtu: number | undefined;
-  for (const { description } of view.nodes.all()) {
-    if (description.linkMtu === undefined || description.linkMtu < leastLinkMtu) continue;
-    linkMtu = Math.min(description.linkMtu, linkMtu ?? Infinity);
+  for (const size of sizes) {
+    if (size === undefined || size < leastLinkMtu) continue;
+    linkMtu = Math.min(size, linkMtu ?? Infinity);
   }
   return linkMtu === undefined ? {} : { linkMtu };
 }

@@ -171,6 +171,7 @@ export class Dispatcher {
       case 'clusters':
         // Until there is a cluster nothing is sent.
         for (const session of this.#sessions.values()) touched.add(session);
+        if (change.before?.passedMtu !== change.after?.passedMtu) this.#markNetworks(touched);
         break;
       case 'roots':
       case 'templates':
@@ -181,7 +182,7 @@ export class Dispatcher {
     }
   }
 
-  /** Their size of packets is that of the smallest link. */
+  /** Their size of packets is that of the smallest link, or of what passes between nodes. */
   #markNetworks(touched: Set<AgentSession>): void {
     for (const { id } of this.#view.networks.all()) {
       for (const session of this.#sessionsOn([id])) {

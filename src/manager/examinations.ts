@@ -15,6 +15,8 @@ import type { View } from '../store/view.ts';
 import type { AgentMessage } from '../wire/messages.ts';
 import { theCluster } from './cluster-row.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { passedMtu } from './passed-mtu.ts';
+import type { Writer } from './writer.ts';
 
 /** Agents look for 12 s at most where all is lost. */
 const limitMs = 20_000;
@@ -40,6 +42,7 @@ export class NetworkExaminations {
   readonly #dispatcher: Dispatcher;
   readonly #clock: Clock;
   readonly #newId: () => string;
+  readonly #writer: Writer;
   #running: Running | undefined;
 
   constructor(options: {
@@ -48,12 +51,14 @@ export class NetworkExaminations {
     readonly dispatcher: Dispatcher;
     readonly clock: Clock;
     readonly newId: () => string;
+    readonly writer: Writer;
   }) {
     this.#view = options.view;
     this.#observed = options.observed;
     this.#dispatcher = options.dispatcher;
     this.#clock = options.clock;
     this.#newId = options.newId;
+    this.#writer = options.writer;
   }
 
   /**
@@ -88,13 +93,32 @@ export class NetworkExaminations {
       this.#ask(running, { chosen, ports: ports.slice(0, mostPorts), port: cluster.dataPathPort });
       yield* this.#follow(running, { chosen, signal });
       if (signal.aborted) return;
-      yield { kind: 'seen', examination: this.#seen(running, { nodes, ports }) };
+      const examination = this.#seen(running, { nodes, ports });
+      await this.#keepPassedMtu(examination);
+      yield { kind: 'seen', examination };
     } finally {
       this.#running = undefined;
       for (const nodeId of running.asked) {
         this.#dispatcher.session(nodeId)?.request({ kind: 'cancel', requestId: running.requestId });
       }
     }
+  }
+
+  /** Networks that are made from now on have packets that pass. */
+  async #keepPassedMtu(examination: ClusterExamination): Promise<void> {
+    const wanted = (view: Pick<View, 'clusters' | 'nodes'>): number | undefined =>
+      passedMtu(examination, {
+        before: theCluster(view)?.passedMtu,
+        nodeCount: [...view.nodes.all()].length,
+      });
+    if (wanted(this.#view) === theCluster(this.#view)?.passedMtu) return;
+    await this.#writer.write((tx) => {
+      const cluster = theCluster(tx);
+      if (cluster === undefined) return;
+      const { passedMtu: _before, ...others } = cluster;
+      const size = wanted(tx);
+      tx.clusters.put({ ...others, ...(size !== undefined && { passedMtu: size }) });
+    });
   }
 
   /** An agent tells what it saw. */

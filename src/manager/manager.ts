@@ -209,7 +209,7 @@ class RunningManager {
     this.#sessions = this.#sessionsOf(options);
     const asking = { view, dispatcher: this.#dispatcher, clock, newId: ids };
     this.#logs = new LogBroker(asking);
-    this.#examinations = new NetworkExaminations({ ...asking, observed });
+    this.#examinations = new NetworkExaminations({ ...asking, observed, writer: this });
     const onReloaded = (): void => this.#planner.reloaded();
     this.#keeper = new StoreKeeper({ store, clock, logger, onReloaded });
     this.handler = {

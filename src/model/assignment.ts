@@ -52,7 +52,7 @@ export interface NetworkAssignment {
   /** Its number and port between nodes; absent for a network that never leaves one. */
   readonly vxlan?: { readonly id: number; readonly port: number };
   readonly driverOptions: Readonly<Record<string, string>>;
-  /** Of the smallest link of a node of the cluster; absent: nobody said it. */
+  /** Of the smallest link of a node of the cluster, or between nodes; absent: nobody said it. */
   readonly linkMtu?: number;
   /** The node's own network of this name (`host`, `bridge`): nothing is made for it. */
   readonly predefined: boolean;

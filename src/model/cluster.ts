@@ -53,6 +53,10 @@ export interface Cluster {
   readonly defaultAddressPools: readonly string[];
   readonly subnetPrefixLength: number;
   readonly dataPathPort: number;
+  /**
+   * Of packets that pass whole between all nodes; absent: nothing less was found than links say.
+   */
+  readonly passedMtu?: number;
   /** Opens managers that are locked; absent where they are not. */
   readonly unlockKey?: string;
   readonly joinTokens: { readonly worker: string; readonly manager: string };

@@ -12,6 +12,8 @@ export interface DoctorCase {
   harm(hosts: TestPlayground): Promise<unknown>;
   /** Takes back what nobody repairs. */
   undo?(hosts: TestPlayground): Promise<unknown>;
+  /** What follows from the doctor's look; throws where it does not. */
+  followUp?(hosts: TestPlayground): Promise<void>;
   /** `severity code subject` of findings, all of which must be there. */
   readonly expected: readonly string[];
   /** In the message or hint of a finding. */
@@ -37,9 +39,36 @@ const firewall = [
   'add rule inet fw in ct state established,related accept',
 ].join('; ');
 
-/** The bridge of the network that the service of the cases is on. */
-async function bridgeOf(hosts: TestPlayground, host: string): Promise<string> {
-  const id = await hosts.docker(manager, 'network', 'inspect', '--format={{.Id}}', 'doctored');
+/** As a link in between that takes less than those of the nodes say. */
+const narrows = [
+  'add table inet narrow',
+  'add chain inet narrow in { type filter hook prerouting priority -450; }',
+  'add rule inet narrow in ip protocol udp ip length > 1280 drop',
+].join('; ');
+
+/** A network that is made now has packets that pass. */
+async function expectNarrowNetwork(hosts: TestPlayground): Promise<void> {
+  const name = 'narrowed';
+  await hosts.docker(manager, 'network', 'create', '--driver=overlay', name);
+  const service = ['--quiet', '--mode=global', `--network=${name}`, `--name=${name}`];
+  await hosts.docker(manager, 'service', 'create', ...service, 'tutti-test/busybox:1', 'web');
+  try {
+    const bridge = await bridgeOf(hosts, far, name);
+    const link = await on(hosts, far, 'ip', 'link', 'show', bridge);
+    if (!/ mtu 12[23]\d /.test(link)) throw new Error(`its packets are as before: ${link}`);
+  } finally {
+    await hosts.docker(manager, 'service', 'rm', name);
+    await hosts.docker(manager, 'network', 'rm', name);
+  }
+}
+
+/** The bridge of a network: that of the service of the cases. */
+async function bridgeOf(
+  hosts: TestPlayground,
+  host: string,
+  network = 'doctored',
+): Promise<string> {
+  const id = await hosts.docker(manager, 'network', 'inspect', '--format={{.Id}}', network);
   return (
     (await on(hosts, host, 'ip', '-brief', 'link', 'show', `tt-${id.slice(0, 8)}`))
       .split(' ')[0]
@@ -59,6 +88,18 @@ export const cases: readonly DoctorCase[] = [
       `warning links-differ ${far}`,
     ],
     says: /--opt com\.docker\.network\.driver\.mtu=123/,
+    exitCode: 1,
+  },
+  {
+    name: 'MTU 1280 between two nodes',
+    harm: (hosts) => on(hosts, far, 'nft', narrows),
+    undo: (hosts) => on(hosts, far, 'nft', 'delete', 'table', 'inet', 'narrow'),
+    followUp: expectNarrowNetwork,
+    expected: [
+      `broken full-size-lost ${manager} → ${far}`,
+      `broken full-size-lost ${near} → ${far}`,
+    ],
+    says: /from now on they are made for what passes/,
     exitCode: 1,
   },
   {

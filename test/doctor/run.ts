@@ -54,11 +54,12 @@ async function runCase(hosts: TestPlayground, one: DoctorCase): Promise<DoctorRe
   const began = performance.now();
   const report = await ask(hosts, manager);
   const tookMs = performance.now() - began;
-  await one.undo?.(hosts);
   const missing = missingIn(report, one);
   if (missing.length > 0) {
     throw new Error(`${one.name}: ${missing.join('; ')}\n${JSON.stringify(report, null, 1)}`);
   }
+  await one.followUp?.(hosts);
+  await one.undo?.(hosts);
   return { name: one.name, tookMs, findings: report.findings };
 }
 
