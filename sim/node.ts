@@ -190,6 +190,7 @@ export class SimulatedNode {
       refusedPort: () => undefined,
       portProblems: () => [],
       explain: (name) => ({ subject: name, lines: [] }),
+      explainPort: (port) => ({ subject: port, lines: [] }),
       examine: async () => undefined,
       removeAll: async () => {
         await life.hold(async () => remove(() => false));

@@ -463,18 +463,22 @@ function patientRoutes(
   };
 }
 
-const whyName = /^\/tutti\/v1\/dns\/([^/]+)\/why$/;
+const whyPath = /^\/tutti\/v1\/(dns|ports)\/([^/]+)\/why$/;
 
-/** Names are the agent's to explain, and what it keeps is its own; all else goes its usual way. */
+/**
+ * Names and ports are the agent's to explain, and what it keeps is its own; all else goes its usual
+ * way.
+ */
 function withAgent(agent: Agent, routes: HttpHandler): HttpHandler {
   return async (request) => {
     if (request.method === 'POST' && request.path === '/tutti/v1/node/accept') {
       return jsonReply({ removed: agent.acceptRemovals() });
     }
-    const name = request.method === 'GET' ? whyName.exec(request.path)?.[1] : undefined;
-    if (name === undefined) return await routes(request);
-    const from = request.query.get('from') ?? undefined;
-    return jsonReply(agent.explainName(decodeURIComponent(name), from));
+    const [, kind, asked = ''] = whyPath.exec(request.path) ?? [];
+    if (kind === undefined || request.method !== 'GET') return await routes(request);
+    const reference = decodeURIComponent(asked);
+    if (kind === 'ports') return jsonReply(agent.explainPort(reference));
+    return jsonReply(agent.explainName(reference, request.query.get('from') ?? undefined));
   };
 }
 

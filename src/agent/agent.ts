@@ -145,6 +145,11 @@ export class Agent {
     return this.#options.network.explain(name, fromTaskId);
   }
 
+  /** @throws TuttiError `invalid-argument` for what is no port. */
+  explainPort(port: string): Explanation {
+    return this.#options.network.explainPort(port);
+  }
+
   /** Tells the manager which published ports are not served here. */
   reportPorts(problems: readonly PortProblem[]): void {
     this.#reporter.ports(problems);

@@ -21,8 +21,14 @@ import type { Explanation } from '../model/report.ts';
 import type { ContainerSpec } from '../model/template.ts';
 import { withoutPrefix } from '../lib/ipv4.ts';
 import { BackEnds, type LeftBackEnds } from '../overlay/back-ends.ts';
+import { explainPort, parseAskedPort } from '../overlay/explain-port.ts';
 import { followServices, nodeRules, NodeRulesMemo } from '../overlay/node-rules.ts';
-import { portForwards, PortForwardsMemo, type RefusedPort } from '../overlay/port-forwards.ts';
+import {
+  portForwards,
+  PortForwardsMemo,
+  type RefusedPort,
+  type WantedPort,
+} from '../overlay/port-forwards.ts';
 import type { Mesh } from '../overlay/mesh.ts';
 import { BackingNetworks, type BackingNetworksOptions } from './backing-networks.ts';
 import { examineNetwork, ownOrder } from './network-examination.ts';
@@ -85,6 +91,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
   readonly #names = new Names(emptyView, this.#groups);
   readonly #rulesMemo = new NodeRulesMemo();
   readonly #portsMemo = new PortForwardsMemo();
+  #wanted: readonly WantedPort[] = [];
   #refused: readonly RefusedPort[] = [];
   #problems: readonly PortProblem[] = [];
   #backEnds = new BackEnds();
@@ -293,6 +300,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
       const message = messages.get(port.forward);
       return message === undefined ? [] : [{ port, message }];
     });
+    this.#wanted = wanted;
     this.#refused = [...refused, ...refusedNow];
     this.#showProblems();
     this.#forwards = forwards.filter((forward) => !messages.has(forward));
@@ -367,6 +375,11 @@ export class LinuxNodeNetwork implements NodeNetwork {
 
   explain(name: string, fromTaskId: string | undefined): Explanation {
     return explainName(this.#view, { name, fromTaskId });
+  }
+
+  explainPort(port: string): Explanation {
+    const [wanted, refused] = [this.#wanted, this.#refused];
+    return explainPort(parseAskedPort(port), { view: this.#view, wanted, refused });
   }
 
   /** Who asks while the engine is asked gets the next answer. */
@@ -466,6 +479,7 @@ export class LinuxNodeNetwork implements NodeNetwork {
       this.#showNames(emptyView);
       this.#backEnds = new BackEnds();
       this.#readyHere = new Set();
+      this.#wanted = [];
       this.#refused = [];
       this.#showProblems();
     });

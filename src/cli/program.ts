@@ -124,12 +124,20 @@ const explained = [
     says: 'Says what a name answers with, network by network, and which tasks are left out.',
     example: 'tutti why dns db\n  tutti why dns db --from shop_web.1',
   },
+  {
+    name: 'port',
+    kind: 'ports',
+    argument: '<port>',
+    what: 'a published port, alone or with its protocol: 8080, 53/udp',
+    says: 'Says who publishes a port, to which tasks this node leads its callers, and who is left out.',
+    example: 'tutti why port 8080',
+  },
 ] as const;
 
 function addWhy(program: Command, host: ProgramHost): void {
   const command = program
     .command('why')
-    .description('Says why a task, a service or a name is as it is, and what to do.')
+    .description('Says why a task, a service, a name or a port is as it is, and what to do.')
     .addHelpText(
       'after',
       `\nExamples:\n${explained.map(({ example }) => `  ${example}`).join('\n')}`,

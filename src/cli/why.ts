@@ -2,13 +2,15 @@ import type { Explanation } from '../model/report.ts';
 import { type CliContext, exitCodes } from './context.ts';
 
 export interface WhyOptions {
-  readonly kind: 'tasks' | 'services' | 'dns';
+  readonly kind: 'tasks' | 'services' | 'dns' | 'ports';
   readonly reference: string;
   /** For `dns`: the task that asks. */
   readonly from?: string;
 }
 
-/** `tutti why task|service|dns REFERENCE`: the rows behind a state or an answer, in sentences. */
+/**
+ * `tutti why task|service|dns|port REFERENCE`: the rows behind a state or an answer, in sentences.
+ */
 export async function why(context: CliContext, options: WhyOptions): Promise<number> {
   const query = options.from === undefined ? '' : `?from=${encodeURIComponent(options.from)}`;
   const { output, signal } = context;

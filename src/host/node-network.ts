@@ -91,6 +91,12 @@ export interface NodeNetwork {
   /** Why a name has the answer that it has, as the given task would get it. */
   explain(name: string, fromTaskId: string | undefined): Explanation;
   /**
+   * Who publishes a port (`8080`, `53/udp`), and to whom it leads on this node.
+   *
+   * @throws TuttiError `invalid-argument` for what is no port.
+   */
+  explainPort(port: string): Explanation;
+  /**
    * Looks at the network by order, and tells what it saw; without one, at what this node can see
    * alone. What it needs for that stays until the signal, for others that look at this node.
    */

@@ -118,6 +118,16 @@ const badNames: readonly BadCase[] = [
   },
 ];
 
+const badPorts: readonly BadCase[] = [
+  { what: 'no port', parameters: [], says: /missing required argument 'port'/ },
+  { what: 'two ports', parameters: ['80', '81'], says: /too many arguments/ },
+  ...['0', '65536', 'http', '80/http', '80/'].map((text) => ({
+    what: `"${text}" as a port`,
+    parameters: [text],
+    says: /port: expected a number up to 65535.* found "/,
+  })),
+];
+
 /** Every command, with what it refuses. */
 export const badCommands: readonly BadCommand[] = [
   {
@@ -365,6 +375,10 @@ export const badCommands: readonly BadCommand[] = [
   {
     command: ['why', 'dns'],
     cases: [...badOptions(['a']), ...badSockets(['a']), ...badNames],
+  },
+  {
+    command: ['why', 'port'],
+    cases: [...badOptions(['80']), ...badSockets(['80']), ...badPorts],
   },
   {
     command: ['status'],
