@@ -2,11 +2,12 @@ import { Agent } from './agent/agent.ts';
 import { LinuxNodeNetwork } from './agent/node-network.ts';
 import { Tunnels } from './agent/tunnels.ts';
 import { reservedRange } from './allocator/subnet.ts';
+import { errorReply, json } from './api/reply.ts';
 import type { DaemonOptions } from './cli/program-host.ts';
 import { withNodeExamination } from './examine-node.ts';
 import { daemonRoutes } from './docker/daemon-routes.ts';
 import type { Clock } from './host/clock.ts';
-import type { HttpCall, HttpHandler, HttpPeer, HttpReply } from './host/http.ts';
+import type { HttpCall, HttpHandler, HttpPeer } from './host/http.ts';
 import type { Logger } from './host/logger.ts';
 import { TuttiError } from './lib/error.ts';
 import { formatSubnet, parseSubnet } from './lib/ipv4.ts';
@@ -472,21 +473,16 @@ const whyPath = /^\/tutti\/v1\/(dns|ports)\/([^/]+)\/why$/;
 function withAgent(agent: Agent, routes: HttpHandler): HttpHandler {
   return async (request) => {
     if (request.method === 'POST' && request.path === '/tutti/v1/node/accept') {
-      return jsonReply({ removed: agent.acceptRemovals() });
+      return json(200, { removed: agent.acceptRemovals() });
     }
     const [, kind, asked = ''] = whyPath.exec(request.path) ?? [];
     if (kind === undefined || request.method !== 'GET') return await routes(request);
     const reference = decodeURIComponent(asked);
-    if (kind === 'ports') return jsonReply(agent.explainPort(reference));
-    return jsonReply(agent.explainName(reference, request.query.get('from') ?? undefined));
-  };
-}
-
-function jsonReply(value: unknown): HttpReply {
-  return {
-    kind: 'whole',
-    status: 200,
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify(value),
+    try {
+      if (kind === 'ports') return json(200, agent.explainPort(reference));
+      return json(200, agent.explainName(reference, request.query.get('from') ?? undefined));
+    } catch (error) {
+      return errorReply(error);
+    }
   };
 }

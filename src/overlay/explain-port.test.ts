@@ -97,10 +97,7 @@ test('a port whose service has no ready task refuses', () => {
 });
 
 test('of two services with one port the second is told who has it', () => {
-  const services = new Map([
-    service('web'),
-    service('xenon', { affinity: 'client-ip' }),
-  ]);
+  const services = new Map([service('web'), service('xenon', { affinity: 'client-ip' })]);
   const lines = explained('8080', viewOf({ services, tasks: new Map([task(1)]) }));
   assert.deepEqual(lines.slice(-3), [
     'service xenon publishes 8080/tcp on every node',

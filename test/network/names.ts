@@ -150,6 +150,12 @@ export function registerWhy(world: () => World): void {
       /left out, not ready: net_sick\.1\.\S+ at \S+: waiting for the health check/,
     );
     assert.match(sick, /tutti why task/);
+    const { stdout: port } = await node.tutti(['why', 'port', '8081']);
+    assert.match(
+      port,
+      /callers are refused, for no task is ready\n {2}left out, not ready: net_sick/,
+    );
+    assert.match(port, /hint: `tutti why service net_sick`/);
     await node.docker('service', 'scale', '--detach', 'net_lone=0');
     const none = await until(
       () => why('lone'),
