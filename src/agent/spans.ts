@@ -2,6 +2,7 @@ import type { Logger } from '../host/logger.ts';
 import type { SpanDevices } from '../host/span-devices.ts';
 import { TuttiError } from '../lib/error.ts';
 import { numberWays } from '../overlay/mesh.ts';
+import { newSpanOrders, partNewSpans } from '../overlay/new-spans.ts';
 import { parseSpans } from '../overlay/span-listing.ts';
 import {
   changedSpans,
@@ -66,14 +67,18 @@ export class Spans {
 
   async #follow(shown: readonly Span[], next: Next): Promise<void> {
     const { before, after } = changedSpans(shown, next.spans);
-    const [old, recent] = [tablesOf(before), tablesOf(after)];
-    await this.#order(spanDifference(old, recent), next);
+    const known = new Set(before.map(({ device }) => device));
+    const { fresh, others } = partNewSpans(after, ({ device }) => known.has(device));
+    const [old, recent] = [tablesOf(before), tablesOf(others)];
+    await this.#order(withNew(spanDifference(old, recent), fresh), next);
     const isMade = ({ device }: Span) => old.links.get(device) !== recent.links.get(device);
-    await this.#gatherPackets(after.filter(isMade));
+    await this.#gatherPackets([...fresh, ...others.filter(isMade)]);
   }
 
   async #change(before: SpanTables, next: Next): Promise<void> {
-    await this.#order(spanDifference(before, tablesOf(next.spans)), next);
+    const isEmpty = before.links.size + before.neighbours.size === 0;
+    const { fresh, others } = partNewSpans(next.spans, () => !isEmpty);
+    await this.#order(withNew(spanDifference(before, tablesOf(others)), fresh), next);
     await this.#gatherPackets(next.spans);
   }
 
@@ -150,6 +155,14 @@ export class Spans {
   async remove(): Promise<void> {
     await this.#change(await this.#read(), { spans: [] });
   }
+}
+
+function withNew(
+  { removals, additions: { ip, bridge } }: SpanDifference,
+  fresh: readonly Span[],
+): SpanDifference {
+  const made = newSpanOrders(fresh);
+  return { removals, additions: { ip: [...ip, ...made.ip], bridge: [...bridge, ...made.bridge] } };
 }
 
 const longestList = 10;

@@ -66,7 +66,7 @@ export function linkText(link: SpanLink, others: readonly string[] = []): string
   return [text, ...others].join(' ');
 }
 
-function linkOf({ bridge, ways, ...span }: Span): SpanLink {
+export function linkOf({ bridge, ways, ...span }: Span): SpanLink {
   const place = ways === undefined ? { bridge } : { address: span.localAddress };
   return { ...span, place };
 }
@@ -308,8 +308,8 @@ function bridgeOf(text: string | undefined): string | undefined {
   return text?.split(beforeBridge)[1];
 }
 
-/** Up at the end: until then nothing goes through it. */
-function linkOrders(device: string, text: string): readonly string[] {
+/** Of a link's text. Up at the end: until then nothing goes through it. */
+export function linkOrders(device: string, text: string): readonly string[] {
   const bridge = bridgeOf(text);
   const [kind = '', address = ''] = text.split(bridge === undefined ? beforeAddress : beforeBridge);
   const place =
