@@ -1,10 +1,9 @@
 import type { DiscoveryView } from '../host/node-network.ts';
+import { shortList } from '../lib/short-list.ts';
 import type { CatalogService, CatalogTask } from '../model/assignment.ts';
 import type { Explanation } from '../model/report.ts';
 import { addressesOf, type FoundName, ipv6AddressesOf, type NameMeaning, Names } from './names.ts';
 import { declaredPorts, parsePortName, targetPortOf } from './service-ports.ts';
-
-const longestList = 12;
 
 interface Question {
   readonly view: DiscoveryView;
@@ -211,9 +210,4 @@ function networkName(view: DiscoveryView, networkId: string): string {
 function counted(count: number, what: string): string {
   if (count === 1) return `1 ${what}`;
   return `${count} ${what}${what.endsWith('s') ? 'es' : 's'}`;
-}
-
-function shortList(names: readonly string[]): string {
-  const shown = names.slice(0, longestList).join(', ');
-  return names.length > longestList ? `${shown}, …` : shown;
 }

@@ -114,7 +114,7 @@ test('a network has the size of packets that were seen to pass, until larger one
       description: { ...agent.description, linkMtu: 1_500 },
     });
   }
-  const examine = async (largestBytes: number): Promise<void> => {
+  const examine = async (largestBytes: number) => {
     const steps = Array.fromAsync(world.control.examineNetwork(new AbortController().signal));
     await world.settle();
     for (const agent of agents) {
@@ -140,15 +140,21 @@ test('a network has the size of packets that were seen to pass, until larger one
         },
       });
     }
-    await steps;
+    const [last] = (await steps).slice(-1);
     await world.settle();
+    return last?.kind === 'seen' ? last.examination.leftOut : undefined;
   };
   const told = () => near.view.networks.get(network.id)?.linkMtu;
   await world.settle();
   assert.equal(told(), 1_500);
   await examine(1_280);
   assert.equal(told(), 1_280);
-  await examine(1_500);
+  world.faults.failChance = 1;
+  const leftOut = await examine(1_400);
+  assert.match(leftOut?.join() ?? '', /the size of packets for new networks stays: /);
+  assert.equal(told(), 1_280);
+  world.faults.failChance = 0;
+  assert.deepEqual(await examine(1_500), []);
   assert.equal(told(), 1_500);
 });
 

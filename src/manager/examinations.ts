@@ -94,8 +94,9 @@ export class NetworkExaminations {
       yield* this.#follow(running, { chosen, signal });
       if (signal.aborted) return;
       const examination = this.#seen(running, { nodes, ports });
-      await this.#keepPassedMtu(examination);
-      yield { kind: 'seen', examination };
+      const notKept = await this.#keepPassedMtu(examination);
+      const leftOut = [...examination.leftOut, ...notKept];
+      yield { kind: 'seen', examination: { ...examination, leftOut } };
     } finally {
       this.#running = undefined;
       for (const nodeId of running.asked) {
@@ -104,21 +105,29 @@ export class NetworkExaminations {
     }
   }
 
-  /** Networks that are made from now on have packets that pass. */
-  async #keepPassedMtu(examination: ClusterExamination): Promise<void> {
+  /**
+   * Networks that are made from now on have packets that pass. Returns why not: what was seen is
+   * told all the same, for a store that takes nothing is a reason to look.
+   */
+  async #keepPassedMtu(examination: ClusterExamination): Promise<readonly string[]> {
     const wanted = (view: Pick<View, 'clusters' | 'nodes'>): number | undefined =>
       passedMtu(examination, {
         before: theCluster(view)?.passedMtu,
         nodeCount: [...view.nodes.all()].length,
       });
-    if (wanted(this.#view) === theCluster(this.#view)?.passedMtu) return;
-    await this.#writer.write((tx) => {
-      const cluster = theCluster(tx);
-      if (cluster === undefined) return;
-      const { passedMtu: _before, ...others } = cluster;
-      const size = wanted(tx);
-      tx.clusters.put({ ...others, ...(size !== undefined && { passedMtu: size }) });
-    });
+    if (wanted(this.#view) === theCluster(this.#view)?.passedMtu) return [];
+    try {
+      await this.#writer.write((tx) => {
+        const cluster = theCluster(tx);
+        if (cluster === undefined) return;
+        const { passedMtu: _before, ...others } = cluster;
+        const size = wanted(tx);
+        tx.clusters.put({ ...others, ...(size !== undefined && { passedMtu: size }) });
+      });
+      return [];
+    } catch (error) {
+      return [`the size of packets for new networks stays: ${TuttiError.from(error).message}`];
+    }
   }
 
   /** An agent tells what it saw. */

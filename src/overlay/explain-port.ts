@@ -1,6 +1,7 @@
 import type { DiscoveryView } from '../host/node-network.ts';
 import { TuttiError } from '../lib/error.ts';
 import { withoutPrefix } from '../lib/ipv4.ts';
+import { shortList } from '../lib/short-list.ts';
 import type { CatalogService, CatalogTask } from '../model/assignment.ts';
 import type { Explanation } from '../model/report.ts';
 import type { RefusedPort, WantedPort } from './port-forwards.ts';
@@ -22,8 +23,6 @@ export interface PortsOfNode {
 
 const protocols: readonly Protocol[] = ['tcp', 'udp', 'sctp'];
 const highestPort = 65_535;
-const longestList = 12;
-
 /** @throws TuttiError `invalid-argument` for what is no port. */
 export function parseAskedPort(text: string): AskedPort {
   const [, digits = '', name] = /^(\d{1,5})(?:\/(\w+))?$/.exec(text) ?? [];
@@ -151,9 +150,4 @@ function explainTask(
   }
   if (isHere) return `left out: ${who}, which has no address for callers yet`;
   return `ready: ${who}; tasks of this node come first`;
-}
-
-function shortList(names: readonly string[]): string {
-  const shown = names.slice(0, longestList).join(', ');
-  return names.length > longestList ? `${shown}, …` : shown;
 }
